@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use postrider_telemetry::serve_metrics;
+use postrider_telemetry::{HealthProbes, serve_metrics};
+use postrider_tls::{CertificateMetrics, Reloading, client_config};
 use prometheus_client::registry::Registry;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,7 @@ use crate::client::WebhookClient;
 use crate::client::connect::ReceiverConnector;
 use crate::client::pool::ConnectionPool;
 use crate::config::AgentConfig;
-use crate::metrics::AgentMetrics;
+use crate::metrics::{AgentMetrics, METRICS_PREFIX};
 use crate::resolve::Resolver;
 use crate::stream::replica_connector::ReplicaConnector;
 use crate::stream::session::ShutdownSignals;
@@ -51,13 +52,20 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
         HttpAttemptExecutor { client, limits: config.response.clone(), clock: Arc::clone(&clock) };
     let coordinator = WorkCoordinator::new(&config, Box::new(attempts), metrics, clock);
     let signals = ShutdownSignals::default();
+    let over_tls = config.control_planes.iter().any(|control_plane| control_plane.tls);
+    let tls = over_tls.then(|| Reloading::load(config.tls.files(), client_config)).transpose()?;
+    if let Some(tls) = &tls {
+        let certificates = CertificateMetrics(vec![Arc::new(tls.clone())]);
+        registry
+            .sub_registry_with_prefix(METRICS_PREFIX)
+            .register_collector(Box::new(certificates));
+    }
     let connector = Arc::new(ReplicaConnector::new(
         &config.control_planes,
-        config.tls.clone(),
+        tls,
         Arc::clone(&coordinator),
         signals.clone(),
     ));
-    connector.check_certificates()?;
     let _scraped = match &config.metrics_address {
         Some(address) => {
             let listener = address
@@ -65,7 +73,11 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
                 .await
                 .with_context(|| format!("cannot listen for metrics on {address}"))?;
             let closing = signals.closing.clone();
-            let server = serve_metrics(listener, Arc::new(registry), closing);
+            // It is ready once it runs: whoever wants to know of its streams asks the metrics.
+            let probes = HealthProbes::default();
+            probes.set_live(true);
+            probes.set_ready(true);
+            let server = serve_metrics(listener, Arc::new(registry), probes, closing);
             Some(AbortOnDropHandle::new(tokio::spawn(server)))
         }
         None => None,

@@ -3,8 +3,8 @@
 //! After [`AgentConfig::check`] every limit is in its range, and an unencrypted control plane is a
 //! loopback address. Every quantity has its unit in its name or its type.
 
-use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use anyhow::{Context, bail, ensure};
 use ipnet::IpNet;
 use postrider_settings::{SettingsError, check_range, require_at_most};
 use postrider_telemetry::ListenAddress;
+use postrider_tls::{PemFile, PemFiles};
 use url::{Host, Url};
-use zeroize::Zeroizing;
 
 use crate::limits::{ConnectionLimits, LookupBackend, LookupLimits, ResponseLimits};
 use crate::setting_ranges::SETTING_RANGES;
@@ -73,30 +73,34 @@ fn is_loopback(host: &Host<&str>) -> bool {
     }
 }
 
-/// The agent's side of mutual TLS, in PEM.
-#[derive(Clone, Default)]
+/// The agent's side of mutual TLS: files in PEM, read again when they change.
+#[derive(Debug, Clone, Default)]
 pub struct ControlPlaneTls {
     /// Roots to check replicas with; without them the platform's are used.
-    pub ca_pem: Option<Vec<u8>>,
+    pub ca: Option<PathBuf>,
     /// What the agent shows of itself.
     pub identity: Option<ClientCertificate>,
 }
 
-/// A certificate and its key, in PEM.
-#[derive(Clone)]
+/// The files of a certificate and its key.
+#[derive(Debug, Clone)]
 pub struct ClientCertificate {
     /// The certificate and those that lead to its root.
-    pub certificate_pem: Vec<u8>,
+    pub certificate: PathBuf,
     /// The key.
-    pub key_pem: Zeroizing<Vec<u8>>,
+    pub key: PathBuf,
 }
 
-impl fmt::Debug for ControlPlaneTls {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ControlPlaneTls")
-            .field("own_ca", &self.ca_pem.is_some())
-            .field("identity", &self.identity.is_some())
-            .finish()
+impl ControlPlaneTls {
+    /// The files, with the settings that name them.
+    pub fn files(&self) -> PemFiles {
+        let file = |setting, path: &PathBuf| PemFile { setting, path: path.clone() };
+        let identity = self.identity.as_ref().map(|own| {
+            let certificate = file("control_plane.tls_cert", &own.certificate);
+            (certificate, file("control_plane.tls_key", &own.key))
+        });
+        let authorities = self.ca.as_ref().map(|ca| file("control_plane.tls_ca", ca));
+        PemFiles { identity, authorities }
     }
 }
 
@@ -119,6 +123,16 @@ fn is_agent_id_character(character: char) -> bool {
 
 fn is_agent_id(text: &str) -> bool {
     (1..=MAX_AGENT_ID_BYTES).contains(&text.len()) && text.chars().all(is_agent_id_character)
+}
+
+/// An agent's id where none is given. In Kubernetes the pod's name, which is the host's: a
+/// pod has one agent, and certificates can bind its name. Elsewhere one that no other
+/// process has.
+pub fn default_agent_id(host_name: &str, in_kubernetes: bool) -> String {
+    if in_kubernetes && is_agent_id(host_name) {
+        return host_name.to_owned();
+    }
+    unique_agent_id(host_name)
 }
 
 /// An id that no other process has: where it runs, for people, and what tells it
@@ -256,6 +270,13 @@ mod tests {
         for place in ["", "é\n", "a b", &"x".repeat(300)] {
             assert!(is_agent_id(&unique_agent_id(place)), "{place}");
         }
+    }
+
+    #[test]
+    fn a_pods_agent_has_its_name() {
+        assert_eq!(default_agent_id("agent-eu-7f9c-x2k4q", true), "agent-eu-7f9c-x2k4q");
+        assert_ne!(default_agent_id("host", false), "host");
+        assert!(is_agent_id(&default_agent_id("", true)));
     }
 
     #[test]

@@ -15,6 +15,9 @@ use prometheus_client::registry::Registry;
 const DURATION_BUCKETS_SECONDS: [f64; 13] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0];
 
+/// What the name of every figure begins with.
+pub const METRICS_PREFIX: &str = "postrider_agent";
+
 type FactLabel = [(&'static str, &'static str); 1];
 
 /// How many facts there are; their numbers have no gap.
@@ -54,7 +57,7 @@ impl AgentMetrics {
             streams: Gauge::default(),
             returned: Counter::default(),
         };
-        let agent = registry.sub_registry_with_prefix("postrider_agent");
+        let agent = registry.sub_registry_with_prefix(METRICS_PREFIX);
         agent.register("attempts", "Attempts by how far they came", attempts);
         agent.register("attempt_duration_seconds", "Duration of attempts", metrics.seconds.clone());
         agent.register("in_flight", "Attempts in flight", metrics.in_flight.clone());

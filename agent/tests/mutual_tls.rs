@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use postrider_agent::ClientCertificate;
@@ -13,6 +15,7 @@ use tokio::time::timeout;
 use tonic::transport::{Certificate, ServerTlsConfig};
 
 struct Authority {
+    folder: tempfile::TempDir,
     pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
@@ -23,25 +26,32 @@ impl Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let pem = params.self_signed(&key).unwrap().pem();
-        Self { pem, issuer: Issuer::new(params, key) }
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("ca.pem"), &pem).unwrap();
+        Self { folder, pem, issuer: Issuer::new(params, key) }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
     }
 
     fn issue(&self, name: &str) -> ClientCertificate {
+        let file = |ending| self.folder.path().join(format!("{name}.{ending}"));
+        let issued = ClientCertificate { certificate: file("pem"), key: file("key") };
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        ClientCertificate {
-            certificate_pem: certificate.pem().into_bytes(),
-            key_pem: key.serialize_pem().into_bytes().into(),
-        }
+        fs::write(&issued.certificate, certificate.pem()).unwrap();
+        fs::write(&issued.key, key.serialize_pem()).unwrap();
+        issued
     }
 }
 
 async fn replica(authority: &Authority, name: &str) -> ScriptedReplica {
     let server = authority.issue(name);
-    let key = server.key_pem.as_slice();
+    let [certificate, key] = [&server.certificate, &server.key].map(|file| fs::read(file).unwrap());
     let tls = ServerTlsConfig::new()
-        .identity(tonic::transport::Identity::from_pem(&server.certificate_pem, key))
+        .identity(tonic::transport::Identity::from_pem(certificate, key))
         .client_ca_root(Certificate::from_pem(&authority.pem));
     ScriptedReplica::start_tls("replica-1", tls).await
 }
@@ -51,7 +61,7 @@ async fn an_agent_with_a_certificate_is_let_in() {
     let authority = Authority::new();
     let mut replica = replica(&authority, "localhost").await;
     let mut config = config(&[&replica], &[]);
-    config.tls.ca_pem = Some(authority.pem.clone().into_bytes());
+    config.tls.ca = Some(authority.file());
     config.tls.identity = Some(authority.issue("agent-1"));
     let _agent = start(config);
     let (_, hello) = replica.accept_stream().await;
@@ -70,7 +80,7 @@ async fn both_sides_check_each_other() {
     ] {
         let mut replica = replica(&authority, name).await;
         let mut config = config(&[&replica], &[]);
-        config.tls.ca_pem = Some(trusted.pem.clone().into_bytes());
+        config.tls.ca = Some(trusted.file());
         config.tls.identity = Some(agent_from.issue("agent-1"));
         let _agent = start(config);
         let accept_stream = timeout(Duration::from_millis(700), replica.accept_stream()).await;

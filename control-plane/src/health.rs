@@ -1,6 +1,7 @@
 //! Liveness and readiness.
 //!
-//! Fed by the loops, which report progress, and by the store; feeds `grpc.health.v1`.
+//! Fed by the loops, which report progress, and by the store; feeds `grpc.health.v1`
+//! at the callers' door and the probes of the metrics port.
 //! Guarantees that liveness follows the loops' progress and readiness follows the
 //! database (health-tells-the-truth): a process that runs but does nothing is not
 //! healthy.
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_store::{Store, StoreResult};
+use postrider_telemetry::HealthProbes;
 use tokio_util::sync::CancellationToken;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
@@ -92,7 +94,12 @@ impl HealthMonitor {
     }
 
     /// Reports until told to stop, then reports not ready.
-    pub async fn run(&self, reporter: HealthReporter, stop: CancellationToken) {
+    pub async fn run(
+        &self,
+        reporter: HealthReporter,
+        probes: HealthProbes,
+        stop: CancellationToken,
+    ) {
         let mut was_ready = None;
         while !stop.is_cancelled() {
             let stuck = self.stuck_loops();
@@ -100,6 +107,7 @@ impl HealthMonitor {
                 tracing::error!(?stuck, "loops make no progress");
             }
             reporter.set_service_status(LIVENESS_SERVICE, status(stuck.is_empty())).await;
+            probes.set_live(stuck.is_empty());
             let ready = self.check_ready().await;
             if was_ready != Some(ready.is_ok()) {
                 match &ready {
@@ -108,6 +116,7 @@ impl HealthMonitor {
                 }
                 was_ready = Some(ready.is_ok());
             }
+            probes.set_ready(ready.is_ok());
             for service in ["", READINESS_SERVICE] {
                 reporter.set_service_status(service, status(ready.is_ok())).await;
             }
@@ -116,6 +125,7 @@ impl HealthMonitor {
                 () = stop.cancelled() => {}
             }
         }
+        probes.set_ready(false);
         for service in ["", READINESS_SERVICE] {
             reporter.set_service_status(service, ServingStatus::NotServing).await;
         }

@@ -1,12 +1,13 @@
 //! The control plane: it takes events over gRPC, assigns deliveries to agents and keeps
 //! their history.
 //!
-//! Fed by publishers, operators, agents and other replicas over one gRPC port; feeds
+//! Fed by callers, agents and other replicas, each over a gRPC port of their own; feeds
 //! agents with assignments. Guarantees that what was answered or acknowledged is durable,
 //! and that any process may be killed at any moment. Used by the `postrider` binary, and
 //! by tests that bring their own clock.
 //!
-//! - `settings`, `tls`, `clock`, `metrics`, `progress`: given to everything else.
+//! - `settings`, `clock`, `metrics`, `progress`: given to everything else.
+//! - `listeners`: connections, and who is at their other end.
 //! - `state`: what a replica remembers.
 //! - `flow`: the loops that move events, deliveries and results between memory and the
 //!   store.
@@ -28,10 +29,10 @@ pub mod dev;
 mod fixtures;
 pub mod flow;
 pub mod health;
+pub mod listeners;
 pub mod metrics;
 pub mod progress;
 pub mod replicas;
 pub mod serve;
 pub mod settings;
 pub mod state;
-pub mod tls;

@@ -51,9 +51,15 @@ struct DatabaseArguments {
 struct ServeArguments {
     #[command(flatten)]
     database: DatabaseArguments,
-    /// Where gRPC is served.
+    /// Where callers come in.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// Where agents come in.
+    #[arg(long, value_name = "ADDRESS")]
+    agents_listen: Option<String>,
+    /// Where other replicas come in.
+    #[arg(long, value_name = "ADDRESS")]
+    replicas_listen: Option<String>,
     /// Where other replicas reach this one.
     #[arg(long, value_name = "URL")]
     advertise: Option<String>,
@@ -69,9 +75,24 @@ struct ServeArguments {
     /// Its private key, PEM.
     #[arg(long, value_name = "FILE")]
     tls_key: Option<String>,
-    /// Certificates that agents and replicas are signed by, PEM.
+    /// Certificates that those of callers are signed by, PEM.
     #[arg(long, value_name = "FILE")]
     tls_client_ca: Option<String>,
+    /// Certificates that those of agents are signed by, PEM.
+    #[arg(long, value_name = "FILE")]
+    agents_tls_client_ca: Option<String>,
+    /// Certificates that those of replicas are signed by, PEM.
+    #[arg(long, value_name = "FILE")]
+    replicas_tls_ca: Option<String>,
+    /// The SPIFFE trust domain of agents and replicas.
+    #[arg(long, value_name = "DOMAIN")]
+    spiffe_trust_domain: Option<String>,
+    /// Take callers without credentials for whoever they say they are.
+    #[arg(long)]
+    insecure_no_auth: bool,
+    /// Let callers from other machines in without TLS.
+    #[arg(long)]
+    insecure_no_tls: bool,
 }
 
 impl DatabaseArguments {
@@ -86,13 +107,25 @@ impl ServeArguments {
         let mut flags = self.database.flags();
         flags.extend(given([
             ("server.listen", &self.listen),
-            ("server.advertise", &self.advertise),
+            ("agents.listen", &self.agents_listen),
+            ("replicas.listen", &self.replicas_listen),
+            ("replicas.advertise", &self.advertise),
             ("server.replica_id", &self.replica_id),
             ("server.metrics_listen", &self.metrics_listen),
             ("server.tls_cert", &self.tls_cert),
             ("server.tls_key", &self.tls_key),
             ("server.tls_client_ca", &self.tls_client_ca),
+            ("agents.tls_client_ca", &self.agents_tls_client_ca),
+            ("replicas.tls_ca", &self.replicas_tls_ca),
+            ("agents.spiffe_trust_domain", &self.spiffe_trust_domain),
+            ("replicas.spiffe_trust_domain", &self.spiffe_trust_domain),
         ]));
+        let switches = [
+            ("server.insecure_no_auth", self.insecure_no_auth),
+            ("server.insecure_no_tls", self.insecure_no_tls),
+        ];
+        let set = switches.into_iter().filter(|(_, is_set)| *is_set);
+        flags.extend(set.map(|(name, is_set)| (name, is_set.to_string())));
         flags
     }
 }

@@ -17,6 +17,7 @@ mod stage;
 mod control;
 mod crashes;
 mod delivery;
+mod doors;
 mod failures;
 mod faults;
 mod history;

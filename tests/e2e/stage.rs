@@ -214,9 +214,9 @@ pub fn agent_in(cluster: &Cluster, region: &str) -> Agent {
     let id = format!("agent-{region}-late");
     Agent::start(Plan {
         region: region.to_owned(),
-        control_planes: cluster.replicas.iter().map(|r| r.url()).collect(),
+        control_planes: cluster.replicas.iter().map(|r| r.agents_url()).collect(),
         ca_file: cluster.pki().ca_file(),
-        identity: Some(cluster.pki().program(&id).unwrap()),
+        identity: Some(cluster.pki().agent(region, &id).unwrap()),
         max_in_flight: 16,
         arguments: Vec::new(),
         environment: Vec::new(),

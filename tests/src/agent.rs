@@ -53,6 +53,11 @@ impl Agent {
         &self.plan.region
     }
 
+    /// Its certificate and key, if it has any.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.plan.identity.as_ref()
+    }
+
     /// As `FleetService` names it.
     pub fn resource_name(&self) -> String {
         format!("agents/{}", self.plan.id)

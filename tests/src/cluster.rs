@@ -115,7 +115,7 @@ impl Cluster {
         );
         let folder = tempfile::Builder::new().prefix("postrider-").tempdir()?;
         let pki = Arc::new(Pki::create(&folder.path().join("pki"))?);
-        let caller = pki.program("caller")?;
+        let caller = pki.caller("caller")?;
         let database = match description.engine {
             Engine::Sqlite => None,
             Engine::Postgres => Some(match &description.server_url {
@@ -228,7 +228,8 @@ impl Cluster {
         let environment: Vec<_> = both.cloned().chain([unknown]).collect();
         for number in 1..=description.replicas {
             let id = format!("replica-{number}");
-            let identity = self.identity(description, &id)?;
+            let identity = description.tls.then(|| self.pki.server(&id)).transpose()?;
+            let peer_identity = description.tls.then(|| self.pki.replica(&id)).transpose()?;
             let database_url = self.database_url(description).await?;
             let plan = replica::Plan {
                 id,
@@ -237,6 +238,7 @@ impl Cluster {
                 arguments: description.replica_arguments.clone(),
                 environment: environment.clone(),
                 identity,
+                peer_identity,
                 folder: folder.clone(),
             };
             let replica = Replica::start(plan, Arc::clone(&self.pki), &self.caller).await?;
@@ -263,12 +265,12 @@ impl Cluster {
     /// Where the next agent finds the replicas.
     async fn control_planes(&mut self, description: &Description) -> Result<Vec<String>> {
         if !description.agent_proxies {
-            return Ok(self.replicas.iter().map(Replica::url).collect());
+            return Ok(self.replicas.iter().map(Replica::agents_url).collect());
         }
         let (mut urls, mut proxies) = (Vec::new(), Vec::new());
         for replica in &self.replicas {
-            let proxy = Proxy::start(replica.port()).await?;
-            urls.push(replica.url_through(proxy.port()));
+            let proxy = Proxy::start(replica.agents_port()).await?;
+            urls.push(replica.agents_url_through(proxy.port()));
             proxies.push(proxy);
         }
         self.agent_proxies.push(proxies);
@@ -281,7 +283,7 @@ impl Cluster {
         for (region, count) in &description.agents {
             for number in 1..=*count {
                 let id = format!("agent-{region}-{number}");
-                let identity = self.identity(description, &id)?;
+                let identity = description.tls.then(|| self.pki.agent(region, &id)).transpose()?;
                 let plan = agent::Plan {
                     id,
                     region: region.clone(),
@@ -297,10 +299,6 @@ impl Cluster {
             }
         }
         Ok(())
-    }
-
-    fn identity(&self, description: &Description, id: &str) -> Result<Option<Identity>> {
-        description.tls.then(|| self.pki.program(id)).transpose()
     }
 }
 

@@ -12,11 +12,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    KeyUsagePurpose, SanType, date_time_ymd,
 };
 
 /// Names under which everything on this machine is reached.
 pub const LOCAL_NAMES: &[&str] = &["localhost", "127.0.0.1"];
+
+/// The SPIFFE trust domain of agents and replicas.
+pub const TRUST_DOMAIN: &str = "postrider.test";
 
 /// A certificate, its key, and the files that hold them.
 #[derive(Clone, Debug)]
@@ -49,6 +52,8 @@ pub enum Signer {
 pub struct Wanted<'a> {
     pub common_name: &'a str,
     pub names: &'a [&'a str],
+    /// A URI among its names, such as a SPIFFE id.
+    pub uri: Option<&'a str>,
     pub signer: Signer,
     pub expired: bool,
 }
@@ -88,21 +93,44 @@ impl Pki {
         self.folder.join("ca.pem")
     }
 
-    /// For a program on this machine that others dial and that dials others: a
-    /// replica or an agent, known by its common name.
-    pub fn program(&self, id: &str) -> Result<Identity> {
+    /// For somebody on this machine who is neither an agent nor a replica.
+    pub fn caller(&self, name: &str) -> Result<Identity> {
+        self.program(name, None)
+    }
+
+    /// For an agent of a region under this id.
+    pub fn agent(&self, region: &str, id: &str) -> Result<Identity> {
+        let path = format!("postrider/agent/{region}/{id}");
+        self.program(id, Some(&format!("spiffe://{TRUST_DOMAIN}/{path}")))
+    }
+
+    /// For the doors of callers and agents, which are on this machine.
+    pub fn server(&self, id: &str) -> Result<Identity> {
+        self.program(id, None)
+    }
+
+    /// For a replica of this name among the others, who must not look for a host's name.
+    pub fn replica(&self, id: &str) -> Result<Identity> {
         self.issue(&Wanted {
             common_name: id,
-            names: LOCAL_NAMES,
+            names: &["replica.invalid"],
+            uri: Some(&format!("spiffe://{TRUST_DOMAIN}/postrider/replica/{id}")),
             signer: Signer::Trusted,
             expired: false,
         })
+    }
+
+    fn program(&self, common_name: &str, uri: Option<&str>) -> Result<Identity> {
+        let (names, signer) = (LOCAL_NAMES, Signer::Trusted);
+        self.issue(&Wanted { common_name, names, uri, signer, expired: false })
     }
 
     /// Makes a certificate as it is wanted and writes it beside its key.
     pub fn issue(&self, wanted: &Wanted<'_>) -> Result<Identity> {
         let names: Vec<String> = wanted.names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names)?;
+        let uri = wanted.uri.map(|uri| uri.try_into().map(SanType::URI)).transpose()?;
+        params.subject_alt_names.extend(uri);
         params.distinguished_name.push(DnType::CommonName, wanted.common_name);
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

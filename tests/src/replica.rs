@@ -1,7 +1,7 @@
 //! One replica of the control plane, as a process.
 //!
 //! Fed by the cluster's description; feeds tests with its API and its life.
-//! Guarantees that a restarted replica has the port, the data and the identity
+//! Guarantees that a restarted replica has the ports, the data and the identity
 //! that it had, and that it serves by the time a start returns.
 
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use tonic::Status;
 
 use crate::api::{self, Api};
 use crate::metrics::Metrics;
-use crate::pki::{Identity, Pki};
+use crate::pki::{Identity, Pki, TRUST_DOMAIN};
 use crate::ports::free_port;
 use crate::process::{self, Program};
 use crate::restartable::RestartableProgram;
@@ -30,8 +30,10 @@ pub struct Plan {
     pub settings_file: Option<PathBuf>,
     pub arguments: Vec<String>,
     pub environment: Vec<(String, String)>,
-    /// Absent: without TLS.
+    /// What callers and agents are shown. Absent: without TLS.
     pub identity: Option<Identity>,
+    /// What other replicas are shown, where there is TLS.
+    pub peer_identity: Option<Identity>,
     pub folder: PathBuf,
 }
 
@@ -39,6 +41,8 @@ pub struct Plan {
 pub struct Replica {
     plan: Plan,
     port: u16,
+    agents_port: u16,
+    replicas_port: u16,
     metrics_port: u16,
     pki: Arc<Pki>,
     api: Api,
@@ -53,8 +57,16 @@ impl Replica {
         let tls = plan.identity.is_some();
         let channel = api::channel(&url(tls, port), tls.then_some((&*pki, caller)))?;
         let program = RestartableProgram::new(&plan.id, &plan.folder);
-        let mut replica =
-            Self { plan, port, metrics_port: free_port()?, pki, api: Api::new(channel), program };
+        let mut replica = Self {
+            plan,
+            port,
+            agents_port: free_port()?,
+            replicas_port: free_port()?,
+            metrics_port: free_port()?,
+            pki,
+            api: Api::new(channel),
+            program,
+        };
         replica.launch()?;
         replica.wait_until_serving().await?;
         Ok(replica)
@@ -64,18 +76,39 @@ impl Replica {
         &self.plan.id
     }
 
-    /// Where agents, peers and callers reach it.
+    /// Where callers reach it.
     pub fn url(&self) -> String {
         url(self.plan.identity.is_some(), self.port)
     }
 
+    /// The port of [`Self::url`].
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// As [`Self::url`], through a proxy on this port.
-    pub fn url_through(&self, port: u16) -> String {
+    /// Where agents reach it.
+    pub fn agents_url(&self) -> String {
+        self.agents_url_through(self.agents_port)
+    }
+
+    /// The port of [`Self::agents_url`].
+    pub fn agents_port(&self) -> u16 {
+        self.agents_port
+    }
+
+    /// As [`Self::agents_url`], through a proxy on this port.
+    pub fn agents_url_through(&self, port: u16) -> String {
         url(self.plan.identity.is_some(), port)
+    }
+
+    /// Where other replicas reach it.
+    pub fn replicas_url(&self) -> String {
+        url(self.plan.identity.is_some(), self.replicas_port)
+    }
+
+    /// What it shows to callers and agents, if it has TLS.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.plan.identity.as_ref()
     }
 
     /// What it tells Prometheus now.
@@ -155,15 +188,30 @@ impl Replica {
         command
             .arg("serve")
             .args(["--listen", &format!("127.0.0.1:{}", self.port)])
+            .args(["--agents-listen", &format!("127.0.0.1:{}", self.agents_port)])
+            .args(["--replicas-listen", &format!("127.0.0.1:{}", self.replicas_port)])
             .args(["--database-url", &plan.database_url])
             .args(["--metrics-listen", &self.metrics_address()])
-            .args(["--advertise", &self.url()])
+            .args(["--advertise", &self.replicas_url()])
             .args(["--replica-id", &plan.id])
             .arg("--data-dir")
             .arg(data_folder(plan))
             .current_dir(&plan.folder);
         if let Some(identity) = &plan.identity {
-            command.args(identity.arguments()).arg("--tls-client-ca").arg(self.pki.ca_file());
+            command
+                .args(identity.arguments())
+                .arg("--tls-client-ca")
+                .arg(self.pki.ca_file())
+                .arg("--agents-tls-client-ca")
+                .arg(self.pki.ca_file())
+                .arg("--replicas-tls-ca")
+                .arg(self.pki.ca_file())
+                .args(["--spiffe-trust-domain", TRUST_DOMAIN]);
+        }
+        if let Some(identity) = &plan.peer_identity {
+            command
+                .env("POSTRIDER_REPLICAS__TLS_CERT", &identity.certificate_file)
+                .env("POSTRIDER_REPLICAS__TLS_KEY", &identity.key_file);
         }
         if let Some(file) = &plan.settings_file {
             command.arg("--config").arg(file);

@@ -22,7 +22,7 @@ use crate::agent::{self, Agent};
 use crate::api::{self, Api};
 use crate::clock::ManualClock;
 use crate::cluster::Engine;
-use crate::pki::{Identity, Pki};
+use crate::pki::{Identity, Pki, TRUST_DOMAIN};
 use crate::postgres::Database;
 use crate::receiver::Receiver;
 use crate::wait;
@@ -54,19 +54,19 @@ impl Timed {
             Some(database) => database.url().to_owned(),
             None => format!("sqlite:{}", folder.path().join("postrider.db").display()),
         };
-        let settings = settings(&url, &pki, &pki.program("replica-1")?)?;
+        let settings = settings(&url, &pki, &pki.server("replica-1")?)?;
         let clock = ManualClock::create();
         let as_clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
         let control_plane = serve::start(settings, Some(as_clock)).await?;
-        let url = format!("https://{}", control_plane.address);
-        let caller = pki.program("caller")?;
+        let url = format!("https://{}", control_plane.addresses.callers);
+        let caller = pki.caller("caller")?;
         let api = Api::new(api::channel(&url, Some((&pki, &caller)))?);
         let agent = Agent::start(agent::Plan {
             id: "agent-eu-1".to_owned(),
             region: "eu".to_owned(),
-            control_planes: vec![url],
+            control_planes: vec![format!("https://{}", control_plane.addresses.agents)],
             ca_file: pki.ca_file(),
-            identity: Some(pki.program("agent-eu-1")?),
+            identity: Some(pki.agent("eu", "agent-eu-1")?),
             max_in_flight: 256,
             arguments: Vec::new(),
             environment: Vec::new(),
@@ -118,15 +118,20 @@ impl Timed {
     }
 }
 
+/// One replica: its door for others needs no certificate on loopback.
 fn settings(database_url: &str, pki: &Pki, identity: &Identity) -> Result<Settings> {
     let file = |path: &std::path::Path| path.display().to_string();
     let flags = [
         ("server.listen", "127.0.0.1:0".to_owned()),
+        ("agents.listen", "127.0.0.1:0".to_owned()),
         ("server.replica_id", "replica-1".to_owned()),
         ("server.metrics_listen", String::new()),
         ("server.tls_cert", file(&identity.certificate_file)),
         ("server.tls_key", file(&identity.key_file)),
         ("server.tls_client_ca", file(&pki.ca_file())),
+        ("agents.tls_client_ca", file(&pki.ca_file())),
+        ("agents.spiffe_trust_domain", TRUST_DOMAIN.to_owned()),
+        ("replicas.listen", "127.0.0.1:0".to_owned()),
         ("publish.allow_unknown_event_types", "true".to_owned()),
         ("server.drain_timeout_seconds", "5".to_owned()),
         ("database.url", database_url.to_owned()),

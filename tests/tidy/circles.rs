@@ -18,6 +18,7 @@ const CRATE_FOLDERS: &[&str] = &[
     "agent/request/src",
     "agent/settings/src",
     "agent/telemetry/src",
+    "agent/tls/src",
     "control-plane/domain/src",
     "control-plane/fair-batch/src",
     "control-plane/src",
@@ -26,7 +27,7 @@ const CRATE_FOLDERS: &[&str] = &[
 /// The rooms of the control plane from the lowest up; those of one row may use each
 /// other.
 const CONTROL_PLANE_ROOMS: &[&[&str]] = &[
-    &["settings", "clock", "tls", "metrics", "progress"],
+    &["settings", "clock", "listeners", "metrics", "progress"],
     &["state"],
     &["flow"],
     &["agents", "replicas", "api", "health"],

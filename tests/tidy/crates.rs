@@ -35,6 +35,10 @@ const FORBIDDEN_DEPENDENCIES: &[(&str, &[&str])] = &[
         "postrider-telemetry",
         &["postrider", "postrider-domain", "postrider-store", "postrider-proto", "postrider-agent"],
     ),
+    (
+        "postrider-tls",
+        &["postrider", "postrider-domain", "postrider-store", "postrider-proto", "postrider-agent"],
+    ),
     ("fair-batch", &["postrider-domain", "postrider-store", "postrider-proto", "sqlx", "tonic"]),
     ("postrider-domain", &["tokio", "sqlx", "tonic", "prost", "hyper", "rand", "postrider-proto"]),
     ("postrider-proto", &["postrider", "postrider-domain", "postrider-store", "postrider-agent"]),
@@ -212,6 +216,7 @@ mod tests {
             ("postrider-webhook-request", &["http"]),
             ("postrider-settings", &["config"]),
             ("postrider-telemetry", &["hyper"]),
+            ("postrider-tls", &["rustls"]),
             ("fair-batch", &[]),
             ("postrider-domain", &["helper"]),
             ("postrider-proto", &[]),

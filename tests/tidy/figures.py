@@ -18,6 +18,7 @@ CRATES = {
     "postrider-webhook-request": "agent/request/src",
     "postrider-telemetry": "agent/telemetry/src",
     "postrider-settings": "agent/settings/src",
+    "postrider-tls": "agent/tls/src",
     "postrider": "control-plane/src",
     "fair-batch": "control-plane/fair-batch/src",
     "postrider-domain": "control-plane/domain/src",

@@ -7,7 +7,6 @@
 
 mod values;
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -15,11 +14,10 @@ use std::time::Duration;
 use postrider_settings::{SettingSources, SettingsError, SettingsFormat};
 use postrider_telemetry::{ListenAddress, TelemetryOptions, TelemetrySettings, host_name};
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
 use crate::client::receiver_trust::read_certificates;
 use crate::config::{
-    AgentConfig, ClientCertificate, ControlPlaneEndpoint, ControlPlaneTls, unique_agent_id,
+    AgentConfig, ClientCertificate, ControlPlaneEndpoint, ControlPlaneTls, default_agent_id,
 };
 use crate::limits::{ConnectionLimits, LookupBackend, LookupLimits, ResponseLimits};
 use crate::setting_ranges::SETTING_RANGES;
@@ -132,21 +130,21 @@ impl ControlPlaneSettings {
                 "control_plane.tls_cert and control_plane.tls_key must be set together",
             ));
         }
-        let mut tls = ControlPlaneTls::default();
-        if !self.tls_ca.is_empty() {
-            tls.ca_pem = Some(certificates("control_plane.tls_ca", &self.tls_ca)?);
+        for (name, file) in
+            [("control_plane.tls_ca", &self.tls_ca), ("control_plane.tls_cert", &self.tls_cert)]
+        {
+            if !file.is_empty() {
+                certificates(name, file)?;
+            }
         }
-        if !self.tls_cert.is_empty() {
-            let key = fs::read(&self.tls_key).map_err(|error| {
-                let problem = format!("cannot read {}: {error}", self.tls_key);
-                SettingsError::value("control_plane.tls_key", problem)
-            })?;
-            tls.identity = Some(ClientCertificate {
-                certificate_pem: certificates("control_plane.tls_cert", &self.tls_cert)?,
-                key_pem: Zeroizing::new(key),
-            });
-        }
-        Ok(tls)
+        let identity = || ClientCertificate {
+            certificate: self.tls_cert.clone().into(),
+            key: self.tls_key.clone().into(),
+        };
+        Ok(ControlPlaneTls {
+            ca: (!self.tls_ca.is_empty()).then(|| self.tls_ca.clone().into()),
+            identity: (!self.tls_cert.is_empty()).then(identity),
+        })
     }
 }
 
@@ -186,7 +184,7 @@ impl Settings {
             tls: control_plane.tls()?,
             region: agent.region.clone(),
             agent_id: match agent.id.as_str() {
-                "" => unique_agent_id(&host_name()),
+                "" => default_agent_id(&host_name(), is_in_kubernetes()),
                 id => id.to_owned(),
             },
             max_in_flight: work.max_in_flight,
@@ -256,6 +254,11 @@ impl AgentConfig {
         settings.agent.id = agent_id;
         settings.config()
     }
+}
+
+/// Kubernetes gives every container this variable.
+fn is_in_kubernetes() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
 }
 
 fn certificates(name: &'static str, file: &str) -> Result<Vec<u8>, SettingsError> {

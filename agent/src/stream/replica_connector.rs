@@ -11,16 +11,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use futures::StreamExt as _;
 use postrider_proto::agent::v1::agent_service_client::AgentServiceClient;
+use postrider_tls::{Reloading, TlsDialer};
+use rustls::ClientConfig;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use tonic::Status;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Uri};
+use tonic::transport::{Channel, Endpoint, Uri};
 
-use crate::config::{ControlPlaneEndpoint, ControlPlaneTls};
+use crate::config::ControlPlaneEndpoint;
 use crate::stream::session::{
     AgentMessageStream, ReplicaMessageStream, ReplicaSession, ReplicaSessionError, ShutdownSignals,
 };
@@ -48,7 +49,7 @@ type ReplicaAddresses = HashMap<SocketAddr, Arc<ControlPlaneEndpoint>>;
 /// Knows how to reach replicas.
 pub struct ReplicaConnector {
     control_planes: Vec<Arc<ControlPlaneEndpoint>>,
-    tls: ControlPlaneTls,
+    tls: Option<Reloading<ClientConfig>>,
     coordinator: Arc<WorkCoordinator>,
     signals: ShutdownSignals,
     logged: LoggedOnce,
@@ -62,28 +63,15 @@ struct LoggedOnce {
 }
 
 impl ReplicaConnector {
-    /// For the given names.
+    /// For the given names; `tls` is for those that are reached over it.
     pub fn new(
         control_planes: &[ControlPlaneEndpoint],
-        tls: ControlPlaneTls,
+        tls: Option<Reloading<ClientConfig>>,
         coordinator: Arc<WorkCoordinator>,
         signals: ShutdownSignals,
     ) -> Self {
         let control_planes = control_planes.iter().cloned().map(Arc::new).collect();
         Self { control_planes, tls, coordinator, signals, logged: LoggedOnce::default() }
-    }
-
-    /// Refuses certificates that cannot be used, before anything is dialled.
-    pub fn check_certificates(&self) -> anyhow::Result<()> {
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
-        self.control_planes.iter().try_for_each(|control_plane| {
-            self.endpoint(control_plane, nowhere).map(drop).with_context(|| {
-                format!(
-                    "cannot connect to the control plane {} with these TLS settings",
-                    control_plane.host
-                )
-            })
-        })
     }
 
     /// Keeps a stream to each replica until the agent closes.
@@ -177,8 +165,7 @@ impl ReplicaConnector {
         control_plane: &ControlPlaneEndpoint,
         address: SocketAddr,
     ) -> Result<(), ReplicaSessionError> {
-        let endpoint = self.endpoint(control_plane, address)?;
-        let channel = endpoint.connect();
+        let channel = self.connect(control_plane, address);
         let Some(channel) = self.signals.closing.run_until_cancelled(channel).await else {
             return Ok(());
         };
@@ -211,14 +198,16 @@ impl ReplicaConnector {
         }
     }
 
-    /// Dials `address`, but asks for, and checks, the name of the URL.
-    fn endpoint(
+    /// Dials `address`, but asks for, and checks, the name of the URL. Over TLS with the
+    /// certificates as they are now.
+    async fn connect(
         &self,
         control_plane: &ControlPlaneEndpoint,
         address: SocketAddr,
-    ) -> Result<Endpoint, tonic::transport::Error> {
+    ) -> Result<Channel, ReplicaSessionError> {
         let scheme = if control_plane.tls { "https" } else { "http" };
-        let mut endpoint = Endpoint::from_shared(format!("{scheme}://{address}"))?
+        // The endpoint would bring TLS of its own for https.
+        let mut endpoint = Endpoint::from_shared(format!("http://{address}"))?
             .connect_timeout(REPLICA_CONNECT_TIMEOUT)
             .tcp_nodelay(true)
             .user_agent(concat!("postrider-agent/", env!("CARGO_PKG_VERSION")))?;
@@ -231,18 +220,13 @@ impl ReplicaConnector {
             endpoint = endpoint.origin(origin);
         }
         if !control_plane.tls {
-            return Ok(endpoint);
+            return Ok(endpoint.connect().await?);
         }
-        let mut tls = ClientTlsConfig::new().domain_name(control_plane.host.clone());
-        tls = match &self.tls.ca_pem {
-            Some(pem) => tls.ca_certificate(Certificate::from_pem(pem)),
-            None => tls.with_native_roots(),
-        };
-        if let Some(identity) = &self.tls.identity {
-            let key = identity.key_pem.as_slice();
-            tls = tls.identity(Identity::from_pem(&identity.certificate_pem, key));
-        }
-        endpoint.tls_config(tls)
+        let host = &control_plane.host;
+        let dialer = self.tls.clone().map(|tls| TlsDialer::new(tls, host)).transpose();
+        let dialer = dialer.ok().flatten();
+        let dialer = dialer.ok_or_else(|| ReplicaSessionError::NoTls(host.clone()))?;
+        Ok(endpoint.connect_with_connector(dialer).await?)
     }
 }
 

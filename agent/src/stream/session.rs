@@ -44,6 +44,8 @@ const MAX_AGREED_INTERVAL: Duration = Duration::from_secs(60);
 pub enum ReplicaSessionError {
     #[error("the replica cannot be reached: {0}")]
     Unreachable(#[from] tonic::transport::Error),
+    #[error("{0} cannot be asked for over TLS")]
+    NoTls(String),
     #[error("the stream failed: {0}")]
     StreamFailed(Status),
     #[error("the replica ended the stream")]

@@ -14,6 +14,6 @@ mod settings;
 
 pub use listen_address::{ListenAddress, ListenAddressError, host_name};
 pub use logging::{TelemetryGuard, TelemetryOptions, init_telemetry};
-pub use metrics_port::serve_metrics;
+pub use metrics_port::{HealthProbes, serve_metrics};
 pub use otlp_endpoint::{OtlpEndpoint, OtlpEndpointError};
 pub use settings::{LogFormat, LogFormatError, TelemetrySettings};

@@ -50,6 +50,13 @@ impl RefusalLog {
         tracing::warn!(%agent, reason = reason.message(), "agent's stream refused; it may retry");
     }
 
+    /// Notes that a process asked for what its certificate does not allow.
+    pub fn note_denied(&self, why: &str, identity: &AgentIdentity, now: Timestamp) {
+        if self.is_new(identity, now) {
+            tracing::warn!(agent = %identity.agent.0, reason = why, "agent's stream refused");
+        }
+    }
+
     fn is_new(&self, identity: &AgentIdentity, now: Timestamp) -> bool {
         let mut refused = self.0.lock();
         refused.retain(|_, last| now.since(*last) < REFUSAL_LOG_INTERVAL);

@@ -29,9 +29,9 @@ use super::refusals::RefusalLog;
 use super::regions::UnsubscribedRegionCache;
 use super::{convert, refusals};
 use crate::flow::Flow;
+use crate::listeners::AgentGrants;
 use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::streams::{ConnectedAgent, NewStream, StreamCommand, StreamRefusal};
-use crate::tls::CertificateCheck;
 
 /// How long a new stream may take to say Hello. It is the first thing that an agent says; a
 /// packet may be lost on the way.
@@ -44,24 +44,17 @@ const MAX_AGENT_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
 pub fn service(
     context: ReplicaContext,
     flow: Flow,
-    check: CertificateCheck,
     stop: CancellationToken,
 ) -> AgentServiceServer<impl AgentService> {
-    AgentServiceServer::new(AgentServiceHandler {
-        agents: AgentSessions::new(context, flow, stop),
-        check,
-    })
-    .max_decoding_message_size(MAX_AGENT_MESSAGE_BYTES)
+    AgentServiceServer::new(AgentServiceHandler(AgentSessions::new(context, flow, stop)))
+        .max_decoding_message_size(MAX_AGENT_MESSAGE_BYTES)
 }
 
 /// The messages of one direction of a work stream, until it breaks.
 pub type WorkStream<T> = BoxStream<'static, Result<T, Status>>;
 
 /// The gRPC service of the work streams.
-struct AgentServiceHandler {
-    agents: AgentSessions,
-    check: CertificateCheck,
-}
+struct AgentServiceHandler(AgentSessions);
 
 #[tonic::async_trait]
 impl AgentService for AgentServiceHandler {
@@ -71,8 +64,9 @@ impl AgentService for AgentServiceHandler {
         &self,
         request: Request<Streaming<WorkRequest>>,
     ) -> Result<Response<Self::WorkStream>, Status> {
-        self.check.certificate_of(&request)?;
-        self.agents.work(request.into_inner().boxed()).await.map(Response::new)
+        let grants = request.extensions().get::<AgentGrants>().cloned();
+        let grants = grants.ok_or_else(|| Status::unauthenticated("this is no agents' door"))?;
+        self.0.work(request.into_inner().boxed(), &grants).await.map(Response::new)
     }
 }
 
@@ -92,10 +86,12 @@ impl AgentSessions {
         Self { context, flow, stop, next: AtomicU64::new(1), refusals, regions }
     }
 
-    /// Serves one work stream: takes the agent's messages, returns the replica's.
+    /// Serves one work stream of somebody who was granted this: takes the agent's messages,
+    /// returns the replica's.
     pub async fn work(
         &self,
         mut incoming: WorkStream<WorkRequest>,
+        grants: &AgentGrants,
     ) -> Result<WorkStream<WorkResponse>, Status> {
         if self.stop.is_cancelled() {
             return Err(Status::unavailable("this replica is stopping"));
@@ -109,6 +105,11 @@ impl AgentSessions {
         };
         let id = StreamId(self.next.fetch_add(1, Ordering::Relaxed));
         let session = self.begin(id, &hello)?;
+        let (identity, region) = (&session.state.identity, &session.state.region);
+        if let Err(why) = grants.check(region, &identity.agent) {
+            self.refusals.note_denied(&why, identity, self.context.clock.now());
+            return Err(Status::permission_denied(why));
+        }
         let (sender, receiver) = mpsc::channel(self.context.settings.agents.max_queued_messages);
         let stop = self.stop.child_token();
         let reason = Arc::default();

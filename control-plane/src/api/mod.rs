@@ -29,6 +29,7 @@ use postrider_proto::v1::tenant_service_server::TenantServiceServer;
 use tonic::service::Routes;
 use tonic_reflection::server::{Builder, Error};
 
+use crate::api::rpc::forwarding::ForwardedMethodsLayer;
 use crate::api::rpc::layer::CallLayer;
 use crate::flow::Flow;
 use crate::state::context::ReplicaContext;
@@ -36,6 +37,20 @@ use crate::state::context::ReplicaContext;
 /// The public services with reflection. Fails only if the compiled-in descriptors
 /// contradict each other.
 pub fn routes(context: ReplicaContext, flow: Flow) -> Result<Routes, Error> {
+    let reflection =
+        || Builder::configure().register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET);
+    Ok(Routes::from(services(context, flow).into_axum_router().layer(CallLayer))
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?))
+}
+
+/// The methods that replicas send on to each other, and no others.
+pub fn forwarded_routes(context: ReplicaContext, flow: Flow) -> Routes {
+    let services = services(context, flow).into_axum_router();
+    Routes::from(services.layer(CallLayer).layer(ForwardedMethodsLayer))
+}
+
+fn services(context: ReplicaContext, flow: Flow) -> Routes {
     let max = context.settings.server.max_request_bytes;
     let tenants = TenantServiceServer::new(tenants::service::TenantApi::new(context.clone()));
     let subscriptions = SubscriptionServiceServer::new(
@@ -54,16 +69,11 @@ pub fn routes(context: ReplicaContext, flow: Flow) -> Result<Routes, Error> {
         flow.clone(),
     ));
     let fleet = FleetServiceServer::new(fleet::service::FleetApi::new(context, flow));
-    let reflection =
-        || Builder::configure().register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET);
-    let public = Routes::new(tenants.max_decoding_message_size(max))
+    Routes::new(tenants.max_decoding_message_size(max))
         .add_service(subscriptions.max_decoding_message_size(max))
         .add_service(events.max_decoding_message_size(max))
         .add_service(event_types.max_decoding_message_size(max))
         .add_service(deliveries.max_decoding_message_size(max))
         .add_service(operations.max_decoding_message_size(max))
-        .add_service(fleet.max_decoding_message_size(max));
-    Ok(Routes::from(public.into_axum_router().layer(CallLayer))
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?))
+        .add_service(fleet.max_decoding_message_size(max))
 }

@@ -50,9 +50,13 @@ const DELIVERY_POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Arguments of `postrider dev`.
 #[derive(clap::Args)]
 pub struct DevArguments {
-    /// Where gRPC is served; a loopback address.
+    /// Where callers come in; a loopback address.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7443")]
     listen: ListenAddress,
+    /// Where further agents come in; a loopback address. By default any port, which the
+    /// log says.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    agents_listen: ListenAddress,
     /// Where the demo receiver listens; a loopback address.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
     receiver_listen: ListenAddress,
@@ -74,9 +78,11 @@ pub struct DevArguments {
 
 /// Runs the demo until interrupted.
 pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
-    for (flag, address) in
-        [("--listen", &arguments.listen), ("--receiver-listen", &arguments.receiver_listen)]
-    {
+    for (flag, address) in [
+        ("--listen", &arguments.listen),
+        ("--agents-listen", &arguments.agents_listen),
+        ("--receiver-listen", &arguments.receiver_listen),
+    ] {
         anyhow::ensure!(address.is_loopback(), "{flag}: `dev` listens on loopback addresses only");
     }
     let extra_ca = arguments.extra_ca.iter();
@@ -101,6 +107,7 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
         None,
         &[
             ("server.listen", arguments.listen.to_string()),
+            ("agents.listen", arguments.agents_listen.to_string()),
             ("server.metrics_listen", String::new()),
             ("publish.allow_unknown_event_types", true.to_string()),
             ("database.data_dir", directory.display().to_string()),
@@ -109,13 +116,13 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
     let mut control_plane = serve::start(settings, None).await?;
     tokio::spawn(receiver.serve());
     let stop = CancellationToken::new();
-    let channel = connect(control_plane.address).await?;
+    let channel = connect(control_plane.addresses.callers).await?;
     // Before the agent starts: it warns if no subscription uses its region.
     create_tenant_and_subscription(&channel, &url, &secret)
         .await
         .context("setting up the demo's tenant and subscription")?;
     let mut agent = tokio::spawn(postrider_agent::run(
-        agent_config(control_plane.address, extra_ca_pem, &arguments)?,
+        agent_config(control_plane.addresses.agents, extra_ca_pem, &arguments)?,
         stop.clone(),
     ));
 
@@ -127,7 +134,7 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
         }
     };
     if shown.is_ok() && !arguments.once {
-        show::commands(control_plane.address, receiver_address);
+        show::commands(control_plane.addresses.callers, receiver_address);
         // A laptop that wakes from sleep looks like a clock step: restart the replica
         // instead of failing.
         control_plane = control_plane.serve_until(stop_signal()?).await?;

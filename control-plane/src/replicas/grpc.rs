@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use postrider_domain::ids::{ReplicaId, TenantId};
@@ -14,11 +14,12 @@ use postrider_proto::replica::v1::{
     GetPublishWatermarkRequest, GetReplicaRequest, ListRegionFiguresRequest,
     RefreshCatalogueRequest,
 };
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use postrider_tls::{Reloading, TlsDialer};
+use rustls::ClientConfig;
+use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::convert;
 use crate::state::peers::calls::{CALL_TIMEOUT, PeerCalls, PeerHint};
-use crate::tls::PeerTls;
 
 /// Replicas stand near one another; half of `CALL_TIMEOUT`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -27,14 +28,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Calls over channels that are kept.
+/// Calls over channels that are kept. With TLS, whoever answers has shown a replica's
+/// certificate, at whatever address.
 pub struct GrpcCalls {
-    tls: Option<PeerTls>,
+    tls: Option<Reloading<ClientConfig>>,
     channels: Mutex<HashMap<String, Channel>>,
 }
 
 impl GrpcCalls {
-    pub fn new(tls: Option<PeerTls>) -> Self {
+    pub fn new(tls: Option<Reloading<ClientConfig>>) -> Self {
         Self { tls, channels: Mutex::new(HashMap::new()) }
     }
 
@@ -114,19 +116,27 @@ impl PeerCalls for GrpcCalls {
         if let Some(channel) = channels.get(address) {
             return Ok(channel.clone());
         }
-        let mut endpoint = Endpoint::from_shared(address.to_owned())?
+        let uri: Uri = address.parse()?;
+        let authority = uri.authority().context("an address without a host")?.as_str();
+        // The channel would bring TLS of its own for https.
+        let endpoint = Endpoint::from_shared(format!("http://{authority}"))?
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT);
-        if let Some(tls) = &self.tls {
-            endpoint = endpoint.tls_config(
-                ClientTlsConfig::new()
-                    .ca_certificate(Certificate::from_pem(&tls.ca))
-                    .identity(Identity::from_pem(&tls.certificate, &tls.key)),
-            )?;
-        }
-        let channel = endpoint.connect_lazy();
+        let is_tls = uri.scheme_str() == Some("https");
+        let channel = match &self.tls {
+            Some(tls) => {
+                ensure!(is_tls, "{address} is an address without TLS");
+                let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+                let dialer = TlsDialer::new(tls.clone(), host)?;
+                endpoint.origin(uri).connect_with_connector_lazy(dialer)
+            }
+            None => {
+                ensure!(!is_tls, "{address} is an address with TLS, and replicas.tls_ca is empty");
+                endpoint.connect_lazy()
+            }
+        };
         channels.insert(address.to_owned(), channel.clone());
         Ok(channel)
     }

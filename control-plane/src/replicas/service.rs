@@ -16,31 +16,26 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::convert;
+use crate::listeners::ReplicaGrants;
 use crate::state::context::ReplicaContext;
-use crate::tls::CertificateCheck;
 
 /// Longest address that is called for another replica. A host name of 253 bytes fits with
 /// scheme and port.
 const MAX_ADDRESS_BYTES: usize = 512;
 
 /// Serves the other replicas.
-pub fn service(
-    context: ReplicaContext,
-    check: CertificateCheck,
-) -> ReplicaServiceServer<impl ReplicaService> {
-    ReplicaServiceServer::new(PeerService { context, check })
+pub fn service(context: ReplicaContext) -> ReplicaServiceServer<impl ReplicaService> {
+    ReplicaServiceServer::new(PeerService { context })
 }
 
 /// What this replica does for the others.
 pub struct PeerService {
     pub context: ReplicaContext,
-    pub check: CertificateCheck,
 }
 
 #[tonic::async_trait]
 impl ReplicaService for PeerService {
     async fn hint(&self, request: Request<HintRequest>) -> Result<Response<HintResponse>, Status> {
-        self.check.certificate_of(&request)?;
         let hint = request.into_inner();
         let concluded = hint.concluded.iter().filter_map(|concluded| {
             let delivery = DeliveryId(Uuid::from_slice(&concluded.delivery_id).ok()?);
@@ -70,7 +65,6 @@ impl ReplicaService for PeerService {
         &self,
         request: Request<RefreshTenantRequest>,
     ) -> Result<Response<RefreshTenantResponse>, Status> {
-        self.check.certificate_of(&request)?;
         let wanted = request.into_inner();
         let tenant = TenantId::from_stored(wanted.tenant);
         let snapshot = self.context.tenants.refresh(&tenant).await.map_err(|error| {
@@ -82,9 +76,8 @@ impl ReplicaService for PeerService {
 
     async fn refresh_catalogue(
         &self,
-        request: Request<RefreshCatalogueRequest>,
+        _request: Request<RefreshCatalogueRequest>,
     ) -> Result<Response<RefreshCatalogueResponse>, Status> {
-        self.check.certificate_of(&request)?;
         let catalogue = self.context.event_types.refresh().await.map_err(|error| {
             Status::unavailable(format!("the event types could not be read: {error}"))
         })?;
@@ -93,9 +86,8 @@ impl ReplicaService for PeerService {
 
     async fn get_replica(
         &self,
-        request: Request<GetReplicaRequest>,
+        _request: Request<GetReplicaRequest>,
     ) -> Result<Response<GetReplicaResponse>, Status> {
-        self.check.certificate_of(&request)?;
         Ok(Response::new(GetReplicaResponse { replica_id: self.context.replica.0.to_string() }))
     }
 
@@ -103,8 +95,13 @@ impl ReplicaService for PeerService {
         &self,
         request: Request<CheckReplicaRequest>,
     ) -> Result<Response<CheckReplicaResponse>, Status> {
-        self.check.certificate_of(&request)?;
+        let grants = request.extensions().get::<ReplicaGrants>().cloned();
         let asked = request.into_inner();
+        // Only here does a replica say who it is.
+        if grants.is_some_and(|grants| !grants.permit(&asked.replica_id)) {
+            let problem = "the certificate does not allow this replica_id";
+            return Err(Status::permission_denied(problem));
+        }
         if asked.address.len() > MAX_ADDRESS_BYTES {
             return Err(Status::invalid_argument("address is too long"));
         }
@@ -115,18 +112,16 @@ impl ReplicaService for PeerService {
 
     async fn list_region_figures(
         &self,
-        request: Request<ListRegionFiguresRequest>,
+        _request: Request<ListRegionFiguresRequest>,
     ) -> Result<Response<ListRegionFiguresResponse>, Status> {
-        self.check.certificate_of(&request)?;
         let figures = self.context.dispatcher.region_figures().into_iter().map(convert::to_wire);
         Ok(Response::new(ListRegionFiguresResponse { figures: figures.collect() }))
     }
 
     async fn get_publish_watermark(
         &self,
-        request: Request<GetPublishWatermarkRequest>,
+        _request: Request<GetPublishWatermarkRequest>,
     ) -> Result<Response<GetPublishWatermarkResponse>, Status> {
-        self.check.certificate_of(&request)?;
         let watermark = self.context.watermark.current(self.context.clock.now());
         Ok(Response::new(GetPublishWatermarkResponse { watermark_us: watermark.as_micros() }))
     }

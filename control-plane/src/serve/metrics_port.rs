@@ -1,9 +1,10 @@
-//! Opens the metrics port, and registers on it what is measured.
+//! Opens the port of metrics and health, and registers on it what is measured.
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use postrider_telemetry::serve_metrics;
+use postrider_telemetry::{HealthProbes, serve_metrics};
+use postrider_tls::CertificateMetrics;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +16,8 @@ use crate::state::context::ReplicaContext;
 pub async fn open(
     tasks: &mut JoinSet<()>,
     context: &ReplicaContext,
+    certificates: CertificateMetrics,
+    probes: HealthProbes,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let Some(address) = context.settings.server.metrics_address() else {
@@ -29,7 +32,8 @@ pub async fn open(
         dispatcher: context.dispatcher.clone(),
         clock: Arc::clone(&context.clock),
     }));
+    registry.register_collector(Box::new(certificates));
     registry.register_collector(Box::new(PeerMetrics(context.peers.clone())));
-    tasks.spawn(serve_metrics(listener, Arc::new(registry), stop));
+    tasks.spawn(serve_metrics(listener, Arc::new(registry), probes, stop));
     Ok(())
 }

@@ -4,10 +4,12 @@
 //! that every setting is checked before a port is opened, and that a stop hands over the
 //! leases and loses nothing that was acknowledged.
 //!
-//! - `assembly`: state, loops and entrances, without ports. `maintenance`: the loop that
-//!   keeps partitions. `metrics_port`, `scheduler_metrics`: what is measured.
+//! - `assembly`: state, loops and entrances, without ports. `doors`: the ports, and what
+//!   is served at each. `maintenance`: the loop that keeps partitions. `metrics_port`,
+//!   `scheduler_metrics`: what is measured.
 
 mod assembly;
+mod doors;
 mod maintenance;
 mod metrics_port;
 mod own_address;
@@ -15,30 +17,26 @@ mod scheduler_config;
 mod scheduler_metrics;
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use postrider_store::{CallObserver, OpenOptions, Store};
+use postrider_telemetry::HealthProbes;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Server, ServerTlsConfig};
 
 pub use self::assembly::{AssembledReplica, Loops, assemble, spawn_loops};
+pub use self::doors::DoorAddresses;
 use self::maintenance::MaintenanceLoop;
 use crate::clock::{Clock, SystemClock};
 use crate::flow::Flow;
 use crate::flow::hold_keeper::HoldKeeper;
 use crate::metrics::Metrics;
-use crate::replicas::GrpcCalls;
-use crate::settings::{ServerSettings, Settings};
+use crate::settings::Settings;
 use crate::state::context::ReplicaContext;
-use crate::tls::{self, CertificateCheck};
-use crate::{agents, api, replicas};
 
-/// How long the port stays open after everything else has stopped. Callers need a round
+/// How long the ports stay open after everything else has stopped. Callers need a round
 /// trip to see the connection's end.
 const CONNECTION_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// After two other clocks have disagreed with ours for this long, the replica restarts by
@@ -49,29 +47,21 @@ const CLOCK_OUTVOTED_LIMIT: Duration = Duration::from_secs(60);
 const CLOCK_POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// As often as a heartbeat tells who has the name.
 const NAME_POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// Twice the silence that ends an agent's stream by itself: this is for callers that have
-/// vanished.
-const HTTP2_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-/// Flow-control windows that keep a publishing stream busy on a fast network. At 50 ms
-/// there and back one stream carries 20 MB a second, and eight streams fill the
-/// connection's.
-const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
-const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
 
 /// A control plane that runs.
 pub struct ControlPlane {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub addresses: DoorAddresses,
     /// For the `dev` command and tests, which share its process. Boxed, since it is large
     /// and a future that holds this would be too.
     pub context: Box<ReplicaContext>,
     pub flow: Box<Flow>,
     ownership: JoinHandle<()>,
-    server: JoinHandle<()>,
+    servers: JoinSet<()>,
     tasks: JoinSet<()>,
     /// Stops the loops that accept new work.
     draining: CancellationToken,
-    /// Closes streams and the port.
+    /// Closes streams and the ports.
     closing: CancellationToken,
     /// Stops everything else.
     stopped: CancellationToken,
@@ -91,13 +81,11 @@ async fn open_and_start(
     clock: Option<Arc<dyn Clock>>,
 ) -> anyhow::Result<ControlPlane> {
     let settings = Arc::new(settings);
-    let tls = tls::load(&settings)?;
-    let listen = &settings.server.listen;
-    let listener = listen.bind().await.with_context(|| {
-        format!("{}: cannot listen on {listen}", settings.name_with_place("server.listen"))
-    })?;
-    let address = listener.local_addr()?;
-    own_address::require_certificate_unless_loopback(listen, address, tls.is_some())?;
+    for name in settings.insecure_settings() {
+        tracing::warn!(setting = name, "callers are let in with less than they should show");
+    }
+    let (open_doors, calls) = doors::open(&settings).await?;
+    let addresses = open_doors.addresses();
     let metrics = Metrics::default();
     let store = open_store(&settings, Arc::new(metrics.clone())).await?;
     let clock = match clock {
@@ -106,12 +94,11 @@ async fn open_and_start(
     };
     let maintenance = maintenance::options(&settings);
     store.maintain(clock.now(), maintenance).await.context("preparing the database")?;
-    let own_address = own_address::advertised(&settings.server, address);
-    let check = CertificateCheck { required: tls.is_some() };
-    let (server_tls, peer_tls) =
-        tls.map_or((None, None), |tls| (Some(tls.server), Some(tls.peers)));
+    // Nobody calls the address of a single-process database's replica.
+    let reached = addresses.replicas.unwrap_or(addresses.callers);
+    let own_address = own_address::advertised(&settings.replicas, reached);
 
-    let calls = Arc::new(GrpcCalls::new(peer_tls));
+    let calls = Arc::new(calls);
     let assembled = assemble(Arc::clone(&settings), store, clock, own_address, calls, metrics);
     let AssembledReplica { context, flow, loops, mut tasks, health } = assembled;
     context.event_types.refresh().await.context("reading the event types")?;
@@ -124,54 +111,30 @@ async fn open_and_start(
     let (reporter, health_service) = tonic_health::server::health_reporter();
     let ownership = spawn_loops(&mut tasks, loops, &health, &draining, &stopped);
     let health_stop = draining.clone();
-    tasks.spawn(async move { health.run(reporter, health_stop).await });
+    let probes = HealthProbes::default();
+    let told = probes.clone();
+    tasks.spawn(async move { health.run(reporter, told, health_stop).await });
     let maintenance = MaintenanceLoop::new(&context, maintenance);
     tasks.spawn(maintenance.run(stopped.clone()));
-    metrics_port::open(&mut tasks, &context, stopped.clone()).await?;
-
-    let router = server_without_services(&settings.server, server_tls)?
-        .add_routes(api::routes(context.clone(), flow.clone())?)
-        .add_service(agents::service(context.clone(), flow.clone(), check, closing.clone()))
-        .add_service(replicas::service(context.clone(), check))
-        .add_service(health_service);
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    let shutdown = closing.clone().cancelled_owned();
-    let server = tokio::spawn(async move {
-        if let Err(error) = router.serve_with_incoming_shutdown(incoming, shutdown).await {
-            tracing::error!(%error, "the gRPC port failed");
-        }
-    });
-    tracing::info!(%address, replica = %context.replica.0, "serving");
+    let certificates = open_doors.metrics.clone();
+    metrics_port::open(&mut tasks, &context, certificates, probes, stopped.clone()).await?;
+    let servers = open_doors.serve(&context, &flow, health_service, &closing)?;
+    let DoorAddresses { callers, agents, replicas } = addresses;
+    let replicas = replicas.map(tracing::field::display);
+    tracing::info!(address = %callers, %agents, replicas, replica = %context.replica.0, "serving");
     own_address::spawn_check(&mut tasks, &context, &stopped);
     let (context, flow) = (Box::new(context), Box::new(flow));
     Ok(ControlPlane {
-        address,
+        addresses,
         context,
         flow,
         ownership,
-        server,
+        servers,
         tasks,
         draining,
         closing,
         stopped,
     })
-}
-
-fn server_without_services(
-    settings: &ServerSettings,
-    tls: Option<ServerTlsConfig>,
-) -> anyhow::Result<Server> {
-    let server = Server::builder()
-        .tcp_nodelay(true)
-        .max_concurrent_streams(settings.max_concurrent_streams)
-        .http2_max_pending_accept_reset_streams(Some(settings.max_pending_reset_streams))
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .http2_keepalive_interval(Some(HTTP2_KEEPALIVE_INTERVAL));
-    match tls {
-        Some(tls) => server.tls_config(tls).context("server.tls_cert, tls_key, tls_client_ca"),
-        None => Ok(server),
-    }
 }
 
 impl ControlPlane {
@@ -195,7 +158,11 @@ impl ControlPlane {
             }
             tracing::warn!("the database's clock was changed for good; restarting to follow it");
             let mut settings = Settings::clone(&self.context.settings);
-            settings.server.listen = self.address.into();
+            settings.server.listen = self.addresses.callers.into();
+            settings.agents.listen = self.addresses.agents.into();
+            if let Some(replicas) = self.addresses.replicas {
+                settings.replicas.listen = replicas.into();
+            }
             self.stop().await;
             self = start(settings, None).await?;
         }
@@ -242,10 +209,10 @@ impl ControlPlane {
         self.closing.cancel();
         self.flow.attempt_feed.close();
         self.context.dispatcher.close_all_streams();
-        if tokio::time::timeout(CONNECTION_CLOSE_TIMEOUT, &mut self.server).await.is_err() {
-            self.server.abort();
-            // Wait until its port is free.
-            let _ = (&mut self.server).await;
+        let served = async { while self.servers.join_next().await.is_some() {} };
+        if tokio::time::timeout(CONNECTION_CLOSE_TIMEOUT, served).await.is_err() {
+            // Wait until the ports are free.
+            self.servers.shutdown().await;
         }
         self.stopped.cancel();
         self.tasks.shutdown().await;

@@ -7,21 +7,19 @@
 
 use std::net::SocketAddr;
 
-use anyhow::ensure;
-use postrider_telemetry::ListenAddress;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::settings::ServerSettings;
+use crate::settings::ReplicasSettings;
 use crate::state::context::ReplicaContext;
 
 /// The address at which others reach this replica: the one it listens on or, if it
 /// listens on all, this host's name.
-pub fn advertised(server: &ServerSettings, bound: SocketAddr) -> String {
-    if !server.advertise.is_empty() {
-        return server.advertise.clone();
+pub fn advertised(replicas: &ReplicasSettings, bound: SocketAddr) -> String {
+    if !replicas.advertise.is_empty() {
+        return replicas.advertise.clone();
     }
-    let scheme = if server.tls_cert.is_empty() { "http" } else { "https" };
+    let scheme = if replicas.tls_ca.is_empty() { "http" } else { "https" };
     let host = postrider_telemetry::host_name();
     if bound.ip().is_unspecified() && !host.is_empty() {
         return format!("{scheme}://{host}:{}", bound.port());
@@ -37,8 +35,8 @@ async fn check(context: &ReplicaContext) {
         Err(error) => tracing::warn!(
             %address, error = format!("{error:#}"),
             "other replicas cannot reach this one, so events published at them for its tenants \
-             wait for a sweep: server.advertise must be an address that they can reach, and \
-             server.tls_cert must contain its name and be valid for both server and client \
+             wait for a sweep: replicas.advertise must be an address that they can reach, and \
+             the certificate must be a replica's and be valid for both server and client \
              authentication"
         ),
     }
@@ -53,19 +51,4 @@ pub fn spawn_check(tasks: &mut JoinSet<()>, context: &ReplicaContext, stop: &Can
             stop.run_until_cancelled(check(&context)).await;
         });
     }
-}
-
-/// Refuses to listen on a non-loopback address without a certificate.
-pub fn require_certificate_unless_loopback(
-    listen: &ListenAddress,
-    bound: SocketAddr,
-    has_certificate: bool,
-) -> anyhow::Result<()> {
-    ensure!(
-        has_certificate || bound.ip().is_loopback(),
-        "server.listen: {listen} is {}; without a certificate only a loopback address is \
-         allowed",
-        bound.ip()
-    );
-    Ok(())
 }

@@ -5,9 +5,10 @@
 //! Guarantees that a wrong name or value stops the program with a message that names the
 //! setting and where it was given.
 
+mod doors;
+mod identities;
 mod ranges;
 mod relations;
-mod server;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +17,8 @@ use postrider_domain::ids::TenantId;
 use postrider_settings::{SettingPlaces, SettingSources, SettingsError, SettingsFormat};
 use postrider_telemetry::{ListenAddress, TelemetrySettings};
 use serde::Deserialize;
+
+pub use self::identities::{AgentCertificateRule, PREFIX_MARK, ReplicaCertificateRule};
 
 /// The defaults are also the documentation.
 static FORMAT: SettingsFormat = SettingsFormat {
@@ -27,12 +30,20 @@ static FORMAT: SettingsFormat = SettingsFormat {
         ("database.url", "--database-url"),
         ("database.data_dir", "--data-dir"),
         ("server.listen", "--listen"),
-        ("server.advertise", "--advertise"),
         ("server.replica_id", "--replica-id"),
         ("server.metrics_listen", "--metrics-listen"),
         ("server.tls_cert", "--tls-cert"),
         ("server.tls_key", "--tls-key"),
         ("server.tls_client_ca", "--tls-client-ca"),
+        ("server.insecure_no_auth", "--insecure-no-auth"),
+        ("server.insecure_no_tls", "--insecure-no-tls"),
+        ("agents.listen", "--agents-listen"),
+        ("agents.tls_client_ca", "--agents-tls-client-ca"),
+        ("agents.spiffe_trust_domain", "--spiffe-trust-domain"),
+        ("replicas.listen", "--replicas-listen"),
+        ("replicas.advertise", "--advertise"),
+        ("replicas.tls_ca", "--replicas-tls-ca"),
+        ("replicas.spiffe_trust_domain", "--spiffe-trust-domain"),
     ],
 };
 
@@ -47,6 +58,7 @@ pub struct Settings {
     pub results: ResultsSettings,
     pub operational_events: OperationalEventsSettings,
     pub agents: AgentsSettings,
+    pub replicas: ReplicasSettings,
     pub api: ApiSettings,
     pub telemetry: TelemetrySettings,
     /// Where they were given.
@@ -59,12 +71,13 @@ pub struct Settings {
 pub struct ServerSettings {
     #[serde(deserialize_with = "postrider_settings::parsed")]
     pub listen: ListenAddress,
-    pub advertise: String,
     pub replica_id: String,
     pub metrics_listen: String,
     pub tls_cert: String,
     pub tls_key: String,
     pub tls_client_ca: String,
+    pub insecure_no_auth: bool,
+    pub insecure_no_tls: bool,
     pub drain_timeout_seconds: u64,
     pub worker_threads: usize,
     pub max_request_bytes: usize,
@@ -150,6 +163,14 @@ impl OperationalEventsSettings {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentsSettings {
+    #[serde(deserialize_with = "postrider_settings::parsed")]
+    pub listen: ListenAddress,
+    pub tls_cert: String,
+    pub tls_key: String,
+    pub tls_client_ca: String,
+    pub spiffe_trust_domain: String,
+    #[serde(deserialize_with = "identities::rules")]
+    pub identities: Vec<AgentCertificateRule>,
     pub heartbeat_interval_milliseconds: u64,
     pub silence_timeout_milliseconds: u64,
     pub max_queued_messages: usize,
@@ -161,6 +182,20 @@ impl AgentsSettings {
     pub fn silence_timeout(&self) -> Duration {
         Duration::from_millis(self.silence_timeout_milliseconds)
     }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplicasSettings {
+    #[serde(deserialize_with = "postrider_settings::parsed")]
+    pub listen: ListenAddress,
+    pub advertise: String,
+    pub tls_cert: String,
+    pub tls_key: String,
+    pub tls_ca: String,
+    pub spiffe_trust_domain: String,
+    #[serde(deserialize_with = "identities::rules")]
+    pub identities: Vec<ReplicaCertificateRule>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -200,7 +235,7 @@ impl Settings {
 
     fn check(&self) -> Result<(), SettingsError> {
         let bad = |name, problem| Err(SettingsError::value(name, problem));
-        self.server.check()?;
+        self.check_doors()?;
         self.check_relations()?;
         if !self.database.has_known_engine() {
             return bad("database.url", "must begin with postgres:// or sqlite:");

@@ -15,6 +15,35 @@ fn defaults_are_complete_and_valid() {
 }
 
 #[test]
+fn doors_are_open_to_this_machine_or_have_certificates() {
+    let message = |flags: &[(&str, &str)]| load(flags).unwrap_err().to_string();
+    for door in ["server", "agents", "replicas"] {
+        let listen = format!("{door}.listen");
+        assert!(message(&[(listen.as_str(), "0.0.0.0:1")]).starts_with(&listen));
+        assert!(load(&[(listen.as_str(), "localhost:1")]).is_ok());
+    }
+    let anybody = [("server.listen", "0.0.0.0:1"), ("server.insecure_no_tls", "true")];
+    assert_eq!(load(&anybody).unwrap().insecure_settings(), ["server.insecure_no_tls"]);
+    let agents = [("agents.listen", "0.0.0.0:1"), ("server.insecure_no_tls", "true")];
+    assert!(message(&agents).starts_with("agents.listen:"), "it is about callers only");
+    let certificate = [("server.tls_cert", "a"), ("server.tls_key", "b")];
+    let with = |more: &[(&'static str, &'static str)]| [&certificate[..], more].concat();
+    let agents = with(&[("agents.listen", "0.0.0.0:1"), ("agents.tls_client_ca", "c")]);
+    assert!(message(&agents).contains("no certificate is an agent's"));
+    let agents = [&agents[..], &[("agents.spiffe_trust_domain", "bank.example")][..]].concat();
+    let files = load(&agents).unwrap().agents_tls().unwrap();
+    assert_eq!(files.described(), "server.tls_cert: a, server.tls_key: b, agents.tls_client_ca: c");
+    let own = [&agents[..], &[("agents.tls_cert", "d"), ("agents.tls_key", "e")][..]].concat();
+    let files = load(&own).unwrap().agents_tls().unwrap();
+    assert_eq!(files.described(), "agents.tls_cert: d, agents.tls_key: e, agents.tls_client_ca: c");
+    assert!(load(&with(&[])).unwrap().agents_tls().is_none(), "on loopback");
+    let replicas = with(&[("replicas.tls_ca", "c")]);
+    assert!(message(&replicas).contains("no certificate is a replica's"));
+    assert!(message(&[("replicas.tls_ca", "c")]).contains("needs replicas.tls_cert"));
+    assert!(message(&[("agents.spiffe_trust_domain", "A/b")]).contains("trust domain"));
+}
+
+#[test]
 fn wrong_settings_are_named() {
     let message = |flags: &[(&str, &str)]| load(flags).unwrap_err().to_string();
     assert!(message(&[("server.listen", "0.0.0.0:1")]).starts_with("server.listen:"));
@@ -22,7 +51,7 @@ fn wrong_settings_are_named() {
     assert!(load(&[("server.listen", "localhost:1")]).is_ok());
     assert!(message(&[("server.metrics_listen", "1")]).starts_with("server.metrics_listen:"));
     for wrong in ["replica-1:7443", "ftp://one", "https://one:1", "http://one/path"] {
-        assert!(message(&[("server.advertise", wrong)]).starts_with("server.advertise:"));
+        assert!(message(&[("replicas.advertise", wrong)]).starts_with("replicas.advertise:"));
     }
     assert!(message(&[("server.replica_id", "a b")]).starts_with("server.replica_id:"));
     assert!(message(&[("server.tls_cert", "a")]).starts_with("server.tls_cert:"));

@@ -33,7 +33,7 @@ impl ChainPeer {
     pub async fn start(rig: &Rig) -> Result<Self> {
         let pki = rig.cluster.pki();
         let port = free_port()?;
-        let identity = pki.program("peer")?;
+        let identity = pki.caller("peer")?;
         let setting = peer::ChainPeerSetting {
             port,
             certificate_file: identity.certificate_file,

@@ -90,6 +90,7 @@ impl Receiver {
         let identity = pki.issue(&Wanted {
             common_name: "receiver",
             names: &[LOCAL_NAMES, &[wildcard.as_str()]].concat(),
+            uri: None,
             signer: Signer::Trusted,
             expired: false,
         })?;

@@ -31,7 +31,9 @@ async fn a_file_has_one_process_by_all_its_names_on_sqlite() {
         ["postrider.db", "hard.db", "soft.db", "away.db"].map(|name| folder.join(name));
     fs::hard_link(&database, &hard).unwrap();
     std::os::unix::fs::symlink(&database, &soft).unwrap();
-    let serve = ["serve", "--listen", "127.0.0.1:0", "--metrics-listen", ""];
+    let anywhere = "127.0.0.1:0";
+    let serve =
+        ["serve", "--listen", anywhere, "--agents-listen", anywhere, "--metrics-listen", ""];
     for (name, arguments) in [
         (&hard, &serve[..]),
         (&soft, &serve[..]),

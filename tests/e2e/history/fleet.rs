@@ -39,7 +39,7 @@ pub async fn the_fleet_is_listed(cluster: &Cluster) {
         let names: Vec<_> = replicas.iter().map(|replica| replica.name.as_str()).collect();
         assert_eq!(names, ["replicas/replica-1", "replicas/replica-2"]);
         for (told, real) in replicas.iter().zip(&cluster.replicas) {
-            assert_eq!(told.address, real.url());
+            assert_eq!(told.address, real.replicas_url());
             assert_eq!(told.version, env!("CARGO_PKG_VERSION"));
         }
         // What the other replica has is told with its heartbeat.

@@ -24,13 +24,13 @@ const WATCH_TIME: Duration = Duration::from_secs(3);
 
 /// One more agent of this id, with a log of its own, that knows these replicas.
 fn agent(cluster: &Cluster, id: &str, folder: &Path, replicas: &[usize]) -> Agent {
-    let urls = replicas.iter().map(|number| cluster.replicas[*number].url());
+    let urls = replicas.iter().map(|number| cluster.replicas[*number].agents_url());
     Agent::start(Plan {
         id: id.to_owned(),
         region: "eu".to_owned(),
         control_planes: urls.collect(),
         ca_file: cluster.pki().ca_file(),
-        identity: Some(cluster.pki().program(id).unwrap()),
+        identity: Some(cluster.pki().agent("eu", id).unwrap()),
         max_in_flight: 64,
         arguments: Vec::new(),
         environment: Vec::new(),
@@ -159,7 +159,8 @@ async fn a_replica_of_anothers_name_does_not_start(cluster: &Cluster, folder: &P
     let mut command = process::command("postrider").unwrap();
     let id = cluster.replicas[0].id();
     command
-        .args(["serve", "--listen", "localhost:0", "--metrics-listen", "", "--replica-id", id])
+        .args(["serve", "--metrics-listen", "", "--replica-id", id, "--listen", "localhost:0"])
+        .args(["--agents-listen", "localhost:0", "--replicas-listen", "localhost:0"])
         .args(["--database-url", cluster.database().unwrap().url()])
         .arg("--data-dir")
         .arg(folder.join("data"));

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::{Stream, StreamExt as _};
+use postrider::listeners::AgentGrants;
 use postrider::replicas::convert;
 use postrider::state::peers::calls::{PeerCalls, PeerHint};
 use postrider_agent::parts::{AgentMessageStream, ReplicaMessageStream};
@@ -167,7 +168,8 @@ pub async fn open(
         cut: cut.clone(),
     };
     tokio::spawn(way(&agent_end, &replica_end).carry(said.map(Ok), to_replica));
-    let work = replica.agents.work(ReceiverStream::new(from_agent).boxed());
+    let grants = AgentGrants::unrestricted();
+    let work = replica.agents.work(ReceiverStream::new(from_agent).boxed(), &grants);
     let answers = tokio::select! {
         answers = work => answers?,
         () = cut.cancelled() => return Err(Status::unavailable("the connection broke")),

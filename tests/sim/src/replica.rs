@@ -10,7 +10,6 @@ use postrider::replicas::PeerService;
 use postrider::serve::{self, AssembledReplica};
 use postrider::settings::Settings;
 use postrider::state::peers::calls::PeerCalls;
-use postrider::tls::CertificateCheck;
 use postrider_store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -54,8 +53,7 @@ pub fn start(world: &Arc<World>, place: usize) {
         serve::assemble(settings, store, clock, address(place), calls, metrics);
     world.note(format_args!("replica {place} starts as {}", context.replica.0));
     let agents = Arc::new(AgentSessions::new(context.clone(), flow.clone(), closing.clone()));
-    let check = CertificateCheck { required: false };
-    let peers = Arc::new(PeerService { context: context.clone(), check });
+    let peers = Arc::new(PeerService { context: context.clone() });
     let running = RunningReplica {
         process: Arc::clone(&process),
         context: context.clone(),

@@ -60,6 +60,7 @@ impl Certificates {
             let identity = pki.issue(&Wanted {
                 common_name: "receiver",
                 names,
+                uri: None,
                 signer,
                 expired: kind == Certificate::Expired,
             })?;

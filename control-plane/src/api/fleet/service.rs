@@ -85,7 +85,13 @@ impl FleetApi {
         let lost_after = self.context.settings.ownership.lost_after();
         let replicas = replicas(&self.context.cluster.view(), lost_after);
         let page = page.of_memory(replicas, |replica| &replica.name);
-        Ok(v1::ListReplicasResponse { replicas: page.items, next_page_token: page.next_page_token })
+        let insecure = self.context.settings.insecure_settings().into_iter();
+        let insecure_settings = insecure.map(str::to_owned).collect();
+        Ok(v1::ListReplicasResponse {
+            replicas: page.items,
+            next_page_token: page.next_page_token,
+            insecure_settings,
+        })
     }
 
     fn begin_list<'r>(&self, method: &str, page_size: i32, page_token: &'r str) -> ListCall<'r> {

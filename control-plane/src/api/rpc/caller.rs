@@ -6,7 +6,8 @@ use std::fmt;
 
 use http::Extensions;
 use tonic::Request;
-use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
+
+use crate::listeners::ConnectionPeer;
 
 /// The sender of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,12 +19,9 @@ impl Caller {
     /// Identifies the sender of a request on a connection by its address, and by whether it
     /// presented a certificate, which the TLS layer has verified.
     pub(super) fn of_connection(connection: &Extensions) -> Self {
-        let tls = connection.get::<TlsConnectInfo<TcpConnectInfo>>();
-        let tcp = connection.get().or(tls.map(TlsConnectInfo::get_ref));
-        let address = tcp.and_then(TcpConnectInfo::remote_addr);
-        let address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
-        let certificates = tls.and_then(TlsConnectInfo::peer_certs);
-        let certified = certificates.is_some_and(|chain| !chain.is_empty());
+        let peer = connection.get::<ConnectionPeer>();
+        let address = peer.map_or_else(|| "unknown".to_owned(), |peer| peer.address.to_string());
+        let certified = peer.is_some_and(|peer| peer.certificate.is_some());
         let kind = if certified { "certificate" } else { "address" };
         Self { who: format!("{kind}:{address}") }
     }

@@ -3,12 +3,18 @@
 //! Fed by the calls that need an owner's memory: `TestSubscription`, `RetryDelivery`,
 //! `ResendEvent`, `CancelDelivery`, and `DrainAgent` for an agent connected to another
 //! replica. Guarantees that a call is forwarded at most once, so that replicas that
-//! disagree about the owner do not pass it in circles.
+//! disagree about the owner do not pass it in circles; and that at the replicas' door
+//! these methods are served and no other of the public API.
 
+use std::task::{Context, Poll};
+
+use futures::future::{Either, Ready, ready};
+use http::{Request as HttpRequest, Response as HttpResponse};
 use postrider_domain::ids::TenantId;
 use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
+use tower::{Layer, Service};
 
 use crate::api::rpc::errors::{self, ErrorReason};
 use crate::state::cluster::ShardOwner;
@@ -18,6 +24,57 @@ use crate::state::context::ReplicaContext;
 const FORWARDED_HEADER: &str = "postrider-forwarded";
 /// Metadata that is forwarded: the deadline and the trace.
 const FORWARDED_METADATA: [&str; 3] = ["grpc-timeout", "traceparent", "tracestate"];
+
+/// The methods that are forwarded.
+const FORWARDED_METHODS: [&str; 5] = [
+    "/postrider.v1.SubscriptionService/TestSubscription",
+    "/postrider.v1.DeliveryService/RetryDelivery",
+    "/postrider.v1.DeliveryService/CancelDelivery",
+    "/postrider.v1.EventService/ResendEvent",
+    "/postrider.v1.FleetService/DrainAgent",
+];
+
+/// Lets only calls through that are forwarded.
+#[derive(Clone, Copy)]
+pub struct ForwardedMethodsLayer;
+
+impl<S> Layer<S> for ForwardedMethodsLayer {
+    type Service = ForwardedMethods<S>;
+
+    fn layer(&self, inner: S) -> ForwardedMethods<S> {
+        ForwardedMethods { inner }
+    }
+}
+
+/// See [`ForwardedMethodsLayer`].
+#[derive(Clone)]
+pub struct ForwardedMethods<S> {
+    inner: S,
+}
+
+impl<S, B, R> Service<HttpRequest<B>> for ForwardedMethods<S>
+where
+    S: Service<HttpRequest<B>, Response = HttpResponse<R>>,
+    R: Default,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Either<S::Future, Ready<Result<S::Response, S::Error>>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: HttpRequest<B>) -> Self::Future {
+        let is_forwarded = request.headers().contains_key(FORWARDED_HEADER)
+            && FORWARDED_METHODS.contains(&request.uri().path());
+        if is_forwarded {
+            return Either::Left(self.inner.call(request));
+        }
+        let refused = Status::unimplemented("replicas do not forward this");
+        Either::Right(ready(Ok(refused.into_http())))
+    }
+}
 
 /// Where a call is carried out.
 pub enum CallTarget {

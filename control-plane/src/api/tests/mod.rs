@@ -48,6 +48,7 @@ impl TestApi {
         let directory = tempfile::tempdir().unwrap();
         let mut flags = vec![
             ("server.listen", "127.0.0.1:0".to_owned()),
+            ("agents.listen", "127.0.0.1:0".to_owned()),
             ("server.metrics_listen", String::new()),
             ("publish.allow_unknown_event_types", "true".to_owned()),
             ("server.drain_timeout_seconds", "5".to_owned()),
@@ -56,7 +57,7 @@ impl TestApi {
         ];
         flags.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let plane = serve::start(Settings::load(None, &flags).unwrap(), None).await.unwrap();
-        let channel = Channel::from_shared(format!("http://{}", plane.address))
+        let channel = Channel::from_shared(format!("http://{}", plane.addresses.callers))
             .unwrap()
             .connect()
             .await

@@ -1,0 +1,176 @@
+//! The configurations of both ends of a connection.
+//!
+//! Fed by what PEM files say; feeds listeners and dialers. TLS is rustls with ring,
+//! HTTP/2 the only protocol that is offered.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, ensure};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls::{
+    ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig, SignatureScheme,
+};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+
+use crate::certificate::CertificateNames;
+use crate::pem_files::TlsMaterial;
+
+const HTTP2_PROTOCOL: &[u8] = b"h2";
+
+/// Whether clients of a listener show certificates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// Each must, signed by one of the authorities.
+    Required,
+    /// They may, if there are authorities.
+    Optional,
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+fn roots(material: &TlsMaterial) -> anyhow::Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for authority in &material.authorities {
+        roots.add(authority.clone()).context("a certificate cannot be used as an authority")?;
+    }
+    Ok(roots)
+}
+
+/// The configuration of a listener.
+pub fn server_config(
+    material: &TlsMaterial,
+    clients: ClientCertificates,
+) -> anyhow::Result<ServerConfig> {
+    let key = material.key.as_ref().context("a listener needs a certificate and its key")?;
+    let builder =
+        ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let builder = if material.authorities.is_empty() {
+        ensure!(clients == ClientCertificates::Optional, "there is no authority of clients");
+        builder.with_no_client_auth()
+    } else {
+        let roots = Arc::new(roots(material)?);
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
+        let verifier = match clients {
+            ClientCertificates::Required => verifier,
+            ClientCertificates::Optional => verifier.allow_unauthenticated(),
+        };
+        builder.with_client_cert_verifier(verifier.build()?)
+    };
+    let config = builder.with_single_cert(material.chain.clone(), key.clone_key());
+    let mut config = config.context("the certificate and the key cannot be used together")?;
+    config.alpn_protocols = vec![HTTP2_PROTOCOL.to_vec()];
+    Ok(config)
+}
+
+/// The configuration of who dials, and checks the name that was dialled. Without
+/// authorities of its own the platform's are used.
+pub fn client_config(material: &TlsMaterial) -> anyhow::Result<ClientConfig> {
+    let mut roots = roots(material)?;
+    if roots.is_empty() {
+        let native = rustls_native_certs::load_native_certs();
+        roots.add_parsable_certificates(native.certs);
+    }
+    ensure!(!roots.is_empty(), "there are no authorities to check certificates with");
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build()?;
+    client_config_with(material, verifier)
+}
+
+/// Decides by the names of a certificate whose chain is good; an error says why not.
+pub type NameCheck = dyn Fn(&CertificateNames) -> Result<(), String> + Send + Sync;
+
+/// The configuration of who dials addresses, and checks not the name that was dialled but
+/// what the certificate says its holder is.
+pub fn client_config_by_names(
+    material: &TlsMaterial,
+    check: Arc<NameCheck>,
+) -> anyhow::Result<ClientConfig> {
+    let verifier = PeerVerifier { roots: roots(material)?, provider: provider(), check };
+    ensure!(!verifier.roots.is_empty(), "there are no authorities to check certificates with");
+    client_config_with(material, Arc::new(verifier))
+}
+
+fn client_config_with(
+    material: &TlsMaterial,
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> anyhow::Result<ClientConfig> {
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match &material.key {
+        Some(key) => builder
+            .with_client_auth_cert(material.chain.clone(), key.clone_key())
+            .context("the certificate and the key cannot be used together")?,
+        None => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = vec![HTTP2_PROTOCOL.to_vec()];
+    Ok(config)
+}
+
+/// Checks the chain as always, and the names by a rule instead of by the host.
+struct PeerVerifier {
+    roots: RootCertStore,
+    provider: Arc<CryptoProvider>,
+    check: Arc<NameCheck>,
+}
+
+impl std::fmt::Debug for PeerVerifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PeerVerifier")
+    }
+}
+
+impl ServerCertVerifier for PeerVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let parsed = ParsedCertificate::try_from(end_entity)?;
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        verify_server_cert_signed_by_trust_anchor(
+            &parsed,
+            &self.roots,
+            intermediates,
+            now,
+            algorithms,
+        )?;
+        let names = CertificateNames::parse(end_entity);
+        let names = names.map_err(|error| Error::General(format!("{error:#}")))?;
+        (self.check)(&names).map_err(Error::General)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

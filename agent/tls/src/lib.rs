@@ -1,0 +1,24 @@
+//! What both programs need of TLS.
+//!
+//! Fed by PEM files and by certificates that were shown; feeds listeners, dialers and
+//! metrics of both programs. Knows nothing of what Postrider does.
+//!
+//! - `pem_files`: what the settings name. `reloading`: read again when it changes.
+//! - `config`: both ends of a connection. `dialer`: connecting.
+//! - `certificate`: the names in one. `metrics`: until when they are valid.
+
+mod certificate;
+mod config;
+mod dialer;
+mod metrics;
+mod pem_files;
+mod reloading;
+
+pub use certificate::CertificateNames;
+pub use config::{
+    ClientCertificates, NameCheck, client_config, client_config_by_names, server_config,
+};
+pub use dialer::TlsDialer;
+pub use metrics::CertificateMetrics;
+pub use pem_files::{CertificateExpiry, PemFile, PemFiles, TlsMaterial};
+pub use reloading::{Reloading, WatchedCertificates};

@@ -1,0 +1,59 @@
+//! The log line about certificates that are let in nowhere.
+//!
+//! Fed by the doors of agents and replicas; feeds the log. Guarantees that whoever keeps
+//! trying leaves a line every ten seconds and no more.
+
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tonic::Status;
+
+use super::door::Door;
+
+/// Seen while somebody looks, and not the log's bulk.
+const DENIAL_LOG_INTERVAL: Duration = Duration::from_secs(10);
+
+/// When a line was written last, and how many were left out since.
+#[derive(Default)]
+pub struct DenialLog(Mutex<Option<(Instant, u64)>>);
+
+impl DenialLog {
+    /// The answer to somebody whose certificate lets him in nowhere.
+    pub fn refuse(&self, door: Door, reason: String) -> Status {
+        if let Some(left_out) = self.next_line(Instant::now()) {
+            tracing::warn!(%door, reason, left_out, "a certificate was refused");
+        }
+        Status::permission_denied(reason)
+    }
+
+    /// How many lines were left out, if one is due.
+    fn next_line(&self, now: Instant) -> Option<u64> {
+        let mut last = self.0.lock();
+        if let Some((said, left_out)) = last.as_mut()
+            && now.saturating_duration_since(*said) < DENIAL_LOG_INTERVAL
+        {
+            *left_out += 1;
+            return None;
+        }
+        let left_out = last.map_or(0, |(_, left_out)| left_out);
+        *last = Some((now, 0));
+        Some(left_out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_one_in_ten_seconds_and_say_what_was_left_out() {
+        let log = DenialLog::default();
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(log.next_line(start), Some(0));
+        assert_eq!(log.next_line(at(1)), None);
+        assert_eq!(log.next_line(at(9)), None);
+        assert_eq!(log.next_line(at(10)), Some(2));
+        assert_eq!(log.next_line(at(30)), Some(0));
+    }
+}

@@ -1,0 +1,30 @@
+//! Where connections come in: a door each for callers, agents and other replicas.
+//!
+//! Fed by the settings and by connections; feeds the gRPC servers with connections whose
+//! handshake is over, each with who is at its other end ([`ConnectionPeer`]). Guarantees
+//! that agents and replicas have shown a certificate wherever anybody but this machine
+//! can reach their doors, that a request at these doors comes from one that is an agent's
+//! or a replica's, and that renewed certificates are used without losing a connection.
+//!
+//! - `door`: who comes in where. `open_door`: listening. `accept`: the handshakes.
+//!   `connection`: what comes of them.
+//! - `certificates`: what the settings' files are made into.
+//! - `identities`: what a certificate is, and what its holder may be. `denials`: the line
+//!   about those that are let in nowhere.
+//!
+//! Keeps the invariant `certificate-says-who`.
+
+mod accept;
+mod certificates;
+mod connection;
+mod denials;
+mod door;
+mod identities;
+mod open_door;
+
+pub use self::accept::DoorConnections;
+pub use self::certificates::DoorCertificates;
+pub use self::connection::{ConnectionPeer, DoorConnection};
+pub use self::door::Door;
+pub use self::identities::{AgentGrants, AgentIdentities, ReplicaGrants, ReplicaIdentities};
+pub use self::open_door::OpenDoor;
