@@ -5,8 +5,11 @@
 //! a caller can meet, error details and health included. Guarantees that both
 //! come from one compilation and cannot differ.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, error::Error, fs};
+
+use protox::prost_reflect::{DescriptorPool, Kind, MessageDescriptor, MethodDescriptor};
 
 /// Served and called by Postrider: these become Rust.
 const OWN: &[&str] = &[
@@ -22,6 +25,8 @@ const OWN: &[&str] = &[
     "postrider/v1/delivery.proto",
     "postrider/v1/attempt.proto",
     "postrider/v1/fleet.proto",
+    "postrider/v1/access.proto",
+    "postrider/v1/token.proto",
     "postrider/agent/v1/agent.proto",
     "postrider/replica/v1/replica.proto",
     "google/longrunning/operations.proto",
@@ -45,6 +50,8 @@ const SECRET: &[&str] = &[
     ".postrider.v1.CustomHeader",
     ".postrider.v1.Subscription",
     ".postrider.v1.RotateSigningSecretRequest",
+    ".postrider.v1.CreateTokenResponse",
+    ".postrider.v1.CreatePortalTokenResponse",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -62,6 +69,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     // of google.api, which tell a caller what is required and what is output.
     let descriptors = compiler.encode_file_descriptor_set();
     fs::write(Path::new(&out_dir).join("descriptors.binpb"), descriptors)?;
+    let requests = resource_requests(&compiler.descriptor_pool())?;
+    fs::write(Path::new(&out_dir).join("resource_requests.rs"), requests)?;
 
     let mut sources = compiler.file_descriptor_set();
     // The types of others are mapped to Rust that exists, so nothing is generated
@@ -75,4 +84,57 @@ fn main() -> Result<(), Box<dyn Error>> {
         .emit_rerun_if_changed(false)
         .compile_fds(sources)?;
     Ok(())
+}
+
+/// The public package, whose methods say what they need of their caller.
+const PUBLIC_PACKAGE: &str = "postrider.v1";
+
+/// Rust that finds the resource which a request names, by the option of its method.
+/// Requests on a stream or in a batch name theirs one by one, and are left out.
+fn resource_requests(pool: &DescriptorPool) -> Result<String, Box<dyn Error>> {
+    let access = pool.get_extension_by_name("postrider.v1.access").ok_or("no option access")?;
+    let mut rust = String::new();
+    let services = pool.services().filter(|service| service.package_name() == PUBLIC_PACKAGE);
+    for method in services.flat_map(|service| service.methods().collect::<Vec<_>>()) {
+        let options = method.options();
+        let told = options.get_extension(&access);
+        let field = told
+            .as_message()
+            .and_then(|told| told.get_field_by_name("resource_field")?.as_str().map(str::to_owned));
+        let Some(expression) = expression(&method, &field.unwrap_or_default())? else {
+            continue;
+        };
+        let request = method.input().name().to_owned();
+        writeln!(rust, "impl ResourceRequest for crate::v1::{request} {{")?;
+        writeln!(rust, "    fn resource_name(&self) -> &str {{ {expression} }}\n}}")?;
+    }
+    Ok(rust)
+}
+
+/// The Rust expression for a path of fields; `None` where a request has many of them.
+fn expression(method: &MethodDescriptor, path: &str) -> Result<Option<String>, Box<dyn Error>> {
+    if method.is_client_streaming() {
+        return Ok(None);
+    }
+    if path.is_empty() {
+        return Ok(Some("\"\"".to_owned()));
+    }
+    let mut message: MessageDescriptor = method.input();
+    let mut expression = "Some(self)".to_owned();
+    for name in path.split('.') {
+        let field = message.get_field_by_name(name);
+        let field = field.ok_or_else(|| format!("{}: no field {path}", method.full_name()))?;
+        if field.is_list() {
+            return Ok(None);
+        }
+        match field.kind() {
+            Kind::Message(inner) => {
+                write!(expression, ".and_then(|it| it.{name}.as_ref())")?;
+                message = inner;
+            }
+            Kind::String => write!(expression, ".map(|it| it.{name}.as_str())")?,
+            _ => return Err(format!("{}: {path} is no name", method.full_name()).into()),
+        }
+    }
+    Ok(Some(format!("{expression}.unwrap_or_default()")))
 }

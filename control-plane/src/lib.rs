@@ -11,6 +11,7 @@
 //! - `state`: what a replica remembers.
 //! - `flow`: the loops that move events, deliveries and results between memory and the
 //!   store.
+//! - `callers`: from a credential to a caller.
 //! - `api`: the public services; `agents`: the work stream; `replicas`: calls from and
 //!   to other replicas.
 //! - `health`: liveness and readiness.
@@ -22,6 +23,7 @@
 
 pub mod agents;
 pub mod api;
+pub mod callers;
 pub mod clock;
 #[cfg(feature = "dev")]
 pub mod dev;
@@ -36,3 +38,4 @@ pub mod replicas;
 pub mod serve;
 pub mod settings;
 pub mod state;
+pub mod tokens_command;

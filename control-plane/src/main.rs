@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use postrider::dev;
 use postrider::serve;
 use postrider::settings::Settings;
+use postrider::tokens_command::{self, CreateTokenArguments};
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
@@ -29,9 +30,23 @@ enum Command {
     Serve(ServeArguments),
     /// Bring the database's schema up to date, and exit.
     Migrate(DatabaseArguments),
+    /// Make tokens, by which callers show who they are.
+    #[command(subcommand)]
+    Tokens(TokensCommand),
     /// Run everything in one process on loopback, and deliver a first webhook.
     #[cfg(feature = "dev")]
     Dev(dev::DevArguments),
+}
+
+#[derive(Subcommand)]
+enum TokensCommand {
+    /// Make a token, and print its text, which is shown nowhere again.
+    Create {
+        #[command(flatten)]
+        database: DatabaseArguments,
+        #[command(flatten)]
+        wanted: CreateTokenArguments,
+    },
 }
 
 #[derive(Args)]
@@ -87,7 +102,10 @@ struct ServeArguments {
     /// The SPIFFE trust domain of agents and replicas.
     #[arg(long, value_name = "DOMAIN")]
     spiffe_trust_domain: Option<String>,
-    /// Take callers without credentials for whoever they say they are.
+    /// A file with a token that is an administrator's while it stands there.
+    #[arg(long, value_name = "FILE")]
+    bootstrap_token_file: Option<String>,
+    /// Ask callers for no credential: anybody may call everything.
     #[arg(long)]
     insecure_no_auth: bool,
     /// Let callers from other machines in without TLS.
@@ -119,6 +137,7 @@ impl ServeArguments {
             ("replicas.tls_ca", &self.replicas_tls_ca),
             ("agents.spiffe_trust_domain", &self.spiffe_trust_domain),
             ("replicas.spiffe_trust_domain", &self.spiffe_trust_domain),
+            ("auth.bootstrap_token_file", &self.bootstrap_token_file),
         ]));
         let switches = [
             ("server.insecure_no_auth", self.insecure_no_auth),
@@ -154,6 +173,10 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Migrate(arguments) => {
             let settings = Settings::load(arguments.config.as_deref(), &arguments.flags())?;
             runtime(1)?.block_on(migrate(settings))
+        }
+        Command::Tokens(TokensCommand::Create { database, wanted }) => {
+            let settings = Settings::load(database.config.as_deref(), &database.flags())?;
+            runtime(1)?.block_on(tokens_command::create(settings, wanted))
         }
         #[cfg(feature = "dev")]
         Command::Dev(arguments) => runtime(2)?.block_on(dev::run(arguments)),

@@ -6,6 +6,7 @@
 //! field of it needs on both sides ([`webhook_url`]). Every `bytes` field is a
 //! [`prost::bytes::Bytes`], so that a payload is passed on without a copy.
 
+pub mod access;
 mod redacted;
 pub mod webhook_url;
 
@@ -93,8 +94,10 @@ mod tests {
             "postrider.v1.EventService",
             "postrider.v1.EventTypeService",
             "postrider.v1.FleetService",
+            "postrider.v1.PortalService",
             "postrider.v1.SubscriptionService",
             "postrider.v1.TenantService",
+            "postrider.v1.TokenService",
         ];
         assert_eq!(services, expected.map(str::to_owned).into());
     }

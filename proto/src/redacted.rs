@@ -56,6 +56,20 @@ impl fmt::Debug for v1::RotateSigningSecretRequest {
     }
 }
 
+impl fmt::Debug for v1::CreateTokenResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CreateTokenResponse").field("token", &self.token).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for v1::CreatePortalTokenResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CreatePortalTokenResponse")
+            .field("token", &self.token)
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::{agent, v1};
@@ -86,7 +100,16 @@ mod tests {
         let answer = v1::RotateSigningSecretResponse { subscription: Some(subscription) };
         let request =
             v1::RotateSigningSecretRequest { signing_secret: SECRET.into(), ..Default::default() };
-        for printed in [format!("{update:?}"), format!("{answer:?}"), format!("{request:?}")] {
+        let secret = SECRET.to_owned();
+        let token = v1::CreateTokenResponse { token: None, secret: secret.clone() };
+        let portal = v1::CreatePortalTokenResponse { token: None, secret };
+        for printed in [
+            format!("{update:?}"),
+            format!("{answer:?}"),
+            format!("{request:?}"),
+            format!("{token:?}"),
+            format!("{portal:?}"),
+        ] {
             assert!(!printed.contains("whsec_"), "{printed}");
         }
     }

@@ -74,7 +74,7 @@ async fn everything(options: &Options) -> Result<()> {
         match section {
             Section::Throughput => throughput::section(options).await.context("throughput")?,
             Section::Least => least::section(options).await.context("least")?,
-            Section::Latency => latency::section(options).await.context("latency")?,
+            Section::Latency => Box::pin(latency::section(options)).await.context("latency")?,
             Section::Owners => owners::section(options).await.context("owners")?,
             Section::Memory => memory::section(options).await.context("memory")?,
             Section::Isolation => isolation::section(options).await.context("isolation")?,

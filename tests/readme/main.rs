@@ -14,6 +14,8 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use postrider_tests::token::TEST_TOKEN;
+
 /// Where Postrider listens, and `dev`'s receiver, when nobody says otherwise.
 const DEFAULT_LISTEN: &str = "127.0.0.1:7443";
 const RECEIVER_LISTEN: &str = "127.0.0.1:8443";
@@ -32,6 +34,7 @@ fn shell(command: &str) -> Output {
         .args(["-c", command])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .env("PATH", env::join_paths(folders).unwrap())
+        .env("POSTRIDER_TOKEN", TEST_TOKEN)
         .output()
         .unwrap()
 }

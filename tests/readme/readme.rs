@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use postrider_tests::ports::free_port;
 use postrider_tests::process::{self, Program};
+use postrider_tests::token::TEST_TOKEN;
 use postrider_tests::wait;
 use serde_json::Value;
 
@@ -65,11 +66,14 @@ async fn every_example_works() {
     let folder = tempfile::tempdir().unwrap();
     let listen = format!("127.0.0.1:{}", free_port().unwrap());
     let receiver = format!("127.0.0.1:{}", free_port().unwrap());
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("dev-token"), TEST_TOKEN).unwrap();
     let mut command = process::command("postrider").unwrap();
     command
         .args(["dev", "--listen", &listen, "--receiver-listen", &receiver])
         .arg("--data-dir")
-        .arg(folder.path().join("data"));
+        .arg(data);
     let mut dev = Program::start("dev", command, &folder.path().join("log")).unwrap();
     wait::until("dev to have shown its first delivery", START_LIMIT, || {
         let ended = dev.still_runs().err();

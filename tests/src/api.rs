@@ -1,6 +1,6 @@
 //! The public API as a test calls it.
 //!
-//! Fed by a replica's address and a caller's identity; feeds one client for each
+//! Fed by a replica's address, a caller's identity and a token; feeds one client for each
 //! service. Guarantees that a test sees exactly what any caller would: real
 //! gRPC, over mutual TLS where the cluster has it.
 
@@ -12,8 +12,10 @@ use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
 use postrider_proto::v1::event_service_client::EventServiceClient;
 use postrider_proto::v1::event_type_service_client::EventTypeServiceClient;
 use postrider_proto::v1::fleet_service_client::FleetServiceClient;
+use postrider_proto::v1::portal_service_client::PortalServiceClient;
 use postrider_proto::v1::subscription_service_client::SubscriptionServiceClient;
 use postrider_proto::v1::tenant_service_client::TenantServiceClient;
+use postrider_proto::v1::token_service_client::TokenServiceClient;
 use tonic::Status;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -21,6 +23,7 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt;
 
 use crate::pki::{Identity, Pki};
+use crate::token::{self, CallerChannel, TEST_TOKEN};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Long enough for anything but a hang.
@@ -30,13 +33,15 @@ const MAX_MESSAGE_BYTES: usize = 64 << 20;
 /// A client for each service of one replica. Clones share a connection.
 #[derive(Clone, Debug)]
 pub struct Api {
-    pub tenants: TenantServiceClient<Channel>,
-    pub subscriptions: SubscriptionServiceClient<Channel>,
-    pub events: EventServiceClient<Channel>,
-    pub event_types: EventTypeServiceClient<Channel>,
-    pub deliveries: DeliveryServiceClient<Channel>,
-    pub operations: OperationsClient<Channel>,
-    pub fleet: FleetServiceClient<Channel>,
+    pub tenants: TenantServiceClient<CallerChannel>,
+    pub subscriptions: SubscriptionServiceClient<CallerChannel>,
+    pub events: EventServiceClient<CallerChannel>,
+    pub event_types: EventTypeServiceClient<CallerChannel>,
+    pub deliveries: DeliveryServiceClient<CallerChannel>,
+    pub operations: OperationsClient<CallerChannel>,
+    pub fleet: FleetServiceClient<CallerChannel>,
+    pub tokens: TokenServiceClient<CallerChannel>,
+    pub portal: PortalServiceClient<CallerChannel>,
     pub health: HealthClient<Channel>,
 }
 
@@ -44,6 +49,13 @@ impl Api {
     /// Over a channel that connects with its first call, and again after a
     /// restart of the replica.
     pub fn new(channel: Channel) -> Self {
+        Self::with_token(channel, TEST_TOKEN)
+    }
+
+    /// As who presents a token.
+    pub fn with_token(channel: Channel, token: &str) -> Self {
+        let health = HealthClient::new(channel.clone());
+        let channel = token::with_token(channel, token);
         Self {
             tenants: TenantServiceClient::new(channel.clone()),
             subscriptions: SubscriptionServiceClient::new(channel.clone()),
@@ -55,7 +67,9 @@ impl Api {
             deliveries: DeliveryServiceClient::new(channel.clone()),
             operations: OperationsClient::new(channel.clone()),
             fleet: FleetServiceClient::new(channel.clone()),
-            health: HealthClient::new(channel),
+            tokens: TokenServiceClient::new(channel.clone()),
+            portal: PortalServiceClient::new(channel),
+            health,
         }
     }
 

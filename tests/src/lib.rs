@@ -29,4 +29,5 @@ pub mod signature;
 pub mod small_disk;
 pub mod subscriptions;
 pub mod timed;
+pub mod token;
 pub mod wait;

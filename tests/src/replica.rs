@@ -18,7 +18,7 @@ use crate::pki::{Identity, Pki, TRUST_DOMAIN};
 use crate::ports::free_port;
 use crate::process::{self, Program};
 use crate::restartable::RestartableProgram;
-use crate::wait;
+use crate::{token, wait};
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 
@@ -194,6 +194,8 @@ impl Replica {
             .args(["--metrics-listen", &self.metrics_address()])
             .args(["--advertise", &self.replicas_url()])
             .args(["--replica-id", &plan.id])
+            .arg("--bootstrap-token-file")
+            .arg(token::write_file(&plan.folder)?)
             .arg("--data-dir")
             .arg(data_folder(plan))
             .current_dir(&plan.folder);

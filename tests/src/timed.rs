@@ -7,6 +7,7 @@
 //! signs by the wall clock. The control plane gives work to an agent whose clock
 //! seems far off, since here it always is.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use crate::cluster::Engine;
 use crate::pki::{Identity, Pki, TRUST_DOMAIN};
 use crate::postgres::Database;
 use crate::receiver::Receiver;
-use crate::wait;
+use crate::{token, wait};
 
 const CONNECTED_LIMIT: Duration = Duration::from_secs(30);
 const ONE_CENTURY: Duration = Duration::from_hours(100 * 365 * 24);
@@ -54,7 +55,8 @@ impl Timed {
             Some(database) => database.url().to_owned(),
             None => format!("sqlite:{}", folder.path().join("postrider.db").display()),
         };
-        let settings = settings(&url, &pki, &pki.server("replica-1")?)?;
+        let token = token::write_file(folder.path())?;
+        let settings = settings(&url, &pki, &pki.server("replica-1")?, &token)?;
         let clock = ManualClock::create();
         let as_clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
         let control_plane = serve::start(settings, Some(as_clock)).await?;
@@ -119,12 +121,13 @@ impl Timed {
 }
 
 /// One replica: its door for others needs no certificate on loopback.
-fn settings(database_url: &str, pki: &Pki, identity: &Identity) -> Result<Settings> {
-    let file = |path: &std::path::Path| path.display().to_string();
+fn settings(database_url: &str, pki: &Pki, identity: &Identity, token: &Path) -> Result<Settings> {
+    let file = |path: &Path| path.display().to_string();
     let flags = [
         ("server.listen", "127.0.0.1:0".to_owned()),
         ("agents.listen", "127.0.0.1:0".to_owned()),
         ("server.replica_id", "replica-1".to_owned()),
+        ("auth.bootstrap_token_file", file(token)),
         ("server.metrics_listen", String::new()),
         ("server.tls_cert", file(&identity.certificate_file)),
         ("server.tls_key", file(&identity.key_file)),

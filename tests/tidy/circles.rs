@@ -21,6 +21,7 @@ const CRATE_FOLDERS: &[&str] = &[
     "agent/tls/src",
     "control-plane/domain/src",
     "control-plane/fair-batch/src",
+    "control-plane/identity/src",
     "control-plane/src",
     "control-plane/store/src",
 ];
@@ -29,10 +30,10 @@ const CRATE_FOLDERS: &[&str] = &[
 const CONTROL_PLANE_ROOMS: &[&[&str]] = &[
     &["settings", "clock", "listeners", "metrics", "progress"],
     &["state"],
-    &["flow"],
+    &["flow", "callers"],
     &["agents", "replicas", "api", "health"],
     &["serve"],
-    &["dev"],
+    &["dev", "tokens_command"],
 ];
 /// How many re-exports a name is followed through.
 const MAX_REEXPORT_STEPS: usize = 8;

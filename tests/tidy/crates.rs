@@ -41,6 +41,10 @@ const FORBIDDEN_DEPENDENCIES: &[(&str, &[&str])] = &[
     ),
     ("fair-batch", &["postrider-domain", "postrider-store", "postrider-proto", "sqlx", "tonic"]),
     ("postrider-domain", &["tokio", "sqlx", "tonic", "prost", "hyper", "rand", "postrider-proto"]),
+    (
+        "postrider-identity",
+        &["tokio", "sqlx", "tonic", "prost", "hyper", "rand", "postrider-proto", "postrider-store"],
+    ),
     ("postrider-proto", &["postrider", "postrider-domain", "postrider-store", "postrider-agent"]),
     ("postrider-store", &["tonic", "postrider-proto", "postrider-agent"]),
 ];
@@ -219,6 +223,7 @@ mod tests {
             ("postrider-tls", &["rustls"]),
             ("fair-batch", &[]),
             ("postrider-domain", &["helper"]),
+            ("postrider-identity", &[]),
             ("postrider-proto", &[]),
             ("postrider-store", &[]),
         ]);

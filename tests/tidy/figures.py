@@ -22,6 +22,7 @@ CRATES = {
     "postrider": "control-plane/src",
     "fair-batch": "control-plane/fair-batch/src",
     "postrider-domain": "control-plane/domain/src",
+    "postrider-identity": "control-plane/identity/src",
     "postrider-store": "control-plane/store/src",
 }
 

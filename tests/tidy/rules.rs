@@ -25,6 +25,7 @@ pub const ALL: &[(&str, Rule)] = &[
     ("no function is long without a reason", long_function),
     ("no production code can panic or grow without bound", sharp_tools),
     ("SQL stands only in the store", sql_outside_store),
+    ("a handler opens judged requests only", unjudged_requests),
     ("a statement stands whole", sql_in_macros),
     ("proto types stop at the edges", proto_inside),
     ("only dev knows the agent", agent_outside_dev),
@@ -117,6 +118,16 @@ fn sharp_tools(file: &Source) -> Vec<String> {
         "mpsc::unbounded",
     ];
     lines_with(file, &needles, "in production code")
+}
+
+/// A handler opens a request by `Caller::admit`, which judges the tenant that it names.
+fn unjudged_requests(file: &Source) -> Vec<String> {
+    let handlers = "control-plane/src/api/";
+    if !file.path.starts_with(handlers) || file.path.starts_with("control-plane/src/api/rpc/") {
+        return Vec::new();
+    }
+    let needles = ["request.into_inner()", "request.get_ref()", "request.into_parts()"];
+    lines_with(file, &needles, "opens a request that was not judged: Caller::admit does")
 }
 
 fn sql_outside_store(file: &Source) -> Vec<String> {

@@ -16,7 +16,10 @@ mod subscriptions;
 mod tenants;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod values;
+
+use std::sync::Arc;
 
 use postrider_proto::FILE_DESCRIPTOR_SET;
 use postrider_proto::longrunning::operations_server::OperationsServer;
@@ -24,30 +27,54 @@ use postrider_proto::v1::delivery_service_server::DeliveryServiceServer;
 use postrider_proto::v1::event_service_server::EventServiceServer;
 use postrider_proto::v1::event_type_service_server::EventTypeServiceServer;
 use postrider_proto::v1::fleet_service_server::FleetServiceServer;
+use postrider_proto::v1::portal_service_server::PortalServiceServer;
 use postrider_proto::v1::subscription_service_server::SubscriptionServiceServer;
 use postrider_proto::v1::tenant_service_server::TenantServiceServer;
+use postrider_proto::v1::token_service_server::TokenServiceServer;
 use tonic::service::Routes;
-use tonic_reflection::server::{Builder, Error};
+use tonic_reflection::server::Builder;
 
 use crate::api::rpc::forwarding::ForwardedMethodsLayer;
+use crate::api::rpc::gate::{CallGate, CredentialSource};
 use crate::api::rpc::layer::CallLayer;
+use crate::callers::Authenticator;
 use crate::flow::Flow;
 use crate::state::context::ReplicaContext;
 
-/// The public services with reflection. Fails only if the compiled-in descriptors
-/// contradict each other.
-pub fn routes(context: ReplicaContext, flow: Flow) -> Result<Routes, Error> {
+/// The public services with reflection, for callers. Fails if the compiled-in descriptors
+/// contradict each other, or say of a method nothing about permissions.
+pub fn routes(
+    context: ReplicaContext,
+    flow: Flow,
+    authenticator: Authenticator,
+) -> anyhow::Result<Routes> {
     let reflection =
         || Builder::configure().register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET);
-    Ok(Routes::from(services(context, flow).into_axum_router().layer(CallLayer))
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?))
+    let (v1, v1alpha) = (reflection().build_v1()?, reflection().build_v1alpha()?);
+    let gate = gate(CredentialSource::Callers, &context, authenticator)?;
+    let public = services(context, flow).add_service(v1).add_service(v1alpha);
+    Ok(Routes::from(public.into_axum_router().layer(CallLayer { gate })))
 }
 
-/// The methods that replicas send on to each other, and no others.
-pub fn forwarded_routes(context: ReplicaContext, flow: Flow) -> Routes {
+/// The methods that replicas send on to each other, and no others. A replica has judged the
+/// call and passes on who called: to be served where nobody but replicas can call.
+pub fn forwarded_routes(
+    context: ReplicaContext,
+    flow: Flow,
+    authenticator: Authenticator,
+) -> anyhow::Result<Routes> {
+    let gate = gate(CredentialSource::Replicas, &context, authenticator)?;
     let services = services(context, flow).into_axum_router();
-    Routes::from(services.layer(CallLayer).layer(ForwardedMethodsLayer))
+    Ok(Routes::from(services.layer(CallLayer { gate }).layer(ForwardedMethodsLayer)))
+}
+
+fn gate(
+    source: CredentialSource,
+    context: &ReplicaContext,
+    authenticator: Authenticator,
+) -> anyhow::Result<Arc<CallGate>> {
+    let settings = &context.settings.auth;
+    Ok(Arc::new(CallGate::new(source, settings, authenticator)?))
 }
 
 fn services(context: ReplicaContext, flow: Flow) -> Routes {
@@ -68,6 +95,8 @@ fn services(context: ReplicaContext, flow: Flow) -> Routes {
         context.clone(),
         flow.clone(),
     ));
+    let tokens = TokenServiceServer::new(tokens::service::TokenApi::new(context.clone()));
+    let portal = PortalServiceServer::new(tokens::portal::PortalApi::new(context.clone()));
     let fleet = FleetServiceServer::new(fleet::service::FleetApi::new(context, flow));
     Routes::new(tenants.max_decoding_message_size(max))
         .add_service(subscriptions.max_decoding_message_size(max))
@@ -75,5 +104,7 @@ fn services(context: ReplicaContext, flow: Flow) -> Routes {
         .add_service(event_types.max_decoding_message_size(max))
         .add_service(deliveries.max_decoding_message_size(max))
         .add_service(operations.max_decoding_message_size(max))
+        .add_service(tokens.max_decoding_message_size(max))
+        .add_service(portal.max_decoding_message_size(max))
         .add_service(fleet.max_decoding_message_size(max))
 }

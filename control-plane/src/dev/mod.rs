@@ -6,6 +6,7 @@
 
 mod receiver;
 mod show;
+mod token;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -28,12 +29,12 @@ use postrider_proto::v1::{
 use postrider_telemetry::ListenAddress;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use crate::serve;
 use crate::settings::Settings;
 use receiver::DemoReceiver;
+use token::DemoChannel;
 
 const DEMO_TENANT_ID: &str = "acme";
 const DEMO_SUBSCRIPTION_ID: &str = "payments";
@@ -78,13 +79,7 @@ pub struct DevArguments {
 
 /// Runs the demo until interrupted.
 pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
-    for (flag, address) in [
-        ("--listen", &arguments.listen),
-        ("--agents-listen", &arguments.agents_listen),
-        ("--receiver-listen", &arguments.receiver_listen),
-    ] {
-        anyhow::ensure!(address.is_loopback(), "{flag}: `dev` listens on loopback addresses only");
-    }
+    require_loopback(&arguments)?;
     let extra_ca = arguments.extra_ca.iter();
     let extra_ca =
         extra_ca.map(|file| postrider_agent::read_certificates(file).context("--extra-ca"));
@@ -103,12 +98,15 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
     extra_ca_pem.push(receiver.certificate_pem.clone().into_bytes());
     let receiver_address = receiver.address;
 
+    let token_file = directory.join("dev-token");
+    let token = token::load_or_create(&token_file)?;
     let settings = Settings::load(
         None,
         &[
             ("server.listen", arguments.listen.to_string()),
             ("agents.listen", arguments.agents_listen.to_string()),
             ("server.metrics_listen", String::new()),
+            ("auth.bootstrap_token_file", token_file.display().to_string()),
             ("publish.allow_unknown_event_types", true.to_string()),
             ("database.data_dir", directory.display().to_string()),
         ],
@@ -116,7 +114,8 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
     let mut control_plane = serve::start(settings, None).await?;
     tokio::spawn(receiver.serve());
     let stop = CancellationToken::new();
-    let channel = connect(control_plane.addresses.callers).await?;
+    let callers = control_plane.addresses.callers;
+    let channel = token::connect(format!("http://{callers}"), &token).await?;
     // Before the agent starts: it warns if no subscription uses its region.
     create_tenant_and_subscription(&channel, &url, &secret)
         .await
@@ -134,7 +133,7 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
         }
     };
     if shown.is_ok() && !arguments.once {
-        show::commands(control_plane.addresses.callers, receiver_address);
+        show::commands(control_plane.addresses.callers, receiver_address, &token);
         // A laptop that wakes from sleep looks like a clock step: restart the replica
         // instead of failing.
         control_plane = control_plane.serve_until(stop_signal()?).await?;
@@ -144,6 +143,17 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
     control_plane.stop().await;
     telemetry.shutdown().await;
     shown
+}
+
+fn require_loopback(arguments: &DevArguments) -> anyhow::Result<()> {
+    for (flag, address) in [
+        ("--listen", &arguments.listen),
+        ("--agents-listen", &arguments.agents_listen),
+        ("--receiver-listen", &arguments.receiver_listen),
+    ] {
+        anyhow::ensure!(address.is_loopback(), "{flag}: `dev` listens on loopback addresses only");
+    }
+    Ok(())
 }
 
 /// Ends when the process is interrupted or told to terminate.
@@ -192,11 +202,7 @@ fn agent_config(
     Ok(config)
 }
 
-async fn connect(control_plane: SocketAddr) -> anyhow::Result<Channel> {
-    Ok(Endpoint::from_shared(format!("http://{control_plane}"))?.connect().await?)
-}
-
-async fn publish_and_show(channel: &Channel) -> anyhow::Result<()> {
+async fn publish_and_show(channel: &DemoChannel) -> anyhow::Result<()> {
     let event = publish(channel).await.context("publishing the demo's event")?;
     let (delivery, attempts) = wait_for_delivery(channel, &event).await?;
     show::delivery(&delivery, &attempts);
@@ -208,7 +214,7 @@ fn has_code(code: Code) -> impl Fn(&Status) -> bool {
 }
 
 async fn create_tenant_and_subscription(
-    channel: &Channel,
+    channel: &DemoChannel,
     url: &str,
     secret: &str,
 ) -> Result<(), Status> {
@@ -251,7 +257,7 @@ async fn create_tenant_and_subscription(
     }
 }
 
-async fn publish(channel: &Channel) -> Result<String, Status> {
+async fn publish(channel: &DemoChannel) -> Result<String, Status> {
     let event = Event {
         event_type: "payment.completed".to_owned(),
         account: "invoices".to_owned(),
@@ -268,7 +274,7 @@ async fn publish(channel: &Channel) -> Result<String, Status> {
 }
 
 async fn wait_for_delivery(
-    channel: &Channel,
+    channel: &DemoChannel,
     event: &str,
 ) -> anyhow::Result<(Delivery, Vec<Attempt>)> {
     let mut deliveries = DeliveryServiceClient::new(channel.clone());

@@ -32,30 +32,33 @@ pub fn delivery(delivery: &Delivery, attempts: &[Attempt]) {
 }
 
 /// Commands to paste.
-pub fn commands(address: SocketAddr, receiver: SocketAddr) {
+pub fn commands(address: SocketAddr, receiver: SocketAddr, token: &str) {
     let event = r#"{"parent":"tenants/acme","event":{"event_type":"payment.completed","payload_json":"{\"payment_id\":\"pay_2\",\"amount\":{\"value\":4200,\"currency\":\"SEK\"}}"}}"#;
     let port = receiver.port();
     println!(
         r#"
 Postrider runs; Ctrl-C stops it. Paste these into another terminal:
 
+# who calls: an administrator, by a token that is kept in the data directory
+export POSTRIDER_TOKEN={token}
+
 # publish a payment
-grpcurl -plaintext -d '{event}' {address} postrider.v1.EventService/PublishEvent
+grpcurl -plaintext -H "authorization: Bearer $POSTRIDER_TOKEN" -d '{event}' {address} postrider.v1.EventService/PublishEvent
 
 # the newest deliveries, and every attempt as it happens
-grpcurl -plaintext -d '{{"parent":"tenants/acme","page_size":5}}' {address} postrider.v1.DeliveryService/ListDeliveries
-grpcurl -plaintext -d '{{"parent":"tenants/acme"}}' {address} postrider.v1.DeliveryService/WatchAttempts
+grpcurl -plaintext -H "authorization: Bearer $POSTRIDER_TOKEN" -d '{{"parent":"tenants/acme","page_size":5}}' {address} postrider.v1.DeliveryService/ListDeliveries
+grpcurl -plaintext -H "authorization: Bearer $POSTRIDER_TOKEN" -d '{{"parent":"tenants/acme"}}' {address} postrider.v1.DeliveryService/WatchAttempts
 
 # a test send, and how the endpoint has been doing
-grpcurl -plaintext -d '{{"name":"tenants/acme/subscriptions/payments","event_type":"payment.failed"}}' {address} postrider.v1.SubscriptionService/TestSubscription
-grpcurl -plaintext -d '{{"name":"tenants/acme/subscriptions/payments"}}' {address} postrider.v1.SubscriptionService/GetSubscriptionStats
+grpcurl -plaintext -H "authorization: Bearer $POSTRIDER_TOKEN" -d '{{"name":"tenants/acme/subscriptions/payments","event_type":"payment.failed"}}' {address} postrider.v1.SubscriptionService/TestSubscription
+grpcurl -plaintext -H "authorization: Bearer $POSTRIDER_TOKEN" -d '{{"name":"tenants/acme/subscriptions/payments"}}' {address} postrider.v1.SubscriptionService/GetSubscriptionStats
 
 # break the receiver, publish again, watch the retry after 5 s, mend it
 curl -sk https://localhost:{port}/break
 curl -sk https://localhost:{port}/mend
 
 # everything there is
-grpcurl -plaintext {address} list
-grpcurl -plaintext {address} describe postrider.v1.EventService"#
+grpcurl -plaintext -H "authorization: Bearer $POSTRIDER_TOKEN" {address} list
+grpcurl -plaintext -H "authorization: Bearer $POSTRIDER_TOKEN" {address} describe postrider.v1.EventService"#
     );
 }

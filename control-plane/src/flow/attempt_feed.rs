@@ -8,6 +8,7 @@
 //!
 //! Keeps the invariant `tail-skips-nothing`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -42,12 +43,15 @@ pub struct WatchFilter {
     pub tenant: Option<TenantId>,
     /// One of that tenant's; `None`: all.
     pub subscription: Option<SubscriptionId>,
+    /// Only those of these tenants; `None`: all.
+    pub among: Option<Arc<BTreeSet<TenantId>>>,
 }
 
 impl WatchFilter {
     fn admits(&self, attempt: &TailedAttempt) -> bool {
         let key = &attempt.record.subscription;
         self.tenant.as_ref().is_none_or(|tenant| *tenant == key.tenant)
+            && self.among.as_ref().is_none_or(|among| among.contains(&key.tenant))
             && self.subscription.as_ref().is_none_or(|id| *id == key.subscription)
     }
 }

@@ -85,7 +85,7 @@ async fn a_watcher_sees_every_attempt_after_it_began_once_and_in_order() {
     memory.commit("acme", 1);
     let watch = memory.watch(2);
     let all = watch.subscribe(WatchFilter::default()).await.unwrap();
-    let only = WatchFilter { tenant: Some("acme".parse().unwrap()), subscription: None };
+    let only = WatchFilter { tenant: Some("acme".parse().unwrap()), ..WatchFilter::default() };
     let acme = watch.subscribe(only).await.unwrap();
     memory.down.store(3, Ordering::SeqCst);
     for number in 2..1200 {

@@ -27,6 +27,7 @@
 //! - `on_demand`: tests, resends and cancellations. `window_closer`: closes a time
 //!   window. `due_backlog`: counts what is due.
 //! - `attempt_feed`: attempts as they are recorded.
+//! - `token_upkeep`: when tokens were used, and forgetting them.
 //! - `faults`: what every loop does when the database refuses or does not answer;
 //!   `new_delivery`: what a new delivery is like.
 
@@ -55,6 +56,7 @@ mod recovery;
 mod rescheduler;
 mod stale_rows;
 mod take_over;
+pub mod token_upkeep;
 mod unsent;
 mod waiting_scan;
 pub mod window_closer;

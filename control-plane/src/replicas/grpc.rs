@@ -9,9 +9,10 @@ use parking_lot::Mutex;
 use postrider_domain::ids::{ReplicaId, TenantId};
 use postrider_domain::scheduler::RegionFigures;
 use postrider_domain::time::Timestamp;
+use postrider_identity::TokenId;
 use postrider_proto::replica::v1::replica_service_client::ReplicaServiceClient;
 use postrider_proto::replica::v1::{
-    GetPublishWatermarkRequest, GetReplicaRequest, ListRegionFiguresRequest,
+    ForgetTokenRequest, GetPublishWatermarkRequest, GetReplicaRequest, ListRegionFiguresRequest,
     RefreshCatalogueRequest,
 };
 use postrider_tls::{Reloading, TlsDialer};
@@ -73,6 +74,12 @@ impl PeerCalls for GrpcCalls {
     async fn refresh_catalogue(&self, address: &str, version: i64) -> anyhow::Result<()> {
         let request = RefreshCatalogueRequest { version };
         self.client(address)?.refresh_catalogue(with_call_timeout(request)).await?;
+        Ok(())
+    }
+
+    async fn forget_token(&self, address: &str, id: &TokenId) -> anyhow::Result<()> {
+        let request = ForgetTokenRequest { token: id.to_string() };
+        self.client(address)?.forget_token(with_call_timeout(request)).await?;
         Ok(())
     }
 

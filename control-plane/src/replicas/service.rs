@@ -5,12 +5,13 @@
 use postrider_domain::ids::{
     AttemptKey, DeliveryId, ReplicaId, SubscriptionId, SubscriptionKey, TenantId,
 };
+use postrider_identity::TokenId;
 use postrider_proto::replica::v1::replica_service_server::{ReplicaService, ReplicaServiceServer};
 use postrider_proto::replica::v1::{
-    CheckReplicaRequest, CheckReplicaResponse, GetPublishWatermarkRequest,
-    GetPublishWatermarkResponse, GetReplicaRequest, GetReplicaResponse, HintRequest, HintResponse,
-    ListRegionFiguresRequest, ListRegionFiguresResponse, RefreshCatalogueRequest,
-    RefreshCatalogueResponse, RefreshTenantRequest, RefreshTenantResponse,
+    CheckReplicaRequest, CheckReplicaResponse, ForgetTokenRequest, ForgetTokenResponse,
+    GetPublishWatermarkRequest, GetPublishWatermarkResponse, GetReplicaRequest, GetReplicaResponse,
+    HintRequest, HintResponse, ListRegionFiguresRequest, ListRegionFiguresResponse,
+    RefreshCatalogueRequest, RefreshCatalogueResponse, RefreshTenantRequest, RefreshTenantResponse,
 };
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -82,6 +83,16 @@ impl ReplicaService for PeerService {
             Status::unavailable(format!("the event types could not be read: {error}"))
         })?;
         Ok(Response::new(RefreshCatalogueResponse { version: catalogue.version() }))
+    }
+
+    async fn forget_token(
+        &self,
+        request: Request<ForgetTokenRequest>,
+    ) -> Result<Response<ForgetTokenResponse>, Status> {
+        let token = TokenId::parse(&request.into_inner().token);
+        let token = token.ok_or_else(|| Status::invalid_argument("token is not valid"))?;
+        self.context.tokens.forget(&token);
+        Ok(Response::new(ForgetTokenResponse {}))
     }
 
     async fn get_replica(

@@ -24,6 +24,7 @@ use crate::flow::on_demand::OnDemand;
 use crate::flow::operations::{OperationRunner, OperationStarter};
 use crate::flow::ordering::{OrderingKeys, OrderingReleaser};
 use crate::flow::outbox_publisher::OutboxPublisher;
+use crate::flow::token_upkeep::TokenUpkeep;
 use crate::flow::window_closer::WindowCloser;
 use crate::flow::work_loop::WorkLoop;
 use crate::flow::{Flow, conclude, publish};
@@ -42,6 +43,7 @@ use crate::state::peers::calls::PeerCalls;
 use crate::state::result_commits::ResultCommitHealth;
 use crate::state::tenants::TenantConfigs;
 use crate::state::test_waiters::TestWaiters;
+use crate::state::tokens::Tokens;
 use crate::state::watermark::PublishWatermark;
 
 /// A control plane without its ports.
@@ -65,6 +67,7 @@ pub struct Loops {
     outbox: OutboxPublisher,
     operations: OperationRunner,
     leases: LeaseKeeper,
+    tokens: TokenUpkeep,
 }
 
 /// Builds a replica's state, loops and entrances.
@@ -93,6 +96,7 @@ pub fn assemble(
         outbox: OutboxPublisher::new(&context, publisher.clone()),
         operations: OperationRunner::new(&context),
         leases: LeaseKeeper::new(&context),
+        tokens: TokenUpkeep::new(&context),
     });
     let flow = Flow {
         publisher,
@@ -123,12 +127,20 @@ fn build_state(
     let lost_after = settings.ownership.lost_after();
     let cluster = ClusterState::new(replica.clone(), shards, lost_after, clock.now());
     let sweep = settings.ownership.sweep();
-    let peers = Peers::new(own_address, calls, cluster.clone(), Arc::clone(&clock), sweep);
+    let peers = Peers::new(
+        own_address,
+        calls,
+        cluster.clone(),
+        Arc::clone(&clock),
+        sweep,
+        settings.single_process(),
+    );
     let scheduler = Scheduler::new(scheduler_config::scheduler_config(&settings));
     let dispatcher = Dispatcher::new(scheduler, Arc::clone(&clock));
     let outbox = Outbox::new(settings.operational_events.operators());
     let tenants = tenants(&store, &clock, &dispatcher, &peers, &outbox, shards);
     let event_types = EventTypes::new(Arc::clone(&store), Arc::clone(&clock), peers.clone());
+    let tokens = Tokens::new(Arc::clone(&store), Arc::clone(&clock), peers.clone());
     let (ordering_queue, keys) = ordering_queue();
     let watermark = PublishWatermark::default();
     if !(settings.server.replica_id.is_empty() || settings.single_process()) {
@@ -151,6 +163,7 @@ fn build_state(
         outbox,
         failure_streaks: FailureStreaks::default(),
         result_commits: ResultCommitHealth::default(),
+        tokens,
     };
     (context, keys)
 }
@@ -175,7 +188,8 @@ pub fn spawn_loops(
     draining: &CancellationToken,
     stopped: &CancellationToken,
 ) -> JoinHandle<()> {
-    let Loops { dispatch, work, outbox, operations, leases } = *loops;
+    let Loops { dispatch, work, outbox, operations, leases, tokens } = *loops;
+    tasks.spawn(tokens.run(stopped.clone()));
     tasks.spawn(dispatch.run(stopped.clone()));
     tasks.spawn(work.run(health.register_loop("work"), stopped.clone()));
     tasks.spawn(outbox.run(health.register_loop("operational events"), stopped.clone()));

@@ -16,6 +16,7 @@ use tonic::service::InterceptorLayer;
 use tonic::transport::Server;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
+use crate::callers::Authenticator;
 use crate::flow::Flow;
 use crate::listeners::{
     AgentGrants, AgentIdentities, Door, DoorCertificates, OpenDoor, ReplicaGrants,
@@ -84,12 +85,13 @@ impl OpenDoors {
         self,
         context: &ReplicaContext,
         flow: &Flow,
+        authenticator: &Authenticator,
         health: HealthServer<impl Health>,
         closing: &CancellationToken,
     ) -> anyhow::Result<JoinSet<()>> {
         let settings = &context.settings;
         let mut servers = JoinSet::new();
-        let public = api::routes(context.clone(), flow.clone())?;
+        let public = api::routes(context.clone(), flow.clone(), authenticator.clone())?;
         let router = server(&settings.server).add_routes(public).add_service(health);
         let (connections, stop) = (self.callers.connections(), closing.clone().cancelled_owned());
         servers.spawn(async move {
@@ -106,10 +108,12 @@ impl OpenDoors {
         });
 
         let Some(door) = self.replicas else { return Ok(servers) };
+        let forwarded =
+            api::forwarded_routes(context.clone(), flow.clone(), authenticator.clone())?;
         let admit = admit_replicas(settings);
         let router = server(&settings.server)
             .layer(InterceptorLayer::new(admit))
-            .add_routes(api::forwarded_routes(context.clone(), flow.clone()))
+            .add_routes(forwarded)
             .add_service(replicas::service(context.clone()));
         let (connections, stop) = (door.connections(), closing.clone().cancelled_owned());
         servers.spawn(async move {

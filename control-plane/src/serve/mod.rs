@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::assembly::{AssembledReplica, Loops, assemble, spawn_loops};
 pub use self::doors::DoorAddresses;
 use self::maintenance::MaintenanceLoop;
+use crate::callers::Authenticator;
 use crate::clock::{Clock, SystemClock};
 use crate::flow::Flow;
 use crate::flow::hold_keeper::HoldKeeper;
@@ -105,6 +106,8 @@ async fn open_and_start(
     flow.membership.join().await?;
     let holds = HoldKeeper::new(&context);
     holds.refresh_holds().await.context("reading the holds")?;
+    let authenticator =
+        Authenticator::new(&settings, context.tokens.clone(), Arc::clone(&context.clock))?;
     let (draining, closing, stopped) =
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
 
@@ -118,7 +121,7 @@ async fn open_and_start(
     tasks.spawn(maintenance.run(stopped.clone()));
     let certificates = open_doors.metrics.clone();
     metrics_port::open(&mut tasks, &context, certificates, probes, stopped.clone()).await?;
-    let servers = open_doors.serve(&context, &flow, health_service, &closing)?;
+    let servers = open_doors.serve(&context, &flow, &authenticator, health_service, &closing)?;
     let DoorAddresses { callers, agents, replicas } = addresses;
     let replicas = replicas.map(tracing::field::display);
     tracing::info!(address = %callers, %agents, replicas, replica = %context.replica.0, "serving");

@@ -5,6 +5,7 @@
 //! Guarantees that a wrong name or value stops the program with a message that names the
 //! setting and where it was given.
 
+mod auth;
 mod doors;
 mod identities;
 mod ranges;
@@ -18,6 +19,7 @@ use postrider_settings::{SettingPlaces, SettingSources, SettingsError, SettingsF
 use postrider_telemetry::{ListenAddress, TelemetrySettings};
 use serde::Deserialize;
 
+pub use self::auth::{AuthSettings, CallerCertificateSettings, ClaimRuleSettings, IssuerSettings};
 pub use self::identities::{AgentCertificateRule, PREFIX_MARK, ReplicaCertificateRule};
 
 /// The defaults are also the documentation.
@@ -37,6 +39,7 @@ static FORMAT: SettingsFormat = SettingsFormat {
         ("server.tls_client_ca", "--tls-client-ca"),
         ("server.insecure_no_auth", "--insecure-no-auth"),
         ("server.insecure_no_tls", "--insecure-no-tls"),
+        ("auth.bootstrap_token_file", "--bootstrap-token-file"),
         ("agents.listen", "--agents-listen"),
         ("agents.tls_client_ca", "--agents-tls-client-ca"),
         ("agents.spiffe_trust_domain", "--spiffe-trust-domain"),
@@ -51,6 +54,7 @@ static FORMAT: SettingsFormat = SettingsFormat {
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     pub server: ServerSettings,
+    pub auth: AuthSettings,
     pub database: DatabaseSettings,
     pub publish: PublishSettings,
     pub dispatch: DispatchSettings,
@@ -236,6 +240,7 @@ impl Settings {
     fn check(&self) -> Result<(), SettingsError> {
         let bad = |name, problem| Err(SettingsError::value(name, problem));
         self.check_doors()?;
+        self.auth.check()?;
         self.check_relations()?;
         if !self.database.has_known_engine() {
             return bad("database.url", "must begin with postgres:// or sqlite:");

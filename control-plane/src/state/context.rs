@@ -18,6 +18,7 @@ use super::peers::Peers;
 use super::result_commits::ResultCommitHealth;
 use super::tenants::TenantConfigs;
 use super::test_waiters::TestWaiters;
+use super::tokens::Tokens;
 use super::watermark::PublishWatermark;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -42,4 +43,5 @@ pub struct ReplicaContext {
     pub outbox: Outbox,
     pub failure_streaks: FailureStreaks,
     pub result_commits: ResultCommitHealth,
+    pub tokens: Tokens,
 }

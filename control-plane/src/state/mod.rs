@@ -8,6 +8,7 @@
 //! - `cluster`: replicas, shards, agents and holds as last read.
 //! - `dispatcher`: the scheduler and the agents' streams. `peers`: the other replicas.
 //! - `tenants`, `event_types`: cached configurations, and changing them.
+//! - `tokens`: callers' tokens, and revoking them.
 //! - `failure_streaks`, `ordering_queue`, `outbox`, `result_commits`, `test_waiters`,
 //!   `watermark`: what one loop leaves for another.
 //! - `lost_races`: writes that are made again when another change came first.
@@ -24,4 +25,5 @@ pub mod peers;
 pub mod result_commits;
 pub mod tenants;
 pub mod test_waiters;
+pub mod tokens;
 pub mod watermark;

@@ -31,6 +31,7 @@ mod schema;
 mod sql_file;
 pub mod sqlite;
 mod store;
+mod tokens;
 mod work;
 
 use std::sync::Arc;
@@ -61,6 +62,7 @@ pub use publishing::{
     IdempotencyRecord, NewEvent, PublishOutcome, PublishingStore, UsedIdempotencyKey,
 };
 pub use store::{CallObserver, OpenOptions, Store};
+pub use tokens::{TokenQuery, TokenStore};
 pub use work::{
     CancelOutcome, ClaimLimits, ClaimRequest, ClaimedDelivery, Conclusion, ConclusionOutcome,
     EndWaitingRequest, SubscriptionBacklog, WaitingSubscription, WorkStore,

@@ -14,6 +14,7 @@ use crate::ordering::OrderingStore;
 use crate::outbox::OutboxStore;
 use crate::ownership::OwnershipStore;
 use crate::publishing::PublishingStore;
+use crate::tokens::TokenStore;
 use crate::work::WorkStore;
 
 /// Everything an engine does.
@@ -28,6 +29,7 @@ pub trait Store:
     + HistoryStore
     + OutboxStore
     + OperationStore
+    + TokenStore
     + MaintenanceStore
     + Send
     + Sync

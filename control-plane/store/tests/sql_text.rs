@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use postrider_domain::delivery::{DeliveryState, Trigger};
 use postrider_domain::operation::OperationState;
+use postrider_identity::TokenKind;
 
 const ENGINES: [&str; 2] = ["postgres", "sqlite"];
 
@@ -34,6 +35,8 @@ const POSTGRES_LISTS: &[&str] = &[
     "name, description, group_name, json_schema, validation, sample, archive_time, create_time, \
      update_time, revision",
     "tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time",
+    "id, hash, kind, display_name, grants, created_by, create_time, expire_time, revoke_time, \
+     last_use_time",
 ];
 
 const SQLITE_LISTS: &[&str] = &[
@@ -54,6 +57,8 @@ const SQLITE_LISTS: &[&str] = &[
     "name, description, group_name, json_schema, validation, sample, archive_time, create_time, \
      update_time, revision",
     "tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time",
+    "id, hash, kind, display_name, grants, created_by, create_time, expire_time, revoke_time, \
+     last_use_time",
 ];
 
 fn files(folder: &str) -> Vec<PathBuf> {
@@ -93,6 +98,9 @@ fn name(variant: impl Debug) -> String {
 fn codes(path: &Path) -> Vec<(String, i16)> {
     if path.file_stem().unwrap() == "operations" {
         return OperationState::ALL.iter().map(|state| (name(state), state.code())).collect();
+    }
+    if path.file_stem().unwrap() == "tokens" {
+        return TokenKind::ALL.iter().map(|kind| (name(kind), kind.code())).collect();
     }
     let states = DeliveryState::ALL.iter().map(|state| (name(state), state.code()));
     states.chain(Trigger::ALL.iter().map(|trigger| (name(trigger), trigger.code()))).collect()

@@ -17,10 +17,10 @@ use postrider_proto::agent::v1::agent_service_server::{AgentService, AgentServic
 use postrider_proto::agent::v1::{WorkRequest, WorkResponse, work_request};
 use postrider_proto::replica::v1::replica_service_server::{ReplicaService, ReplicaServiceServer};
 use postrider_proto::replica::v1::{
-    CheckReplicaRequest, CheckReplicaResponse, GetPublishWatermarkRequest,
-    GetPublishWatermarkResponse, GetReplicaRequest, GetReplicaResponse, HintRequest, HintResponse,
-    ListRegionFiguresRequest, ListRegionFiguresResponse, RefreshCatalogueRequest,
-    RefreshCatalogueResponse, RefreshTenantRequest, RefreshTenantResponse,
+    CheckReplicaRequest, CheckReplicaResponse, ForgetTokenRequest, ForgetTokenResponse,
+    GetPublishWatermarkRequest, GetPublishWatermarkResponse, GetReplicaRequest, GetReplicaResponse,
+    HintRequest, HintResponse, ListRegionFiguresRequest, ListRegionFiguresResponse,
+    RefreshCatalogueRequest, RefreshCatalogueResponse, RefreshTenantRequest, RefreshTenantResponse,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -75,6 +75,13 @@ impl ReplicaService for BareServices {
         _: Request<RefreshTenantRequest>,
     ) -> Result<Response<RefreshTenantResponse>, Status> {
         Err(Status::unimplemented("no part of the chain"))
+    }
+
+    async fn forget_token(
+        &self,
+        _: Request<ForgetTokenRequest>,
+    ) -> Result<Response<ForgetTokenResponse>, Status> {
+        Ok(Response::new(ForgetTokenResponse {}))
     }
 
     async fn refresh_catalogue(

@@ -6,10 +6,12 @@ import (
 
 	"caller/postrider/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 )
 
-// Publish publishes one event.
-func Publish(ctx context.Context, channel grpc.ClientConnInterface) (string, error) {
+// Publish publishes one event as who holds the token.
+func Publish(ctx context.Context, channel grpc.ClientConnInterface, token string) (string, error) {
+	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
 	events := postriderv1.NewEventServiceClient(channel)
 	answer, err := events.PublishEvent(ctx, &postriderv1.PublishEventRequest{
 		Parent:         "tenants/acme",

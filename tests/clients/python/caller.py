@@ -10,6 +10,7 @@ from postrider.v1 import (
     fleet_pb2_grpc,
     subscription_service_pb2_grpc,
     tenant_pb2_grpc,
+    token_pb2_grpc,
 )
 
 request = event_pb2.PublishEventRequest(
@@ -17,6 +18,8 @@ request = event_pb2.PublishEventRequest(
     idempotency_key="order-1",
     event=event_pb2.Event(event_type="payment.completed"),
 )
+# What a call carries: stub.PublishEvent(request, metadata=credentials).
+credentials = (("authorization", "Bearer prt_…"),)
 with grpc.insecure_channel("127.0.0.1:1") as channel:
     for stub in (
         delivery_pb2_grpc.DeliveryServiceStub,
@@ -25,6 +28,7 @@ with grpc.insecure_channel("127.0.0.1:1") as channel:
         fleet_pb2_grpc.FleetServiceStub,
         subscription_service_pb2_grpc.SubscriptionServiceStub,
         tenant_pb2_grpc.TenantServiceStub,
+        token_pb2_grpc.TokenServiceStub,
     ):
         stub(channel)
 assert request.event.event_type == "payment.completed"

@@ -187,6 +187,11 @@ async fn replicas_are_what_their_certificates_say_on_postgres() {
     let mut fleet = FleetServiceClient::new(to_others(&replica));
     let refused = fleet.list_replicas(ListReplicasRequest::default()).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unimplemented, "{refused}");
+    // A forwarded call is somebody's, and a replica is no caller.
+    let mut drain = Request::new(DrainAgentRequest { name: "agents/agent-eu-1".to_owned() });
+    drain.metadata_mut().insert("postrider-forwarded", "1".parse().unwrap());
+    let refused = fleet.drain_agent(drain).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated, "{refused}");
 }
 
 /// To the first replica's door for replicas, whose certificate has no host's name.

@@ -14,6 +14,7 @@ use postrider_proto::v1::{
 use postrider_tests::api::{Api, channel, reason};
 use postrider_tests::cluster::Cluster;
 use postrider_tests::receiver::behaviour::{Gate, held};
+use postrider_tests::token::as_administrator;
 use postrider_tests::wait;
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
@@ -137,7 +138,7 @@ pub async fn health_says_who_can_serve(cluster: &Cluster) {
 
 pub async fn reflection_shows_every_service(cluster: &Cluster) {
     let caller = Some((cluster.pki(), cluster.caller()));
-    let channel = channel(&cluster.replicas[0].url(), caller).unwrap();
+    let channel = as_administrator(channel(&cluster.replicas[0].url(), caller).unwrap());
     let mut client = v1::server_reflection_client::ServerReflectionClient::new(channel.clone());
     let request = v1::ServerReflectionRequest {
         host: String::new(),

@@ -9,6 +9,7 @@ mod hints;
 mod holds;
 mod limits;
 mod namesakes;
+mod revoked;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

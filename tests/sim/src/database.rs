@@ -24,6 +24,7 @@ use postrider_domain::operational_event::OperationalEvent;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::{HoldClock, Timestamp};
+use postrider_identity::{TokenId, TokenKind, TokenRecord};
 use postrider_store::{
     AgentSighting, AttemptPage, AttemptQuery, CancelOutcome, CatalogueError, ClaimLimits,
     ClaimRequest, ClaimedDelivery, ClockStore, ClusterView, Conclusion, ConclusionOutcome,
@@ -33,7 +34,8 @@ use postrider_store::{
     OutboxEntry, OutboxStore, OwnershipStore, ProcessInstance, PublishOutcome, PublishingStore,
     RecordedAttempt, RegionClock, ReplicaRow, RescheduleRequest, StatsRow, Store, StoreError,
     StoreResult, SubscriptionBacklog, SubscriptionQuery, SubscriptionSideEffects, TailPage,
-    TenantQuery, UsedIdempotencyKey, WaitingSubscription, WorkStore, WriteError,
+    TenantQuery, TokenQuery, TokenStore, UsedIdempotencyKey, WaitingSubscription, WorkStore,
+    WriteError,
 };
 
 use crate::entropy;
@@ -279,6 +281,15 @@ passed_on!(OperationStore {
     list_ended_in_range(stretch: &HistoryRange) -> StoreResult<Vec<Delivery>>;
     list_events_in_range(stretch: &HistoryRange, with_payload: bool) -> StoreResult<Vec<Event>>;
     find_delivered_events(key: &SubscriptionKey, events: &[EventId]) -> StoreResult<HashSet<EventId>>;
+});
+
+passed_on!(TokenStore {
+    create_token(token: &TokenRecord, most: usize) -> Result<bool, WriteError>;
+    get_token(id: &TokenId) -> StoreResult<Option<TokenRecord>>;
+    list_tokens(query: &TokenQuery) -> StoreResult<Vec<TokenRecord>>;
+    revoke_token(id: &TokenId, now: Timestamp) -> StoreResult<bool>;
+    note_token_uses(uses: &[(TokenId, Timestamp)]) -> StoreResult<()>;
+    forget_tokens(kind: TokenKind, ended_before: Timestamp) -> StoreResult<()>;
 });
 
 passed_on!(MaintenanceStore {

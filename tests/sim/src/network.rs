@@ -17,11 +17,14 @@ use postrider_agent::parts::{AgentMessageStream, ReplicaMessageStream};
 use postrider_domain::ids::{Epoch, ReplicaId, Shard, TenantId};
 use postrider_domain::scheduler::RegionFigures;
 use postrider_domain::time::Timestamp;
+use postrider_identity::TokenId;
 use postrider_proto::agent::v1::work_request::Message as AgentMessage;
 use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::agent::v1::{ReturnReason, WorkRequest, WorkResponse};
 use postrider_proto::replica::v1::replica_service_server::ReplicaService as _;
-use postrider_proto::replica::v1::{GetPublishWatermarkRequest, RefreshCatalogueRequest};
+use postrider_proto::replica::v1::{
+    ForgetTokenRequest, GetPublishWatermarkRequest, RefreshCatalogueRequest,
+};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -232,6 +235,12 @@ impl PeerCalls for Line {
     ) -> anyhow::Result<()> {
         let request = convert::refresh_tenant_request(tenant, config_version);
         self.reach(address).await?.peers.refresh_tenant(Request::new(request)).await?;
+        Ok(())
+    }
+
+    async fn forget_token(&self, address: &str, id: &TokenId) -> anyhow::Result<()> {
+        let request = ForgetTokenRequest { token: id.to_string() };
+        self.reach(address).await?.peers.forget_token(Request::new(request)).await?;
         Ok(())
     }
 

@@ -84,18 +84,18 @@ impl DeliveryApi {
         &self,
         metadata: &MetadataMap,
         request: v1::RetryDeliveryRequest,
-        who: &str,
+        caller: &Caller,
     ) -> Result<v1::RetryDeliveryResponse, Status> {
         let (tenant, id) = key(&request.name)?;
         if let CallTarget::At(peer) = forwarding::find_owner(&self.context, &tenant, metadata)? {
             let mut client = DeliveryServiceClient::new(peer);
-            let answer =
-                client.retry_delivery(forwarding::forwarded_request(metadata, request)).await;
+            let request = forwarding::forwarded_request(metadata, caller, Some(&tenant), request);
+            let answer = client.retry_delivery(request).await;
             return answer.map(Response::into_inner).map_err(forwarding::peer_error);
         }
         let retried = self.flow.on_demand.retry_delivery(&tenant, id).await;
         let retried = retried.map_err(|error| retry_error(error, &request.name))?;
-        spans::log_change(who, "delivery retried", &request.name);
+        spans::log_change(&caller.who, "delivery retried", &request.name);
         let delivery = Some(self.show_one(retried).await?);
         Ok(v1::RetryDeliveryResponse { delivery })
     }
@@ -104,18 +104,18 @@ impl DeliveryApi {
         &self,
         metadata: &MetadataMap,
         request: v1::CancelDeliveryRequest,
-        who: &str,
+        caller: &Caller,
     ) -> Result<v1::Delivery, Status> {
         let (tenant, id) = key(&request.name)?;
         if let CallTarget::At(peer) = forwarding::find_owner(&self.context, &tenant, metadata)? {
             let mut client = DeliveryServiceClient::new(peer);
-            let answer =
-                client.cancel_delivery(forwarding::forwarded_request(metadata, request)).await;
+            let request = forwarding::forwarded_request(metadata, caller, Some(&tenant), request);
+            let answer = client.cancel_delivery(request).await;
             return answer.map(Response::into_inner).map_err(forwarding::peer_error);
         }
         let cancelled = self.flow.on_demand.cancel_delivery(&tenant, id).await;
         let cancelled = cancelled.map_err(|error| cancel_error(error, &request.name))?;
-        spans::log_change(who, "delivery cancelled", &request.name);
+        spans::log_change(&caller.who, "delivery cancelled", &request.name);
         self.show_one(cancelled).await
     }
 }
@@ -191,15 +191,17 @@ impl DeliveryService for DeliveryApi {
         &self,
         request: Request<v1::ListDeliveriesRequest>,
     ) -> Result<Response<v1::ListDeliveriesResponse>, Status> {
-        self.list(request.into_inner()).await.map(Response::new)
+        let (_, message) = Caller::admit(request)?;
+        self.list(message).await.map(Response::new)
     }
 
     async fn get_delivery(
         &self,
         request: Request<v1::GetDeliveryRequest>,
     ) -> Result<Response<v1::Delivery>, Status> {
+        let (_, message) = Caller::admit(request)?;
         async {
-            let (tenant, id) = key(&request.get_ref().name)?;
+            let (tenant, id) = key(&message.name)?;
             self.show_one(self.find(&tenant, id).await?).await
         }
         .await
@@ -210,42 +212,42 @@ impl DeliveryService for DeliveryApi {
         &self,
         request: Request<v1::GetAttemptRequest>,
     ) -> Result<Response<v1::Attempt>, Status> {
-        attempts::get(&self.context, request.into_inner()).await.map(Response::new)
+        let (_, message) = Caller::admit(request)?;
+        attempts::get(&self.context, message).await.map(Response::new)
     }
 
     async fn list_attempts(
         &self,
         request: Request<v1::ListAttemptsRequest>,
     ) -> Result<Response<v1::ListAttemptsResponse>, Status> {
-        attempts::list(&self.context, request.into_inner()).await.map(Response::new)
+        let (_, message) = Caller::admit(request)?;
+        attempts::list(&self.context, message).await.map(Response::new)
     }
 
     async fn retry_delivery(
         &self,
         request: Request<v1::RetryDeliveryRequest>,
     ) -> Result<Response<v1::RetryDeliveryResponse>, Status> {
-        let who = Caller::of(&request).who;
-        let (metadata, _, message) = request.into_parts();
-        self.retry(&metadata, message, &who).await.map(Response::new)
+        let metadata = request.metadata().clone();
+        let (caller, message) = Caller::admit(request)?;
+        self.retry(&metadata, message, &caller).await.map(Response::new)
     }
 
     async fn cancel_delivery(
         &self,
         request: Request<v1::CancelDeliveryRequest>,
     ) -> Result<Response<v1::Delivery>, Status> {
-        let who = Caller::of(&request).who;
-        let (metadata, _, message) = request.into_parts();
-        self.cancel(&metadata, message, &who).await.map(Response::new)
+        let metadata = request.metadata().clone();
+        let (caller, message) = Caller::admit(request)?;
+        self.cancel(&metadata, message, &caller).await.map(Response::new)
     }
 
     async fn replay_deliveries(
         &self,
         request: Request<v1::ReplayDeliveriesRequest>,
     ) -> Result<Response<Operation>, Status> {
-        let who = Caller::of(&request).who;
-        start::replay(&self.context, &self.flow, request.into_inner(), &who)
-            .await
-            .map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        start::replay(&self.context, &self.flow, message, &caller.who).await.map(Response::new)
     }
 
     type WatchAttemptsStream = BoxStream<'static, Result<v1::WatchAttemptsResponse, Status>>;
@@ -254,7 +256,8 @@ impl DeliveryService for DeliveryApi {
         &self,
         request: Request<v1::WatchAttemptsRequest>,
     ) -> Result<Response<Self::WatchAttemptsStream>, Status> {
-        let attempts = watching::watch(&self.context, &self.flow, request.into_inner()).await?;
+        let (caller, message) = Caller::admit(request)?;
+        let attempts = watching::watch(&self.context, &self.flow, message, &caller).await?;
         Ok(Response::new(spans::log_stream_end(attempts).boxed()))
     }
 }

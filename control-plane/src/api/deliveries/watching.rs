@@ -11,6 +11,7 @@ use postrider_store::TailedAttempt;
 use tonic::Status;
 
 use crate::api::deliveries::{attempt_conversion, conversion};
+use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations};
 use crate::api::rpc::spans;
 use crate::api::tenants::stored::require_tenant;
@@ -27,8 +28,10 @@ pub async fn watch(
     context: &ReplicaContext,
     flow: &Flow,
     request: v1::WatchAttemptsRequest,
+    caller: &Caller,
 ) -> Result<BoxStream<'static, Result<v1::WatchAttemptsResponse, Status>>, Status> {
-    let filter = filter(&request)?;
+    let mut filter = filter(&request)?;
+    filter.among = caller.tenants_seen().map(Arc::new);
     if let Some(tenant) = &filter.tenant {
         spans::record_in_span("tenant", tenant);
         require_tenant(context, tenant).await?;
@@ -55,7 +58,7 @@ fn filter(request: &v1::WatchAttemptsRequest) -> Result<WatchFilter, Status> {
         true => None,
         false => violations.keep("parent", names::tenant(&request.parent)),
     };
-    let mut filter = WatchFilter { tenant, subscription: None };
+    let mut filter = WatchFilter { tenant, ..WatchFilter::default() };
     if !request.subscription.is_empty() {
         let key = violations.keep("subscription", names::subscription(&request.subscription));
         if all {

@@ -119,40 +119,41 @@ impl EventTypeService for EventTypeApi {
         &self,
         request: Request<v1::CreateEventTypeRequest>,
     ) -> Result<Response<v1::EventType>, Status> {
-        let who = Caller::of(&request).who;
-        self.create(request.into_inner(), &who).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.create(message, &caller.who).await.map(Response::new)
     }
 
     async fn get_event_type(
         &self,
         request: Request<v1::GetEventTypeRequest>,
     ) -> Result<Response<v1::EventType>, Status> {
-        async { Ok(shown(&self.get(&named(&request.get_ref().name)?).await?)) }
-            .await
-            .map(Response::new)
+        let (_, message) = Caller::admit(request)?;
+        async { Ok(shown(&self.get(&named(&message.name)?).await?)) }.await.map(Response::new)
     }
 
     async fn list_event_types(
         &self,
         request: Request<v1::ListEventTypesRequest>,
     ) -> Result<Response<v1::ListEventTypesResponse>, Status> {
-        self.list(request.into_inner()).await.map(Response::new)
+        let (_, message) = Caller::admit(request)?;
+        self.list(message).await.map(Response::new)
     }
 
     async fn update_event_type(
         &self,
         request: Request<v1::UpdateEventTypeRequest>,
     ) -> Result<Response<v1::EventType>, Status> {
-        let who = Caller::of(&request).who;
-        self.update(request.into_inner(), &who).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.update(message, &caller.who).await.map(Response::new)
     }
 
     async fn archive_event_type(
         &self,
         request: Request<v1::ArchiveEventTypeRequest>,
     ) -> Result<Response<v1::EventType>, Status> {
-        let who = Caller::of(&request).who;
-        let v1::ArchiveEventTypeRequest { name, etag } = request.into_inner();
+        let (caller, message) = Caller::admit(request)?;
+        let who = caller.who;
+        let v1::ArchiveEventTypeRequest { name, etag } = message;
         self.set_archived(&name, &etag, EventTypeChange::Archive, &who).await.map(Response::new)
     }
 
@@ -160,8 +161,9 @@ impl EventTypeService for EventTypeApi {
         &self,
         request: Request<v1::UnarchiveEventTypeRequest>,
     ) -> Result<Response<v1::EventType>, Status> {
-        let who = Caller::of(&request).who;
-        let v1::UnarchiveEventTypeRequest { name, etag } = request.into_inner();
+        let (caller, message) = Caller::admit(request)?;
+        let who = caller.who;
+        let v1::UnarchiveEventTypeRequest { name, etag } = message;
         self.set_archived(&name, &etag, EventTypeChange::Unarchive, &who).await.map(Response::new)
     }
 
@@ -169,15 +171,15 @@ impl EventTypeService for EventTypeApi {
         &self,
         request: Request<v1::DeleteEventTypeRequest>,
     ) -> Result<Response<v1::DeleteEventTypeResponse>, Status> {
-        let who = Caller::of(&request).who;
-        self.delete(request.into_inner(), &who).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.delete(message, &caller.who).await.map(Response::new)
     }
 
     async fn import_event_types(
         &self,
         request: Request<v1::ImportEventTypesRequest>,
     ) -> Result<Response<v1::ImportEventTypesResponse>, Status> {
-        let who = Caller::of(&request).who;
-        self.import(request.into_inner(), &who).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.import(message, &caller.who).await.map(Response::new)
     }
 }

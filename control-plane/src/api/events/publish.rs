@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use crate::api::event_types::checks;
+use crate::api::rpc::caller::Caller;
 use crate::api::rpc::deadlines::AnswerDeadline;
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use crate::api::tenants::stored::require_live_tenant;
@@ -102,7 +103,9 @@ pub async fn publish_event(
     request: v1::PublishEventRequest,
     parent: Option<&TenantId>,
     call: &TraceContext,
+    caller: &Caller,
 ) -> Result<v1::PublishEventResponse, Status> {
+    caller.require_resource(&request.parent)?;
     let (tenant, content) =
         read_unpublished_event(request, parent, call, context.settings.publish.max_payload_bytes)?;
     let schema_warnings = match checks::judge_event(context, &content).await {
@@ -195,6 +198,7 @@ pub async fn publish_events(
     request: v1::PublishEventsRequest,
     call: &TraceContext,
     patience: AnswerDeadline,
+    caller: &Caller,
 ) -> Result<v1::PublishEventsResponse, Status> {
     let mut violations = FieldViolations::default();
     let parent = match request.parent.as_str() {
@@ -208,7 +212,7 @@ pub async fn publish_events(
     violations.check()?;
     let all = request.requests.into_iter();
     let all = all.map(|request| {
-        patience.apply(publish_event(context, flow, request, parent.as_ref(), call))
+        patience.apply(publish_event(context, flow, request, parent.as_ref(), call, caller))
     });
     let results = futures::future::join_all(all).await.into_iter().map(|result| {
         let result = match result {
@@ -250,20 +254,27 @@ struct PublishStream<R> {
     end: Option<Status>,
 }
 
+/// What all events of a stream share.
+pub struct StreamContext {
+    pub context: ReplicaContext,
+    pub flow: Flow,
+    pub call: TraceContext,
+    pub caller: Caller,
+}
+
 /// Answers a stream of events.
 pub fn stream(
-    context: ReplicaContext,
-    flow: Flow,
+    shared: StreamContext,
     requests: impl PublishRequests + 'static,
-    call: TraceContext,
     closing: CancellationToken,
 ) -> impl Stream<Item = Result<v1::PublishStreamResponse, Status>> + Send + 'static {
-    let max_in_flight = context.settings.publish.max_stream_unanswered_events;
-    let shared = Arc::new((context, flow, call));
+    let max_in_flight = shared.context.settings.publish.max_stream_unanswered_events;
+    let shared = Arc::new(shared);
     let publish: PendingAnswer = Arc::new(move |id, request| {
         let shared = Arc::clone(&shared);
         Box::pin(async move {
-            let published = publish_event(&shared.0, &shared.1, request, None, &shared.2);
+            let StreamContext { context, flow, call, caller } = &*shared;
+            let published = publish_event(context, flow, request, None, call, caller);
             (id, AnswerDeadline::default().apply(published).await)
         })
     });

@@ -9,6 +9,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Response, Status};
 
 use crate::api::deliveries::show;
+use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use crate::api::rpc::forwarding;
 use crate::api::rpc::forwarding::CallTarget;
@@ -23,7 +24,7 @@ pub async fn event(
     flow: &Flow,
     metadata: &MetadataMap,
     request: v1::ResendEventRequest,
-    who: &str,
+    caller: &Caller,
 ) -> Result<v1::ResendEventResponse, Status> {
     let mut violations = FieldViolations::default();
     let named = violations.keep("name", names::event(&request.name));
@@ -41,13 +42,14 @@ pub async fn event(
     spans::record_in_span("event", id);
     if let CallTarget::At(peer) = forwarding::find_owner(context, &tenant, metadata)? {
         let mut client = EventServiceClient::new(peer);
-        let answer = client.resend_event(forwarding::forwarded_request(metadata, request)).await;
+        let request = forwarding::forwarded_request(metadata, caller, Some(&tenant), request);
+        let answer = client.resend_event(request).await;
         return answer.map(Response::into_inner).map_err(forwarding::peer_error);
     }
     let only = only.map(|key| key.subscription);
     let sent = flow.on_demand.resend_event(&tenant, id, only.as_ref()).await;
     let sent = sent.map_err(|error| refused(error, &request))?;
-    spans::log_change(who, "event resent", &request.name);
+    spans::log_change(&caller.who, "event resent", &request.name);
     Ok(v1::ResendEventResponse { deliveries: show::show_deliveries(context, &tenant, sent).await? })
 }
 

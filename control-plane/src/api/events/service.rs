@@ -11,6 +11,7 @@ use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use crate::api::events::conversion::{summary, to_proto};
 use crate::api::events::filter::EventFilter;
+use crate::api::events::publish::StreamContext;
 use crate::api::events::{publish, reconcile, resend};
 use crate::api::lists::listing::{ListCall, StoredList};
 use crate::api::rpc::caller::Caller;
@@ -162,8 +163,9 @@ impl EventService for EventApi {
     ) -> Result<Response<v1::PublishEventResponse>, Status> {
         let call = TraceContext::of(request.metadata());
         let deadline = AnswerDeadline::of_request(&request);
+        let (caller, message) = Caller::admit(request)?;
         let published =
-            publish::publish_event(&self.context, &self.flow, request.into_inner(), None, &call);
+            publish::publish_event(&self.context, &self.flow, message, None, &call, &caller);
         deadline.apply(published).await.map(Response::new)
     }
 
@@ -173,13 +175,9 @@ impl EventService for EventApi {
     ) -> Result<Response<v1::PublishEventsResponse>, Status> {
         let call = TraceContext::of(request.metadata());
         let deadline = AnswerDeadline::of_request(&request);
-        let published = publish::publish_events(
-            &self.context,
-            &self.flow,
-            request.into_inner(),
-            &call,
-            deadline,
-        );
+        let (caller, message) = Caller::admit(request)?;
+        let (context, flow) = (&self.context, &self.flow);
+        let published = publish::publish_events(context, flow, message, &call, deadline, &caller);
         published.await.map(Response::new)
     }
 
@@ -191,13 +189,10 @@ impl EventService for EventApi {
     ) -> Result<Response<Self::PublishStreamStream>, Status> {
         let call = TraceContext::of(request.metadata());
         let closing = self.flow.attempt_feed.stop_token();
-        let answers = publish::stream(
-            self.context.clone(),
-            self.flow.clone(),
-            request.into_inner(),
-            call,
-            closing,
-        );
+        let (caller, requests) = Caller::open_stream(request)?;
+        let (context, flow) = (self.context.clone(), self.flow.clone());
+        let publishing = StreamContext { context, flow, call, caller };
+        let answers = publish::stream(publishing, requests, closing);
         Ok(Response::new(Box::pin(spans::log_stream_end(answers))))
     }
 
@@ -205,23 +200,27 @@ impl EventService for EventApi {
         &self,
         request: Request<v1::GetEventRequest>,
     ) -> Result<Response<v1::Event>, Status> {
-        self.get(request.into_inner()).await.map(Response::new)
+        let (_, message) = Caller::admit(request)?;
+        self.get(message).await.map(Response::new)
     }
 
     async fn list_events(
         &self,
         request: Request<v1::ListEventsRequest>,
     ) -> Result<Response<v1::ListEventsResponse>, Status> {
-        self.list(request.into_inner()).await.map(Response::new)
+        let (_, message) = Caller::admit(request)?;
+        self.list(message).await.map(Response::new)
     }
 
     async fn resend_event(
         &self,
         request: Request<v1::ResendEventRequest>,
     ) -> Result<Response<v1::ResendEventResponse>, Status> {
-        let who = Caller::of(&request).who;
-        let (metadata, _, message) = request.into_parts();
-        resend::event(&self.context, &self.flow, &metadata, message, &who).await.map(Response::new)
+        let metadata = request.metadata().clone();
+        let (caller, message) = Caller::admit(request)?;
+        resend::event(&self.context, &self.flow, &metadata, message, &caller)
+            .await
+            .map(Response::new)
     }
 
     type ReconcileEventsStream = BoxStream<'static, Result<v1::ReconcileEventsResponse, Status>>;
@@ -230,7 +229,8 @@ impl EventService for EventApi {
         &self,
         request: Request<v1::ReconcileEventsRequest>,
     ) -> Result<Response<Self::ReconcileEventsStream>, Status> {
-        let closed = reconcile::reconcile(&self.context, &self.flow, request.into_inner());
+        let (_, message) = Caller::admit(request)?;
+        let closed = reconcile::reconcile(&self.context, &self.flow, message);
         let rows = closed.await?;
         Ok(Response::new(Box::pin(spans::log_stream_end(rows))))
     }

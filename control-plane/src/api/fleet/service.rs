@@ -104,12 +104,12 @@ impl FleetApi {
         &self,
         metadata: &MetadataMap,
         request: v1::DrainAgentRequest,
-        who: &str,
+        caller: &Caller,
     ) -> Result<v1::Agent, Status> {
         let id = names::agent(&request.name).map_err(|error| errors::invalid("name", error))?;
         let shown = self.agents().into_iter().find(|agent| agent.name == request.name);
         if self.context.dispatcher.drain_agent(&id) {
-            spans::log_change(who, "agent drained", &request.name);
+            spans::log_change(&caller.who, "agent drained", &request.name);
             let mut agent = shown.unwrap_or_else(|| v1::Agent {
                 name: request.name.clone(),
                 connected_replicas: vec![names::of_replica(&self.context.replica.0)],
@@ -126,7 +126,8 @@ impl FleetApi {
         };
         let peer = forwarding::open_channel(&self.context, &address, metadata)?;
         let mut client = FleetServiceClient::new(peer);
-        let answer = client.drain_agent(forwarding::forwarded_request(metadata, request)).await;
+        let request = forwarding::forwarded_request(metadata, caller, None, request);
+        let answer = client.drain_agent(request).await;
         answer.map(Response::into_inner).map_err(forwarding::peer_error)
     }
 
@@ -251,30 +252,33 @@ impl FleetService for FleetApi {
         &self,
         request: Request<v1::ListRegionsRequest>,
     ) -> Result<Response<v1::ListRegionsResponse>, Status> {
-        self.list_regions(request.get_ref()).await.map(Response::new)
+        let (_, message) = Caller::admit(request)?;
+        self.list_regions(&message).await.map(Response::new)
     }
 
     async fn list_agents(
         &self,
         request: Request<v1::ListAgentsRequest>,
     ) -> Result<Response<v1::ListAgentsResponse>, Status> {
-        async { self.list_agents(request.get_ref()) }.await.map(Response::new)
+        let (_, message) = Caller::admit(request)?;
+        async { self.list_agents(&message) }.await.map(Response::new)
     }
 
     async fn drain_agent(
         &self,
         request: Request<v1::DrainAgentRequest>,
     ) -> Result<Response<v1::Agent>, Status> {
-        let who = Caller::of(&request).who;
-        let (metadata, _, message) = request.into_parts();
-        self.drain(&metadata, message, &who).await.map(Response::new)
+        let metadata = request.metadata().clone();
+        let (caller, message) = Caller::admit(request)?;
+        self.drain(&metadata, message, &caller).await.map(Response::new)
     }
 
     async fn list_replicas(
         &self,
         request: Request<v1::ListReplicasRequest>,
     ) -> Result<Response<v1::ListReplicasResponse>, Status> {
-        async { self.list_replicas(request.get_ref()) }.await.map(Response::new)
+        let (_, message) = Caller::admit(request)?;
+        async { self.list_replicas(&message) }.await.map(Response::new)
     }
 }
 

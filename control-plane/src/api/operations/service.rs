@@ -183,15 +183,17 @@ impl OperationsService for OperationApi {
         &self,
         request: Request<longrunning::ListOperationsRequest>,
     ) -> Result<Response<longrunning::ListOperationsResponse>, Status> {
-        self.list(request.into_inner()).await.map(Response::new)
+        let (_, message) = Caller::admit(request)?;
+        self.list(message).await.map(Response::new)
     }
 
     async fn get_operation(
         &self,
         request: Request<longrunning::GetOperationRequest>,
     ) -> Result<Response<longrunning::Operation>, Status> {
+        let (_, message) = Caller::admit(request)?;
         async {
-            let (tenant, id) = key(&request.get_ref().name)?;
+            let (tenant, id) = key(&message.name)?;
             Ok(to_proto(&self.find(&tenant, id).await?))
         }
         .await
@@ -202,16 +204,16 @@ impl OperationsService for OperationApi {
         &self,
         request: Request<longrunning::DeleteOperationRequest>,
     ) -> Result<Response<()>, Status> {
-        let who = Caller::of(&request).who;
-        self.delete(&request.get_ref().name, &who).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.delete(&message.name, &caller.who).await.map(Response::new)
     }
 
     async fn cancel_operation(
         &self,
         request: Request<longrunning::CancelOperationRequest>,
     ) -> Result<Response<()>, Status> {
-        let who = Caller::of(&request).who;
-        self.cancel(&request.get_ref().name, &who).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.cancel(&message.name, &caller.who).await.map(Response::new)
     }
 
     async fn wait_operation(
@@ -219,7 +221,8 @@ impl OperationsService for OperationApi {
         request: Request<longrunning::WaitOperationRequest>,
     ) -> Result<Response<longrunning::Operation>, Status> {
         let call = call_deadline(request.metadata());
-        self.wait(request.into_inner(), call).await.map(Response::new)
+        let (_, message) = Caller::admit(request)?;
+        self.wait(message, call).await.map(Response::new)
     }
 }
 

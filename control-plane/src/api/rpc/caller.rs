@@ -1,36 +1,106 @@
-//! Who calls: the one place where a caller's identity enters a request.
+//! Who calls, and the one entrance of the handlers.
 //!
-//! Fed by `layer` with the connection; feeds the spans of calls and the log line of each change.
+//! Fed by `layer` with a caller who may call the method; feeds the handlers with requests
+//! that name only what the caller may reach, and with whom to name in records. Guarantees
+//! that a resource of a tenant of which a caller knows nothing is not found, as one that
+//! does not exist.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use http::Extensions;
-use tonic::Request;
+use postrider_domain::ids::TenantId;
+use postrider_identity::{AccessDenial, CallerIdentity, MethodAccess, Principal};
+use postrider_proto::access::ResourceRequest;
+use tonic::{Request, Status, Streaming};
 
+use crate::api::rpc::errors::{self, ErrorReason, ResourceKind};
+use crate::api::values::names;
 use crate::listeners::ConnectionPeer;
 
-/// The sender of a request.
+/// What stands for all tenants in a name (AIP-159).
+const WILDCARD: &str = "-";
+
+/// The sender of a request, and what its method needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
+    /// As logs and records name it.
     pub who: String,
+    pub identity: Arc<CallerIdentity>,
+    pub access: MethodAccess,
 }
 
 impl Caller {
-    /// Identifies the sender of a request on a connection by its address, and by whether it
-    /// presented a certificate, which the TLS layer has verified.
-    pub(super) fn of_connection(connection: &Extensions) -> Self {
-        let peer = connection.get::<ConnectionPeer>();
-        let address = peer.map_or_else(|| "unknown".to_owned(), |peer| peer.address.to_string());
-        let certified = peer.is_some_and(|peer| peer.certificate.is_some());
-        let kind = if certified { "certificate" } else { "address" };
-        Self { who: format!("{kind}:{address}") }
+    /// A caller who may call a method, on a connection from an address.
+    pub(super) fn new(identity: Arc<CallerIdentity>, access: MethodAccess, address: &str) -> Self {
+        let who = match &identity.principal {
+            Principal::Unknown => format!("address:{address}"),
+            known @ (Principal::Token(_)
+            | Principal::PortalToken(_)
+            | Principal::Subject { .. }
+            | Principal::Certificate(_)) => known.to_string(),
+        };
+        Self { who, identity, access }
     }
 
-    /// The sender of a request that came through `layer`.
-    pub fn of<T>(request: &Request<T>) -> Self {
-        let known = request.extensions().get().cloned();
-        known.unwrap_or_else(|| Self::of_connection(&Extensions::new()))
+    /// The sender of a request that came through `layer`; there is no other way in.
+    pub fn of<T>(request: &Request<T>) -> Result<Self, Status> {
+        let found = request.extensions().get().cloned();
+        found.ok_or_else(|| errors::status(ErrorReason::Internal, "the call was not judged"))
     }
+
+    /// Opens a request once the resource that it names is judged.
+    pub fn admit<T: ResourceRequest>(request: Request<T>) -> Result<(Self, T), Status> {
+        let caller = Self::of(&request)?;
+        let message = request.into_inner();
+        caller.require_resource(message.resource_name())?;
+        Ok((caller, message))
+    }
+
+    /// Opens a stream of requests, each of which names its own resource.
+    pub fn open_stream<T>(request: Request<Streaming<T>>) -> Result<(Self, Streaming<T>), Status> {
+        Ok((Self::of(&request)?, request.into_inner()))
+    }
+
+    /// Judges the tenant in a resource's name. A name in another form names nothing, and
+    /// is refused by who reads it.
+    pub fn require_resource(&self, name: &str) -> Result<(), Status> {
+        let mut parts = name.split('/');
+        let (Some("tenants"), Some(tenant)) = (parts.next(), parts.next()) else {
+            return Ok(());
+        };
+        if tenant == WILDCARD {
+            return Ok(());
+        }
+        let Ok(tenant) = tenant.parse::<TenantId>() else { return Ok(()) };
+        self.access.judge_tenant(&self.identity, &tenant).map_err(|denial| match denial {
+            AccessDenial::Permission(_) => denied(denial),
+            AccessDenial::UnknownTenant => {
+                let (kind, name) = names::named_resource(name);
+                errors::not_found(kind, &name)
+            }
+        })
+    }
+
+    /// The tenants that lists of this method show; `None`: all.
+    pub fn tenants_seen(&self) -> Option<BTreeSet<TenantId>> {
+        self.identity.tenants_with(self.access.permission)
+    }
+}
+
+/// The error for a caller who may not call.
+pub(super) fn denied(denial: AccessDenial) -> Status {
+    match denial {
+        AccessDenial::Permission(permission) => errors::permission_denied(permission),
+        AccessDenial::UnknownTenant => errors::not_found(ResourceKind::Tenant, &"the tenant"),
+    }
+}
+
+/// Where a connection comes from.
+pub(super) fn address(connection: &Extensions) -> String {
+    let peer = connection.get::<ConnectionPeer>();
+    peer.map_or_else(|| "unknown".to_owned(), |peer| peer.address.to_string())
 }
 
 impl fmt::Display for Caller {
@@ -41,10 +111,38 @@ impl fmt::Display for Caller {
 
 #[cfg(test)]
 mod tests {
+    use postrider_identity::{Grant, GrantScope, MethodReach, Permission, Role};
+    use tonic::Code;
+
     use super::*;
 
+    fn reader_of(tenant: &str) -> Caller {
+        let scope = GrantScope::tenant(tenant.parse().unwrap());
+        let grants = vec![Grant { role: Role::Reader, scope }];
+        let principal = Principal::Certificate("CN=x".to_owned());
+        let identity = Arc::new(CallerIdentity { principal, grants, expire_time: None });
+        let access =
+            MethodAccess { permission: Permission::ReadSubscriptions, reach: MethodReach::Tenant };
+        Caller::new(identity, access, "127.0.0.1:1")
+    }
+
     #[test]
-    fn an_unknown_connection_is_named_so() {
-        assert_eq!(Caller::of(&Request::new(())).to_string(), "address:unknown");
+    fn another_tenants_resource_is_not_found() {
+        let caller = reader_of("acme");
+        assert!(caller.require_resource("tenants/acme/subscriptions/erp").is_ok());
+        for foreign in ["tenants/other", "tenants/other/subscriptions/erp"] {
+            let refused = caller.require_resource(foreign).unwrap_err();
+            assert_eq!(refused.code(), Code::NotFound);
+            assert!(refused.message().starts_with(foreign), "{refused:?}");
+        }
+        let mut writer = caller.clone();
+        writer.access.permission = Permission::WriteSubscriptions;
+        let refused = writer.require_resource("tenants/acme").unwrap_err();
+        assert_eq!(refused.code(), Code::PermissionDenied);
+    }
+
+    #[test]
+    fn a_request_that_was_not_judged_is_not_opened() {
+        assert_eq!(Caller::of(&Request::new(())).unwrap_err().code(), Code::Internal);
     }
 }

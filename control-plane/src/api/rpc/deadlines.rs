@@ -31,7 +31,7 @@ impl Default for AnswerDeadline {
 
 impl AnswerDeadline {
     /// Nine tenths of the call's deadline; the rest is for sending the answer.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    pub fn of(headers: &HeaderMap) -> Self {
         let given = headers.get("grpc-timeout").and_then(|value| value.to_str().ok());
         let before = given.and_then(timeout).map(|deadline| deadline / 10 * 9);
         Self(before.unwrap_or(MAX_ANSWER_TIME).min(MAX_ANSWER_TIME))

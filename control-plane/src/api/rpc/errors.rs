@@ -10,6 +10,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
+use postrider_identity::Permission;
 use postrider_store::{StoreError, WriteError};
 use prost::Message;
 use tonic::{Code, Status};
@@ -28,6 +29,9 @@ pub const MAX_VIOLATIONS: usize = 32;
 /// The machine-readable reason of an error. Part of the API contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorReason {
+    Unauthenticated,
+    PermissionDenied,
+    GrantNotHeld,
     InvalidRequest,
     DataRefused,
     ResourceNotFound,
@@ -58,6 +62,7 @@ pub enum ErrorReason {
     OperationRunning,
     WatchTooSlow,
     TooManyWatches,
+    TooManyTokens,
     Stopping,
     StoreUnavailable,
     OwnerUnavailable,
@@ -68,6 +73,9 @@ pub enum ErrorReason {
 impl ErrorReason {
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::PermissionDenied => "PERMISSION_DENIED",
+            Self::GrantNotHeld => "GRANT_NOT_HELD",
             Self::InvalidRequest => "INVALID_REQUEST",
             Self::DataRefused => "DATA_REFUSED",
             Self::ResourceNotFound => "RESOURCE_NOT_FOUND",
@@ -98,6 +106,7 @@ impl ErrorReason {
             Self::OperationRunning => "OPERATION_RUNNING",
             Self::WatchTooSlow => "WATCH_TOO_SLOW",
             Self::TooManyWatches => "TOO_MANY_WATCHES",
+            Self::TooManyTokens => "TOO_MANY_TOKENS",
             Self::Stopping => "STOPPING",
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
             Self::OwnerUnavailable => "OWNER_UNAVAILABLE",
@@ -108,6 +117,8 @@ impl ErrorReason {
 
     const fn code(self) -> Code {
         match self {
+            Self::Unauthenticated => Code::Unauthenticated,
+            Self::PermissionDenied | Self::GrantNotHeld => Code::PermissionDenied,
             Self::InvalidRequest
             | Self::DataRefused
             | Self::UnknownEventType
@@ -133,7 +144,9 @@ impl ErrorReason {
             | Self::OperationRunning => Code::FailedPrecondition,
             Self::OperationCancelled => Code::Cancelled,
             Self::TestTimedOut => Code::DeadlineExceeded,
-            Self::WatchTooSlow | Self::TooManyWatches | Self::Overloaded => Code::ResourceExhausted,
+            Self::WatchTooSlow | Self::TooManyWatches | Self::TooManyTokens | Self::Overloaded => {
+                Code::ResourceExhausted
+            }
             Self::RegionHasNoAgent
             | Self::Stopping
             | Self::WindowOpen
@@ -155,6 +168,7 @@ pub enum ResourceKind {
     Attempt,
     Agent,
     Operation,
+    Token,
 }
 
 impl ResourceKind {
@@ -168,6 +182,7 @@ impl ResourceKind {
             Self::Attempt => "postrider/Attempt",
             Self::Agent => "postrider/Agent",
             Self::Operation => "postrider/Operation",
+            Self::Token => "postrider/Token",
         }
     }
 }
@@ -179,6 +194,15 @@ fn details(reason: ErrorReason) -> ErrorDetails {
 /// An error with only a reason and a message.
 pub fn status(reason: ErrorReason, message: impl Into<String>) -> Status {
     Status::with_error_details(reason.code(), message, details(reason))
+}
+
+/// The caller lacks a permission.
+pub fn permission_denied(permission: Permission) -> Status {
+    let reason = ErrorReason::PermissionDenied;
+    let lacks = HashMap::from([("permission".to_owned(), permission.name().to_owned())]);
+    let details = ErrorDetails::with_error_info(reason.name(), ERROR_DOMAIN, lacks);
+    let message = format!("the caller lacks the permission {permission}");
+    Status::with_error_details(reason.code(), message, details)
 }
 
 /// An error that is expected to pass, with a time to retry after.

@@ -6,23 +6,33 @@
 //! disagree about the owner do not pass it in circles; and that at the replicas' door
 //! these methods are served and no other of the public API.
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::future::{Either, Ready, ready};
-use http::{Request as HttpRequest, Response as HttpResponse};
+use http::{HeaderMap, Request as HttpRequest, Response as HttpResponse};
 use postrider_domain::ids::TenantId;
+use postrider_identity::CallerIdentity;
 use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tower::{Layer, Service};
 
+use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ErrorReason};
 use crate::state::cluster::ShardOwner;
 use crate::state::context::ReplicaContext;
 
 /// Marks a call that another replica forwarded.
 const FORWARDED_HEADER: &str = "postrider-forwarded";
-/// Metadata that is forwarded: the deadline and the trace.
+/// Who called, as the replica that forwards the call has judged it. It counts only where
+/// nobody but replicas can call.
+const CALLER_HEADER: &str = "postrider-caller";
+/// Longest of those.
+const MAX_CALLER_BYTES: usize = 8192;
+/// Metadata that is forwarded: the deadline and the trace. The caller's credential is not.
 const FORWARDED_METADATA: [&str; 3] = ["grpc-timeout", "traceparent", "tracestate"];
 
 /// The methods that are forwarded.
@@ -123,9 +133,21 @@ pub fn owner_unavailable() -> Status {
     errors::retry_soon(ErrorReason::OwnerUnavailable, "the tenant's shard is changing its owner")
 }
 
-/// The request to forward.
-pub fn forwarded_request<T>(metadata: &MetadataMap, message: T) -> Request<T> {
+/// The request to forward. It needs no more of its caller than the roles that hold in the
+/// tenant that it is about, or in the installation.
+pub fn forwarded_request<T>(
+    metadata: &MetadataMap,
+    caller: &Caller,
+    tenant: Option<&TenantId>,
+    message: T,
+) -> Request<T> {
     let mut request = Request::new(message);
+    let identity = caller.identity.within(tenant);
+    if let Some(text) = serde_json::to_vec(&identity).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
+        && let Ok(value) = text.parse()
+    {
+        request.metadata_mut().insert(CALLER_HEADER, value);
+    }
     for key in FORWARDED_METADATA {
         if let Some(value) = metadata.get(key) {
             request.metadata_mut().insert(key, value.clone());
@@ -135,6 +157,13 @@ pub fn forwarded_request<T>(metadata: &MetadataMap, message: T) -> Request<T> {
         .metadata_mut()
         .insert(FORWARDED_HEADER, tonic::metadata::MetadataValue::from_static("1"));
     request
+}
+
+/// The caller of a request that another replica forwarded.
+pub(super) fn forwarded_identity(headers: &HeaderMap) -> Option<Arc<CallerIdentity>> {
+    let text = headers.get(CALLER_HEADER).filter(|value| value.len() <= MAX_CALLER_BYTES)?;
+    let json = URL_SAFE_NO_PAD.decode(text.as_bytes()).ok()?;
+    serde_json::from_slice(&json).ok().map(Arc::new)
 }
 
 /// Passes on a peer's error with its details. A peer that cannot be reached is reported
@@ -151,6 +180,9 @@ pub fn peer_error(status: Status) -> Status {
 
 #[cfg(test)]
 mod tests {
+    use postrider_identity::{
+        Grant, GrantScope, MethodAccess, MethodReach, Permission, Principal, Role,
+    };
     use tonic_types::StatusExt;
 
     use super::*;
@@ -159,11 +191,23 @@ mod tests {
     fn the_deadline_goes_along_and_the_call_is_marked() {
         let mut metadata = MetadataMap::new();
         metadata.insert("grpc-timeout", "5S".parse().unwrap());
-        metadata.insert("authorization", "x".parse().unwrap());
-        let request = forwarded_request(&metadata, ());
+        let acme: TenantId = "acme".parse().unwrap();
+        let other: TenantId = "other".parse().unwrap();
+        let scope = GrantScope::Tenants([acme.clone(), other].into());
+        let grants = vec![Grant { role: Role::Operator, scope }];
+        let principal = Principal::Certificate("CN=x".to_owned());
+        let identity = CallerIdentity { principal, grants, expire_time: None };
+        let access =
+            MethodAccess { permission: Permission::WriteDeliveries, reach: MethodReach::Tenant };
+        let caller = Caller::new(Arc::new(identity.clone()), access, "127.0.0.1:1");
+        let request = forwarded_request(&metadata, &caller, Some(&acme), ());
         assert_eq!(request.metadata().get("grpc-timeout").unwrap(), "5S");
         assert!(request.metadata().contains_key(FORWARDED_HEADER));
-        assert!(!request.metadata().contains_key("authorization"));
+        let headers = request.metadata().clone().into_headers();
+        let forwarded = forwarded_identity(&headers).unwrap();
+        assert_eq!(*forwarded, identity.within(Some(&acme)));
+        assert!(forwarded.knows(&acme) && forwarded.grants.len() == 1);
+        assert!(forwarded_identity(&HeaderMap::new()).is_none());
     }
 
     #[test]

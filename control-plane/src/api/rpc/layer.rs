@@ -1,97 +1,101 @@
-//! What every call has, made once: its caller, its span, its deadline, and the line about
-//! its failure.
+//! What every call has, made once: its caller, who was judged, its span, its deadline, and
+//! the line about its failure.
 //!
 //! Fed by requests before they are decoded; feeds the services with them ([`Caller`] and
-//! [`AnswerDeadline`] among a request's extensions) and the log. Guarantees that a
-//! service's code runs in the call's span, and that a call which fails leaves one line,
-//! whether a service refused it or it could not be decoded. The services' streams log the
-//! errors that end them ([`super::spans::log_stream_end`]).
+//! [`AnswerDeadline`] among a request's extensions) and the log. Guarantees that no
+//! service's code runs for a caller who may not call its method, that a stream ends soon
+//! after its caller's credential, that a service's code runs in the call's span, and that
+//! a call which fails leaves one line, whether a service refused it or it could not be
+//! decoded. The services' streams log the errors that end them
+//! ([`super::spans::log_stream_end`]).
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use tonic::Status;
+use tonic::body::Body;
 use tower::{Layer, Service};
 use tracing::Instrument as _;
 
-use crate::api::rpc::caller::Caller;
+use crate::api::rpc::caller;
 use crate::api::rpc::deadlines::AnswerDeadline;
+use crate::api::rpc::gate::{CallGate, Judged};
+use crate::api::rpc::guarded_body::GuardedBody;
 use crate::api::rpc::spans;
 
 /// Wraps the public services.
-#[derive(Clone, Copy)]
-pub struct CallLayer;
+#[derive(Clone)]
+pub struct CallLayer {
+    pub gate: Arc<CallGate>,
+}
 
 impl<S> Layer<S> for CallLayer {
     type Service = CallService<S>;
 
     fn layer(&self, inner: S) -> CallService<S> {
-        CallService { inner }
+        CallService { inner, gate: Arc::clone(&self.gate) }
     }
 }
 
 #[derive(Clone)]
 pub struct CallService<S> {
     inner: S,
+    gate: Arc<CallGate>,
 }
 
 impl<S, B, R> Service<Request<B>> for CallService<S>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
     S::Future: Send + 'static,
+    B: Send + 'static,
+    R: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    R::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    type Response = S::Response;
+    type Response = Response<Body>;
     type Error = S::Error;
-    type Future = BoxFuture<'static, Result<S::Response, S::Error>>;
+    type Future = BoxFuture<'static, Result<Response<Body>, S::Error>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let caller = Caller::of_connection(request.extensions());
-        let deadline = AnswerDeadline::of(request.headers());
-        let span = spans::call_span(request.uri().path(), &caller);
-        request.extensions_mut().insert(caller);
-        request.extensions_mut().insert(deadline);
-        let answer = span.in_scope(|| self.inner.call(request));
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        // The one that was made ready goes on; its clone waits for the next call.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let gate = Arc::clone(&self.gate);
+        let (mut call, message) = request.into_parts();
+        let address = caller::address(&call.extensions);
+        let span = spans::call_span(call.uri.path(), &address);
         let answered = async move {
-            let answer = answer.await?;
+            let judged = match gate.judge(&call, &address).await {
+                Ok(judged) => judged,
+                Err(status) => {
+                    spans::log_failure(&status);
+                    return Ok(status.into_http());
+                }
+            };
+            let Judged { caller, streams } = judged;
+            call.extensions.insert(AnswerDeadline::of(&call.headers));
+            let identity = caller.as_ref().map(|caller| Arc::clone(&caller.identity));
+            if let Some(caller) = caller {
+                spans::record_in_span("who", &caller);
+                call.extensions.insert(caller);
+            }
+            let answer = inner.call(Request::from_parts(call, message)).await?;
             if let Some(status) = answer.extensions().get::<Status>() {
                 spans::log_failure(status);
             }
-            Ok(answer)
+            Ok(match identity.filter(|_| streams) {
+                Some(identity) => answer.map(|body| {
+                    let ends = async move { gate.wait_for_end(&identity).await };
+                    Body::new(GuardedBody::new(Body::new(body), Box::pin(ends)))
+                }),
+                None => answer.map(Body::new),
+            })
         };
         Box::pin(answered.instrument(span))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::convert::Infallible;
-
-    use tower::service_fn;
-
-    use super::*;
-
-    type Found = (Option<Caller>, Option<AnswerDeadline>);
-
-    #[tokio::test]
-    async fn a_service_finds_the_caller_and_the_deadline() {
-        let inner = service_fn(|request: Request<()>| async move {
-            let extensions = request.extensions();
-            let found: Found = (extensions.get().cloned(), extensions.get().copied());
-            Ok::<_, Infallible>(Response::new(found))
-        });
-        let request = Request::post("/postrider.v1.EventService/PublishEvent")
-            .header("grpc-timeout", "1S")
-            .body(())
-            .unwrap();
-        let deadline = AnswerDeadline::of(request.headers());
-        assert_ne!(deadline, AnswerDeadline::default());
-        let answer = CallLayer.layer(inner).call(request).await.unwrap();
-        let caller = Caller { who: "address:unknown".to_owned() };
-        assert_eq!(answer.into_body(), (Some(caller), Some(deadline)));
     }
 }

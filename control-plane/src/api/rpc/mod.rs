@@ -11,5 +11,8 @@ pub mod deadlines;
 pub mod errors;
 pub mod etag;
 pub mod forwarding;
+pub mod gate;
+mod guarded_body;
 pub mod layer;
+pub mod methods;
 pub mod spans;

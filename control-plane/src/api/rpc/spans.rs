@@ -15,7 +15,6 @@ use tonic_types::StatusExt as _;
 use tracing::Span;
 use tracing::field::{Empty, display};
 
-use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::ErrorReason;
 
 /// More than any method's name has; a path comes from outside.
@@ -23,14 +22,15 @@ const MAX_METHOD_CHARACTERS: usize = 64;
 
 /// The span of a call to a method's path, `/package.Service/Method`; fields about
 /// resources are filled in later.
-pub(super) fn call_span(path: &str, caller: &Caller) -> Span {
+pub(super) fn call_span(path: &str, address: &str) -> Span {
     let method = path.rsplit('/').next().unwrap_or_default();
     let end = method.char_indices().nth(MAX_METHOD_CHARACTERS).map_or(method.len(), |(at, _)| at);
     let method = method.get(..end).unwrap_or_default();
     tracing::info_span!(
         "rpc",
         method,
-        who = %caller,
+        who = Empty,
+        address,
         tenant = Empty,
         subscription = Empty,
         event = Empty,

@@ -65,6 +65,7 @@ impl SubscriptionApi {
         &self,
         metadata: &MetadataMap,
         request: v1::TestSubscriptionRequest,
+        caller: &Caller,
     ) -> Result<v1::TestSubscriptionResponse, Status> {
         let wanted = self.test_request(&request)?;
         spans::record_in_span("tenant", &wanted.key.tenant);
@@ -72,9 +73,9 @@ impl SubscriptionApi {
         match forwarding::find_owner(&self.context, &wanted.key.tenant, metadata)? {
             CallTarget::At(peer) => {
                 let mut client = SubscriptionServiceClient::new(peer);
-                let answer = client
-                    .test_subscription(forwarding::forwarded_request(metadata, request))
-                    .await;
+                let tenant = Some(&wanted.key.tenant);
+                let request = forwarding::forwarded_request(metadata, caller, tenant, request);
+                let answer = client.test_subscription(request).await;
                 answer.map(Response::into_inner).map_err(forwarding::peer_error)
             }
             CallTarget::Here => {
@@ -198,16 +199,17 @@ impl SubscriptionService for SubscriptionApi {
         &self,
         request: Request<v1::CreateSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let who = Caller::of(&request).who;
-        self.create(request.into_inner(), &who).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.create(message, &caller.who).await.map(Response::new)
     }
 
     async fn get_subscription(
         &self,
         request: Request<v1::GetSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
+        let (_, message) = Caller::admit(request)?;
         async {
-            let key = key(&request.get_ref().name)?;
+            let key = key(&message.name)?;
             Ok(self.show(&read_subscription(&self.context, &key).await?))
         }
         .await
@@ -218,31 +220,33 @@ impl SubscriptionService for SubscriptionApi {
         &self,
         request: Request<v1::ListSubscriptionsRequest>,
     ) -> Result<Response<v1::ListSubscriptionsResponse>, Status> {
-        self.list(request.into_inner()).await.map(Response::new)
+        let (_, message) = Caller::admit(request)?;
+        self.list(message).await.map(Response::new)
     }
 
     async fn update_subscription(
         &self,
         request: Request<v1::UpdateSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let who = Caller::of(&request).who;
-        self.update(request.into_inner(), &who).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.update(message, &caller.who).await.map(Response::new)
     }
 
     async fn delete_subscription(
         &self,
         request: Request<v1::DeleteSubscriptionRequest>,
     ) -> Result<Response<v1::DeleteSubscriptionResponse>, Status> {
-        let who = Caller::of(&request).who;
-        self.delete(request.into_inner(), &who).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.delete(message, &caller.who).await.map(Response::new)
     }
 
     async fn enable_subscription(
         &self,
         request: Request<v1::EnableSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let who = Caller::of(&request).who;
-        let v1::EnableSubscriptionRequest { name, etag, reason } = request.into_inner();
+        let (caller, message) = Caller::admit(request)?;
+        let who = caller.who;
+        let v1::EnableSubscriptionRequest { name, etag, reason } = message;
         let change = StatusChange { status: SubscriptionStatus::Enabled, name, etag, reason };
         self.set_status(change, &who).await.map(Response::new)
     }
@@ -251,8 +255,9 @@ impl SubscriptionService for SubscriptionApi {
         &self,
         request: Request<v1::DisableSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let who = Caller::of(&request).who;
-        let v1::DisableSubscriptionRequest { name, etag, reason } = request.into_inner();
+        let (caller, message) = Caller::admit(request)?;
+        let who = caller.who;
+        let v1::DisableSubscriptionRequest { name, etag, reason } = message;
         let change = StatusChange { status: SubscriptionStatus::Disabled, name, etag, reason };
         self.set_status(change, &who).await.map(Response::new)
     }
@@ -261,8 +266,9 @@ impl SubscriptionService for SubscriptionApi {
         &self,
         request: Request<v1::PauseSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let who = Caller::of(&request).who;
-        let v1::PauseSubscriptionRequest { name, etag, reason } = request.into_inner();
+        let (caller, message) = Caller::admit(request)?;
+        let who = caller.who;
+        let v1::PauseSubscriptionRequest { name, etag, reason } = message;
         let change = StatusChange { status: SubscriptionStatus::Paused, name, etag, reason };
         self.set_status(change, &who).await.map(Response::new)
     }
@@ -271,16 +277,18 @@ impl SubscriptionService for SubscriptionApi {
         &self,
         request: Request<v1::TestSubscriptionRequest>,
     ) -> Result<Response<v1::TestSubscriptionResponse>, Status> {
-        let (metadata, _, message) = request.into_parts();
-        self.test(&metadata, message).await.map(Response::new)
+        let metadata = request.metadata().clone();
+        let (caller, message) = Caller::admit(request)?;
+        self.test(&metadata, message, &caller).await.map(Response::new)
     }
 
     async fn get_subscription_stats(
         &self,
         request: Request<v1::GetSubscriptionStatsRequest>,
     ) -> Result<Response<v1::SubscriptionStats>, Status> {
+        let (_, message) = Caller::admit(request)?;
         async {
-            let key = key(&request.get_ref().name)?;
+            let key = key(&message.name)?;
             read_subscription(&self.context, &key).await?;
             stats::read_stats(&self.context, &key).await
         }
@@ -292,34 +300,32 @@ impl SubscriptionService for SubscriptionApi {
         &self,
         request: Request<v1::RotateSigningSecretRequest>,
     ) -> Result<Response<v1::RotateSigningSecretResponse>, Status> {
-        let who = Caller::of(&request).who;
-        self.rotate(request.into_inner(), &who).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.rotate(message, &caller.who).await.map(Response::new)
     }
 
     async fn revoke_signing_key(
         &self,
         request: Request<v1::RevokeSigningKeyRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let who = Caller::of(&request).who;
-        self.revoke(request.into_inner(), &who).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.revoke(message, &caller.who).await.map(Response::new)
     }
 
     async fn backfill_subscription(
         &self,
         request: Request<v1::BackfillSubscriptionRequest>,
     ) -> Result<Response<Operation>, Status> {
-        let who = Caller::of(&request).who;
-        start::backfill(&self.context, &self.flow, request.into_inner(), &who)
-            .await
-            .map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        start::backfill(&self.context, &self.flow, message, &caller.who).await.map(Response::new)
     }
 
     async fn release_ordering_key(
         &self,
         request: Request<v1::ReleaseOrderingKeyRequest>,
     ) -> Result<Response<v1::ReleaseOrderingKeyResponse>, Status> {
-        let who = Caller::of(&request).who;
-        self.release_key(request.into_inner(), &who).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.release_key(message, &caller.who).await.map(Response::new)
     }
 }
 

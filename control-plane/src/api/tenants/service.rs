@@ -1,6 +1,7 @@
 //! `TenantService`: decodes a request, reads or changes the tenant, and encodes the
 //! answer.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use postrider_domain::ids::TenantId;
@@ -70,6 +71,7 @@ impl TenantApi {
     async fn list(
         &self,
         request: v1::ListTenantsRequest,
+        seen: Option<BTreeSet<TenantId>>,
     ) -> Result<v1::ListTenantsResponse, Status> {
         let v1::ListTenantsRequest { page_size, page_token, .. } = &request;
         let settings = &self.context.settings.api;
@@ -79,7 +81,7 @@ impl TenantApi {
         let show_deleted = call.choice("with deleted", request.show_deleted);
         let (filter, page) = call.finish(filter)?;
         let store = Arc::clone(&self.context.store);
-        let page = page.fill(&TenantList { store, filter, order, show_deleted }).await?;
+        let page = page.fill(&TenantList { store, filter, order, show_deleted, seen }).await?;
         Ok(v1::ListTenantsResponse {
             tenants: page.items.iter().map(to_proto).collect(),
             next_page_token: page.next_page_token,
@@ -214,6 +216,8 @@ struct TenantList {
     filter: TenantFilter,
     order: ListOrder,
     show_deleted: bool,
+    /// The tenants that the caller may see; all if absent.
+    seen: Option<BTreeSet<TenantId>>,
 }
 
 impl StoredList for TenantList {
@@ -232,11 +236,12 @@ impl StoredList for TenantList {
     }
 
     fn is_exact(&self) -> bool {
-        self.filter.is_empty()
+        self.filter.is_empty() && self.seen.is_none()
     }
 
     fn matches(&self, row: &Tenant) -> bool {
-        self.filter.matches(row)
+        let is_seen = self.seen.as_ref().is_none_or(|seen| seen.contains(&row.id));
+        is_seen && self.filter.matches(row)
     }
 }
 
@@ -246,16 +251,17 @@ impl TenantService for TenantApi {
         &self,
         request: Request<v1::CreateTenantRequest>,
     ) -> Result<Response<v1::Tenant>, Status> {
-        let who = Caller::of(&request).who;
-        self.create(request.into_inner(), &who).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.create(message, &caller.who).await.map(Response::new)
     }
 
     async fn get_tenant(
         &self,
         request: Request<v1::GetTenantRequest>,
     ) -> Result<Response<v1::Tenant>, Status> {
+        let (_, message) = Caller::admit(request)?;
         async {
-            let name = &request.get_ref().name;
+            let name = &message.name;
             let id = names::tenant(name).map_err(|error| errors::invalid("name", error))?;
             spans::record_in_span("tenant", &id);
             Ok(to_proto(&read_tenant(&self.context, &id).await?))
@@ -268,22 +274,23 @@ impl TenantService for TenantApi {
         &self,
         request: Request<v1::ListTenantsRequest>,
     ) -> Result<Response<v1::ListTenantsResponse>, Status> {
-        self.list(request.into_inner()).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.list(message, caller.tenants_seen()).await.map(Response::new)
     }
 
     async fn update_tenant(
         &self,
         request: Request<v1::UpdateTenantRequest>,
     ) -> Result<Response<v1::Tenant>, Status> {
-        let who = Caller::of(&request).who;
-        self.update(request.into_inner(), &who).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.update(message, &caller.who).await.map(Response::new)
     }
 
     async fn delete_tenant(
         &self,
         request: Request<v1::DeleteTenantRequest>,
     ) -> Result<Response<v1::DeleteTenantResponse>, Status> {
-        let who = Caller::of(&request).who;
-        self.delete(request.into_inner(), &who).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.delete(message, &caller.who).await.map(Response::new)
     }
 }

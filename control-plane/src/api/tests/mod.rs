@@ -1,8 +1,11 @@
 //! Tests of the services over gRPC, on a whole control plane with SQLite.
 
+mod access_walk;
 mod built_in;
+mod callers;
 mod configuration;
 mod history;
+mod layer;
 mod repeated;
 mod updates;
 mod warnings;
@@ -29,7 +32,7 @@ use crate::state::cluster::ShardOwner;
 
 struct TestApi {
     plane: ControlPlane,
-    _directory: TempDir,
+    directory: TempDir,
     tenants: TenantServiceClient<Channel>,
     subscriptions: SubscriptionServiceClient<Channel>,
     events: EventServiceClient<Channel>,
@@ -45,7 +48,11 @@ impl TestApi {
 
     /// With settings of a test's own.
     async fn with(settings: &[(&'static str, &str)]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::on(tempfile::tempdir().unwrap(), settings).await
+    }
+
+    /// With a directory of a test's own.
+    async fn on(directory: tempfile::TempDir, settings: &[(&'static str, &str)]) -> Self {
         let mut flags = vec![
             ("server.listen", "127.0.0.1:0".to_owned()),
             ("agents.listen", "127.0.0.1:0".to_owned()),
@@ -54,6 +61,7 @@ impl TestApi {
             ("server.drain_timeout_seconds", "5".to_owned()),
             ("database.data_dir", directory.path().display().to_string()),
             ("api.test_agent_timeout_milliseconds", "50".to_owned()),
+            ("server.insecure_no_auth", "true".to_owned()),
         ];
         flags.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let plane = serve::start(Settings::load(None, &flags).unwrap(), None).await.unwrap();
@@ -71,7 +79,7 @@ impl TestApi {
         tokio::time::timeout(Duration::from_secs(30), owning).await.unwrap();
         Self {
             plane,
-            _directory: directory,
+            directory,
             tenants: TenantServiceClient::new(channel.clone()),
             subscriptions: SubscriptionServiceClient::new(channel.clone()),
             events: EventServiceClient::new(channel.clone()),

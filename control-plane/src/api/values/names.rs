@@ -10,7 +10,13 @@ use postrider_domain::ids::{
     AgentId, AttemptKey, DeliveryId, EventId, IdError, OperationId, Region, SubscriptionId,
     SubscriptionKey, TenantId,
 };
+use postrider_identity::TokenId;
 
+use crate::api::rpc::errors::ResourceKind;
+
+/// Longest name that an error repeats without knowing more of it. Names that exist are
+/// shorter but for odd event types.
+const MAX_REPEATED_BYTES: usize = 256;
 /// Longest agent name, in bytes. A host name has no more (RFC 1035).
 const MAX_AGENT_NAME_BYTES: usize = 253;
 
@@ -35,6 +41,7 @@ const ATTEMPT_FORM: &str = "tenants/{tenant}/deliveries/{delivery}/attempts/{att
 const EVENT_TYPE_FORM: &str = "eventTypes/{event_type}";
 const OPERATION_FORM: &str = "tenants/{tenant}/operations/{operation}";
 const REGION_FORM: &str = "regions/{region}";
+const TOKEN_FORM: &str = "tokens/{token}";
 const AGENT_FORM: &str = "agents/{agent}";
 
 /// The parts of `text` at the placeholders of `form`.
@@ -143,6 +150,35 @@ pub fn operation(text: &str) -> ParsedName<(TenantId, OperationId)> {
 pub fn region(text: &str) -> ParsedName<Region> {
     let [region] = parts(text, REGION_FORM)?;
     id(region, REGION_FORM, "{region}")
+}
+
+pub fn token(text: &str) -> ParsedName<TokenId> {
+    let [token] = parts(text, TOKEN_FORM)?;
+    TokenId::parse(token).ok_or(NameError::Form(TOKEN_FORM))
+}
+
+pub fn of_token(token: &TokenId) -> String {
+    format!("tokens/{token}")
+}
+
+/// What kind of resource a tenant's name or the name of something below it names, and the
+/// name as an error repeats it.
+pub fn named_resource(text: &str) -> (ResourceKind, String) {
+    let parts: Vec<&str> = text.splitn(7, '/').collect();
+    let kind = match parts.as_slice() {
+        [_, _, _, _, "attempts", _] => ResourceKind::Attempt,
+        [_, _, "subscriptions", ..] => ResourceKind::Subscription,
+        [_, _, "events", ..] => ResourceKind::Event,
+        [_, _, "deliveries", id] if *id != "-" => ResourceKind::Delivery,
+        [_, _, "operations", ..] => ResourceKind::Operation,
+        _ => ResourceKind::Tenant,
+    };
+    let end = text.floor_char_boundary(MAX_REPEATED_BYTES);
+    let name = match (kind, parts.as_slice()) {
+        (ResourceKind::Tenant, [first, second, ..]) => format!("{first}/{second}"),
+        _ => text.get(..end).unwrap_or_default().to_owned(),
+    };
+    (kind, name)
 }
 
 /// An agent chooses its name, usually that of its pod or host.

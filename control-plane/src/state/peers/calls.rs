@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use postrider_domain::ids::{AttemptKey, ReplicaId, SubscriptionKey, TenantId};
 use postrider_domain::scheduler::RegionFigures;
 use postrider_domain::time::Timestamp;
+use postrider_identity::TokenId;
 use tonic::transport::Channel;
 
 /// How long a call to another replica may take. A change waits for every replica, and one
@@ -40,6 +41,9 @@ pub trait PeerCalls: Send + Sync + 'static {
 
     /// Has a replica read at least this version of the catalogue of event types.
     async fn refresh_catalogue(&self, address: &str, version: i64) -> anyhow::Result<()>;
+
+    /// Has a replica forget a token that was revoked.
+    async fn forget_token(&self, address: &str, id: &TokenId) -> anyhow::Result<()>;
 
     async fn publish_watermark(&self, address: &str) -> anyhow::Result<Timestamp>;
 

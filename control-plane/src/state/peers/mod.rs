@@ -17,12 +17,16 @@ use anyhow::Context as _;
 use postrider_domain::ids::{AttemptKey, ReplicaId, SubscriptionKey, TenantId};
 use postrider_domain::scheduler::RegionFigures;
 use postrider_domain::time::Timestamp;
+use postrider_identity::TokenId;
 use tonic::transport::Channel;
 
 use self::calls::{CALL_TIMEOUT, PeerCalls, PeerHint, identify};
 use self::links::PeerLinks;
 use super::cluster::ClusterState;
 use crate::clock::Clock;
+
+/// How often it is looked whether a heartbeat has come.
+const VIEW_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 struct PeersShared {
     own_address: String,
@@ -32,6 +36,8 @@ struct PeersShared {
     clock: Arc<dyn Clock>,
     /// After two of these, a replica that could not be told has found out by itself.
     sweep: Duration,
+    /// Whether there is never another replica.
+    single_process: bool,
 }
 
 /// Cheap to clone.
@@ -45,9 +51,18 @@ impl Peers {
         cluster: ClusterState,
         clock: Arc<dyn Clock>,
         sweep: Duration,
+        single_process: bool,
     ) -> Self {
         let links = PeerLinks::new(Arc::clone(&calls));
-        Self(Arc::new(PeersShared { own_address, calls, links, cluster, clock, sweep }))
+        Self(Arc::new(PeersShared {
+            own_address,
+            calls,
+            links,
+            cluster,
+            clock,
+            sweep,
+            single_process,
+        }))
     }
 
     /// Opens links to all living replicas, and closes others.
@@ -156,6 +171,37 @@ impl Peers {
     ) -> anyhow::Result<()> {
         let call = self.0.calls.refresh_tenant(address, tenant, version);
         tokio::time::timeout(CALL_TIMEOUT, call).await?
+    }
+
+    /// Returns once every living replica has forgotten a token that was revoked, or must
+    /// have read it again: after `known_for` none goes by what it read before.
+    pub async fn forget_token(&self, id: &TokenId, known_for: Duration) {
+        let revoked = self.0.clock.now();
+        if !self.0.single_process {
+            self.wait_for_view_since(revoked, known_for).await;
+        }
+        let calls = self.0.cluster.live_peer_addresses().into_iter().map(|address| async move {
+            let call = self.0.calls.forget_token(&address, id);
+            let told = tokio::time::timeout(CALL_TIMEOUT, call).await;
+            if let Err(error) = told.context("no answer in time").and_then(|told| told) {
+                tracing::warn!(%address, %error, "a replica could not be told of a revocation");
+                let left = known_for.saturating_sub(self.0.clock.now().since(revoked));
+                self.0.clock.sleep(left).await;
+            }
+        });
+        futures::future::join_all(calls).await;
+    }
+
+    /// Waits until the replicas that are known are those of a heartbeat after a moment, so
+    /// that none which has just joined is left out.
+    async fn wait_for_view_since(&self, moment: Timestamp, at_most: Duration) {
+        loop {
+            let passed = self.0.clock.now().since(moment);
+            if self.0.cluster.since_heartbeat() < passed || passed >= at_most {
+                return;
+            }
+            self.0.clock.sleep(VIEW_POLL_INTERVAL).await;
+        }
     }
 
     /// Returns once every living replica works with at least this version of the

@@ -19,6 +19,7 @@ mod outbox;
 mod ownership;
 mod publishing;
 mod tables;
+mod tokens;
 mod work;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -17,6 +17,7 @@ use postrider_domain::operational_event::OperationalEvent;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::Tenant;
 use postrider_domain::time::{HoldClock, StoppedClock, Timestamp};
+use postrider_identity::{TokenId, TokenRecord};
 use postrider_store::engine::{hour, ids_of_same_millisecond, without_nul};
 use postrider_store::{AgentSighting, ReplicaRow, ShardRow, UsedIdempotencyKey, latency_bucket};
 
@@ -77,6 +78,7 @@ pub struct MemoryTables {
     pub last_outbox_place: i64,
     pub failing: BTreeMap<SubscriptionKey, FailureStreak>,
     pub operations: BTreeMap<(TenantId, OperationId), Operation>,
+    pub tokens: BTreeMap<TokenId, TokenRecord>,
 }
 
 impl MemoryTables {
@@ -114,6 +116,7 @@ impl MemoryTables {
             last_outbox_place: 0,
             failing: BTreeMap::new(),
             operations: BTreeMap::new(),
+            tokens: BTreeMap::new(),
         }
     }
 

@@ -41,6 +41,7 @@ mod query;
 mod rows;
 mod schema;
 mod tail;
+mod tokens;
 mod work;
 
 pub use self::engine::PostgresStore;

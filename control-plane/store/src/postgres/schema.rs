@@ -16,6 +16,7 @@ const MIGRATIONS: &[KnownMigration] = &[
     (6, "sequences", include_str!("../../migrations/postgres/0006_sequences.sql")),
     (7, "ordering", include_str!("../../migrations/postgres/0007_ordering.sql")),
     (8, "inputs", include_str!("../../migrations/postgres/0008_inputs.sql")),
+    (9, "tokens", include_str!("../../migrations/postgres/0009_tokens.sql")),
 ];
 
 const SHARDS_KEY: &str = "shards";

@@ -33,6 +33,7 @@ mod outbox;
 mod ownership;
 mod publishing;
 mod rows;
+mod tokens;
 mod work;
 mod work_rows;
 mod writer;

@@ -48,6 +48,7 @@ const MIGRATIONS: &[KnownMigration] = &[
     (5, "filter_failed", include_str!("../../migrations/sqlite/0005_filter_failed.sql")),
     (6, "sequences", include_str!("../../migrations/sqlite/0006_sequences.sql")),
     (7, "ordering", include_str!("../../migrations/sqlite/0007_ordering.sql")),
+    (8, "tokens", include_str!("../../migrations/sqlite/0008_tokens.sql")),
 ];
 
 const DELETE_REPLICAS: &str = "DELETE FROM replicas";

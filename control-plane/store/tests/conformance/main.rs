@@ -33,4 +33,5 @@ mod statistics;
 #[path = "../support/mod.rs"]
 mod support;
 mod tail;
+mod tokens;
 mod work;

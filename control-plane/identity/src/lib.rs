@@ -1,0 +1,25 @@
+//! Who calls, and what that caller may do.
+//!
+//! Fed by the control plane with credentials, claims and settings; feeds its API with a
+//! [`CallerIdentity`] and with the rules by which a call is judged. Guarantees that
+//! nothing is allowed that no grant allows, and that nobody passes on more than he has.
+//! Pure: time and randomness are parameters.
+
+mod access;
+mod caller;
+mod claims;
+mod grant;
+mod permission;
+mod role;
+mod token;
+
+pub use access::{AccessDenial, MethodAccess, MethodReach};
+pub use caller::{CallerIdentity, Principal};
+pub use claims::{ClaimMapping, ClaimMappingError, ClaimRule, ClaimScope};
+pub use grant::{Grant, GrantError, GrantScope, MAX_GRANT_TENANTS, MAX_GRANTS};
+pub use permission::{ALL_PERMISSIONS, Permission, UnknownPermission};
+pub use role::{ALL_ROLES, Role, UnknownRole};
+pub use token::{
+    IssuedToken, SECRET_BYTES, TOKEN_ID_BYTES, TokenHash, TokenId, TokenKind, TokenRecord,
+    TokenText, TokenTextError,
+};

@@ -1,0 +1,101 @@
+//! The judgement of calls.
+//!
+//! Fed by `layer` with each request; feeds it the caller, or the error. Guarantees that
+//! health is open and nothing else is, unless the settings say so.
+//!
+//! Keeps the invariant `nothing-without-permission`.
+
+use std::time::Duration;
+
+use http::request::Parts;
+use postrider_identity::CallerIdentity;
+use postrider_proto::FILE_DESCRIPTOR_SET;
+use tonic::{Code, Status};
+
+use crate::api::rpc::caller::{self, Caller};
+use crate::api::rpc::errors::{self, ErrorReason};
+use crate::api::rpc::forwarding;
+use crate::api::rpc::methods::MethodTable;
+use crate::callers::{Authenticator, CredentialRefusal};
+use crate::settings::AuthSettings;
+
+/// How often it is looked whether the caller of a stream may still call. It must end within
+/// five seconds of a revocation.
+const STREAM_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Who may come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialSource {
+    /// Callers, who show a credential.
+    Callers,
+    /// Other replicas, which pass on calls that they have judged, with their callers.
+    /// Nobody else reaches their listener.
+    Replicas,
+}
+
+/// Judges calls.
+pub struct CallGate {
+    source: CredentialSource,
+    methods: MethodTable,
+    authenticator: Authenticator,
+}
+
+/// A call that may go on.
+pub struct Judged {
+    /// Absent where the method is open.
+    pub caller: Option<Caller>,
+    pub streams: bool,
+}
+
+impl CallGate {
+    /// An error names a method of which nothing is said.
+    pub fn new(
+        source: CredentialSource,
+        settings: &AuthSettings,
+        authenticator: Authenticator,
+    ) -> anyhow::Result<Self> {
+        let methods = MethodTable::read(FILE_DESCRIPTOR_SET, settings.open_reflection)?;
+        Ok(Self { source, methods, authenticator })
+    }
+
+    /// Judges a call by all that comes before its message.
+    pub async fn judge(&self, call: &Parts, address: &str) -> Result<Judged, Status> {
+        let Some(rule) = self.methods.find(call.uri.path()) else {
+            return Err(Status::new(Code::Unimplemented, "there is no such method"));
+        };
+        let Some(access) = rule.access else {
+            return Ok(Judged { caller: None, streams: rule.streams });
+        };
+        let identity = match self.source {
+            CredentialSource::Callers => {
+                let found = self.authenticator.authenticate(&call.headers, &call.extensions);
+                found.await.map_err(refused)?
+            }
+            CredentialSource::Replicas => forwarding::forwarded_identity(&call.headers)
+                .ok_or_else(|| refused(CredentialRefusal::Missing))?,
+        };
+        access.judge_caller(&identity).map_err(caller::denied)?;
+        let caller = Some(Caller::new(identity, access, address));
+        Ok(Judged { caller, streams: rule.streams })
+    }
+
+    /// Returns once the caller may no longer call, with the error that tells it.
+    pub async fn wait_for_end(&self, identity: &CallerIdentity) -> Status {
+        loop {
+            tokio::time::sleep(STREAM_CHECK_INTERVAL).await;
+            if let Err(refusal) = self.authenticator.is_still_valid(identity).await {
+                return refused(refusal);
+            }
+        }
+    }
+}
+
+fn refused(refusal: CredentialRefusal) -> Status {
+    let message = refusal.to_string();
+    match refusal {
+        CredentialRefusal::Missing | CredentialRefusal::Invalid(_) => {
+            errors::status(ErrorReason::Unauthenticated, message)
+        }
+        CredentialRefusal::Unavailable(error) => errors::store(error),
+    }
+}

@@ -1,0 +1,176 @@
+//! The keys of one issuer.
+//!
+//! Fed by a file or an address; feeds the verification of JWTs. Guarantees that keys are
+//! fetched at most once a minute, however many unknown keys callers name, that one call
+//! fetches and others wait, and that keys which could not be fetched again count for an
+//! hour at most.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey};
+use parking_lot::Mutex;
+
+use super::fetch::{KeyAddress, MAX_KEY_SET_BYTES};
+use crate::settings::IssuerSettings;
+
+/// Between two fetches that succeed. An issuer shows a new key for far longer before it
+/// signs with it.
+const FETCH_INTERVAL: Duration = Duration::from_secs(60);
+/// The same after one that failed. As long as a fetch may take.
+const FETCH_RETRY_INTERVAL: Duration = Duration::from_secs(5);
+/// After this keys are fetched again, so that withdrawn ones stop counting. A caching
+/// client of an issuer usually waits as long.
+const KEY_REFRESH_AGE: Duration = Duration::from_secs(300);
+/// After this they no longer count. An outage of the issuer is often shorter, and a JWT
+/// lives for about as long.
+const MAX_KEY_AGE: Duration = Duration::from_secs(3600);
+/// Most keys of one issuer. Two or three are usual.
+const MAX_KEYS: usize = 64;
+
+struct IssuerKey {
+    id: Option<String>,
+    algorithm: Option<Algorithm>,
+    family: jsonwebtoken::AlgorithmFamily,
+    key: Arc<DecodingKey>,
+}
+
+enum KeySource {
+    File(PathBuf),
+    Address(KeyAddress),
+}
+
+#[derive(Default)]
+struct KeySetState {
+    keys: Vec<IssuerKey>,
+    fetched: Option<Instant>,
+    /// When the next fetch may begin.
+    next_fetch: Option<Instant>,
+}
+
+/// The keys of one issuer, as they were read last.
+pub struct KeySet {
+    source: KeySource,
+    state: Mutex<KeySetState>,
+    /// Held by who fetches.
+    fetching: tokio::sync::Mutex<()>,
+}
+
+impl KeySet {
+    /// Reads the file; an address is asked when a key is needed.
+    pub fn new(settings: &IssuerSettings) -> anyhow::Result<Self> {
+        let source = match settings.jwks_file.is_empty() {
+            true => KeySource::Address(KeyAddress::new(settings)?),
+            false => KeySource::File(settings.jwks_file.clone().into()),
+        };
+        let mut state = KeySetState::default();
+        if let KeySource::File(path) = &source {
+            state.take(read_file(path)?, Instant::now());
+        }
+        Ok(Self { source, state: Mutex::new(state), fetching: tokio::sync::Mutex::default() })
+    }
+
+    /// The key by which a JWT was signed; an error says why there is none.
+    pub async fn find(
+        &self,
+        id: Option<&str>,
+        algorithm: Algorithm,
+        now: Instant,
+    ) -> Result<Arc<DecodingKey>, &'static str> {
+        if let Some(key) = self.known(id, algorithm, KEY_REFRESH_AGE, now) {
+            return Ok(key);
+        }
+        self.fetch(now).await;
+        let known = self.known(id, algorithm, MAX_KEY_AGE, now);
+        known.ok_or("its key is not known, or the issuer's keys cannot be fetched")
+    }
+
+    fn known(
+        &self,
+        id: Option<&str>,
+        algorithm: Algorithm,
+        age: Duration,
+        now: Instant,
+    ) -> Option<Arc<DecodingKey>> {
+        let state = self.state.lock();
+        state.fetched.filter(|at| now.saturating_duration_since(*at) < age)?;
+        let fits = |key: &&IssuerKey| {
+            key.family == algorithm.family() && key.algorithm.is_none_or(|own| own == algorithm)
+        };
+        let found = match id {
+            Some(id) => state.keys.iter().filter(fits).find(|key| key.id.as_deref() == Some(id)),
+            // Which of several it was nobody can say.
+            None => match state.keys.iter().filter(fits).collect::<Vec<_>>().as_slice() {
+                [only] => Some(*only),
+                _ => None,
+            },
+        };
+        found.map(|key| Arc::clone(&key.key))
+    }
+
+    /// Fetches the keys, unless that was done a moment ago.
+    async fn fetch(&self, now: Instant) {
+        let _turn = self.fetching.lock().await;
+        {
+            let mut state = self.state.lock();
+            if state.next_fetch.is_some_and(|next| now < next) {
+                return;
+            }
+            state.next_fetch = Some(now + FETCH_INTERVAL);
+        }
+        let read = match &self.source {
+            KeySource::File(path) => read_file(path),
+            KeySource::Address(address) => address.fetch().await.and_then(|text| parse(&text)),
+        };
+        let mut state = self.state.lock();
+        match read {
+            Ok(keys) => state.take(keys, now),
+            Err(error) => {
+                state.next_fetch = Some(now + FETCH_RETRY_INTERVAL);
+                drop(state);
+                tracing::warn!(
+                    error = format!("{error:#}"),
+                    "the keys of an issuer cannot be read"
+                );
+            }
+        }
+    }
+}
+
+impl KeySetState {
+    fn take(&mut self, keys: Vec<IssuerKey>, now: Instant) {
+        self.keys = keys;
+        self.fetched = Some(now);
+    }
+}
+
+fn read_file(path: &PathBuf) -> anyhow::Result<Vec<IssuerKey>> {
+    let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    parse(&text).with_context(|| path.display().to_string())
+}
+
+/// The keys that verify signatures; others are left out.
+fn parse(text: &[u8]) -> anyhow::Result<Vec<IssuerKey>> {
+    anyhow::ensure!(text.len() <= MAX_KEY_SET_BYTES, "the key set is too large");
+    let set: JwkSet = serde_json::from_slice(text).context("it is no JSON Web Key Set")?;
+    let signs = |key: &&Jwk| {
+        key.common.public_key_use.as_ref().is_none_or(|it| *it == PublicKeyUse::Signature)
+    };
+    let keys = set.keys.iter().filter(signs).filter_map(|jwk| {
+        let key = DecodingKey::from_jwk(jwk).ok()?;
+        let family = key.family();
+        if family == jsonwebtoken::AlgorithmFamily::Hmac {
+            return None;
+        }
+        let algorithm = match jwk.common.key_algorithm {
+            Some(named) => Some(named.to_string().parse().ok()?),
+            None => None,
+        };
+        let id = jwk.common.key_id.clone();
+        Some(IssuerKey { id, algorithm, family, key: Arc::new(key) })
+    });
+    Ok(keys.take(MAX_KEYS).collect())
+}

@@ -1,0 +1,61 @@
+//! Writes when tokens were used, and forgets those that ended long ago.
+//!
+//! Fed by a timer and by `state::tokens`; feeds the store. Guarantees that a use is
+//! written once a minute at most, never while a call waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use postrider_identity::TokenKind;
+use postrider_store::{Store, StoreResult};
+use tokio_util::sync::CancellationToken;
+
+use super::faults::FaultLog;
+use crate::clock::Clock;
+use crate::state::context::ReplicaContext;
+use crate::state::tokens::Tokens;
+
+/// The last use is for people, who ask whether a token is still needed.
+const UPKEEP_PERIOD: Duration = Duration::from_secs(60);
+/// For how long an ended token stays listed.
+const ENDED_TOKEN_RETENTION: Duration = Duration::from_secs(30 * 86_400);
+/// They are many.
+const ENDED_PORTAL_TOKEN_RETENTION: Duration = Duration::from_secs(3600);
+
+/// Keeps the table of tokens.
+pub struct TokenUpkeep {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    tokens: Tokens,
+}
+
+impl TokenUpkeep {
+    pub fn new(context: &ReplicaContext) -> Self {
+        let (store, clock) = (Arc::clone(&context.store), Arc::clone(&context.clock));
+        Self { store, clock, tokens: context.tokens.clone() }
+    }
+
+    /// Keeps it until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut log = FaultLog::new("tokens");
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = tokio::time::sleep(UPKEEP_PERIOD) => {}
+                () = stop.cancelled() => break,
+            }
+            let kept = self.keep().await;
+            log.note(kept.as_ref().err(), self.clock.now());
+        }
+    }
+
+    async fn keep(&self) -> StoreResult<()> {
+        let uses = self.tokens.take_uses();
+        if !uses.is_empty() {
+            self.store.note_token_uses(&uses).await?;
+        }
+        let now = self.clock.now();
+        let (service, portal) = (TokenKind::Service, TokenKind::Portal);
+        self.store.forget_tokens(service, now - ENDED_TOKEN_RETENTION).await?;
+        self.store.forget_tokens(portal, now - ENDED_PORTAL_TOKEN_RETENTION).await
+    }
+}

@@ -1,0 +1,215 @@
+//! Tokens as this replica knows them.
+//!
+//! Fed by the store and by revocations anywhere; feeds the check of calls. Guarantees
+//! that a revocation is answered only once every replica that can be reached has forgotten
+//! the token, and any other must have read it again; that a check of a token in use costs
+//! no read; and that so many tokens are remembered, and no more.
+//!
+//! Keeps the invariant `revoked-means-refused`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
+use postrider_domain::time::Timestamp;
+use postrider_identity::{CallerIdentity, IssuedToken, TokenHash, TokenId, TokenRecord};
+use postrider_store::{Store, StoreError, StoreResult, WriteError};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::peers::Peers;
+use crate::clock::Clock;
+
+/// For how long a token counts as it was read; what cannot be told of a revocation has
+/// read it anew after this time. Revoking waits for it where a replica cannot be reached.
+pub const TOKEN_CACHE_AGE: Duration = Duration::from_secs(2);
+/// A token in use is read again in the background after this: half of that time, so that
+/// no call waits.
+const REFRESH_AFTER: Duration = Duration::from_secs(1);
+/// Most tokens that are remembered, in about 10 MiB. Backends have few; portals have one for
+/// each open page.
+const MAX_CACHED_TOKENS: usize = 10_000;
+/// Most reads at once, so that invented tokens cost others little. A read takes a
+/// millisecond.
+const MAX_CONCURRENT_READS: usize = 4;
+/// Most tokens of an installation. A thousand tenants with a hundred open pages each.
+pub const MAX_TOKENS: usize = 100_000;
+
+/// Why a token is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenRefusal {
+    #[error("there is no such token")]
+    Unknown,
+    #[error("the token has expired or was revoked")]
+    Ended,
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+struct CachedToken {
+    record: TokenRecord,
+    identity: Arc<CallerIdentity>,
+    /// When its read began.
+    read_at: Instant,
+    refreshing: bool,
+    /// A use that is not yet written.
+    used: Option<Timestamp>,
+}
+
+#[derive(Default)]
+struct TokenCache {
+    by_id: HashMap<TokenId, CachedToken>,
+    /// How often something was forgotten: what was read before is not kept.
+    forgotten: u64,
+}
+
+struct TokensShared {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    peers: Peers,
+    cache: Mutex<TokenCache>,
+    reads: Semaphore,
+}
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Tokens(Arc<TokensShared>);
+
+impl Tokens {
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, peers: Peers) -> Self {
+        let (cache, reads) = (Mutex::default(), Semaphore::new(MAX_CONCURRENT_READS));
+        Self(Arc::new(TokensShared { store, clock, peers, cache, reads }))
+    }
+
+    /// The caller who presents a token.
+    pub async fn verify(
+        &self,
+        id: &TokenId,
+        hash: &TokenHash,
+    ) -> Result<Arc<CallerIdentity>, TokenRefusal> {
+        if let Some(known) = self.check_cached(id, Some(hash)) {
+            return known;
+        }
+        self.read(id).await?;
+        self.check_cached(id, Some(hash)).unwrap_or_else(|| Err(read_too_slowly()))
+    }
+
+    /// Whether a token that was verified still counts.
+    pub async fn require_valid(&self, id: &TokenId) -> Result<(), TokenRefusal> {
+        if let Some(known) = self.check_cached(id, None) {
+            return known.map(|_| ());
+        }
+        self.read(id).await?;
+        self.check_cached(id, None).unwrap_or_else(|| Err(read_too_slowly())).map(|_| ())
+    }
+
+    /// What the cache says, if it knows and is fresh.
+    fn check_cached(
+        &self,
+        id: &TokenId,
+        hash: Option<&TokenHash>,
+    ) -> Option<Result<Arc<CallerIdentity>, TokenRefusal>> {
+        let now = self.0.clock.now();
+        let mut cache = self.cache();
+        let known = cache.by_id.get_mut(id)?;
+        let age = known.read_at.elapsed();
+        if age >= TOKEN_CACHE_AGE {
+            return None;
+        }
+        if hash.is_some_and(|hash| !known.record.hash.matches(hash)) {
+            return Some(Err(TokenRefusal::Unknown));
+        }
+        if !known.record.is_valid(now) {
+            return Some(Err(TokenRefusal::Ended));
+        }
+        known.used = Some(now);
+        if age >= REFRESH_AFTER && !known.refreshing {
+            known.refreshing = true;
+            let (tokens, id) = (self.clone(), id.clone());
+            tokio::spawn(async move {
+                // One that fails is read again by the next call.
+                let _ = tokens.read(&id).await;
+            });
+        }
+        Some(Ok(Arc::clone(&known.identity)))
+    }
+
+    /// Reads a token into the cache.
+    async fn read(&self, id: &TokenId) -> Result<(), TokenRefusal> {
+        let _permit = self.0.reads.acquire().await;
+        loop {
+            let read_at = Instant::now();
+            let forgotten = self.cache().forgotten;
+            let found = self.0.store.get_token(id).await;
+            let mut cache = self.cache();
+            if let Some(known) = cache.by_id.get_mut(id) {
+                known.refreshing = false;
+            }
+            let found = found.map_err(TokenRefusal::Store)?;
+            if cache.forgotten != forgotten {
+                // It may have been read before the revocation of which we were told.
+                continue;
+            }
+            let Some(record) = found else {
+                cache.by_id.remove(id);
+                return Err(TokenRefusal::Unknown);
+            };
+            cache.insert(record, read_at);
+            return Ok(());
+        }
+    }
+
+    /// Forgets a token that was revoked elsewhere.
+    pub fn forget(&self, id: &TokenId) {
+        let mut cache = self.cache();
+        cache.forgotten += 1;
+        cache.by_id.remove(id);
+    }
+
+    /// Stores a new token; false when there are too many.
+    pub async fn create(&self, token: &IssuedToken) -> Result<bool, WriteError> {
+        self.0.store.create_token(&token.record, MAX_TOKENS).await
+    }
+
+    /// Revokes a token. Returns once no replica accepts a new call with it.
+    pub async fn revoke(&self, id: &TokenId) -> StoreResult<()> {
+        // Even if it was revoked before: the call that did may have failed on the way.
+        self.0.store.revoke_token(id, self.0.clock.now()).await?;
+        self.forget(id);
+        self.0.peers.forget_token(id, TOKEN_CACHE_AGE).await;
+        Ok(())
+    }
+
+    /// The uses that are not written yet.
+    pub fn take_uses(&self) -> Vec<(TokenId, Timestamp)> {
+        let mut cache = self.cache();
+        let used = cache.by_id.iter_mut();
+        used.filter_map(|(id, known)| Some((id.clone(), known.used.take()?))).collect()
+    }
+
+    fn cache(&self) -> MutexGuard<'_, TokenCache> {
+        self.0.cache.lock()
+    }
+}
+
+fn read_too_slowly() -> TokenRefusal {
+    TokenRefusal::Store(StoreError::Unavailable("a token was read too slowly".to_owned()))
+}
+
+impl TokenCache {
+    fn insert(&mut self, record: TokenRecord, read_at: Instant) {
+        if self.by_id.len() >= MAX_CACHED_TOKENS && !self.by_id.contains_key(&record.id) {
+            // What has not been used for a while is read again when it is needed.
+            self.by_id.retain(|_, known| known.read_at.elapsed() < TOKEN_CACHE_AGE);
+            if self.by_id.len() >= MAX_CACHED_TOKENS {
+                self.by_id.clear();
+            }
+        }
+        let identity = Arc::new(CallerIdentity::of_token(&record));
+        let used = self.by_id.get(&record.id).and_then(|known| known.used);
+        let id = record.id.clone();
+        let fresh = CachedToken { record, identity, read_at, refreshing: false, used };
+        self.by_id.insert(id, fresh);
+    }
+}

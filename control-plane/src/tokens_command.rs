@@ -1,0 +1,98 @@
+//! `postrider tokens create`: a token made against the database, without a server.
+//!
+//! Fed by the command line; feeds the table of tokens, and the terminal with the token's
+//! text, once. Whoever may write the database may make any token.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use clap::Args;
+use postrider_domain::ids::TenantId;
+use postrider_identity::{Grant, GrantScope, IssuedToken, Role, TokenKind};
+
+use crate::serve;
+use crate::settings::Settings;
+use crate::state::tokens::MAX_TOKENS;
+
+/// Who makes a token at the command line, as the list of tokens shows it.
+const COMMAND_CREATOR: &str = "command:tokens";
+
+/// Which token to make.
+#[derive(Args)]
+pub struct CreateTokenArguments {
+    /// publisher, reader, subscription-manager, operator or administrator; may be given
+    /// several times.
+    #[arg(long, value_name = "ROLE", required = true, value_delimiter = ',')]
+    role: Vec<Role>,
+    /// A tenant in which the roles hold; may be given several times. Without it they hold
+    /// in the whole installation.
+    #[arg(long, value_name = "TENANT", value_delimiter = ',')]
+    tenant: Vec<TenantId>,
+    /// How long it is valid, as in 90d, 12h, 30m or 45s; without it until it is revoked.
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    expires_in: Option<Duration>,
+    /// What people call it.
+    #[arg(long, value_name = "NAME", default_value = "")]
+    display_name: String,
+}
+
+/// Makes the token and prints it.
+pub async fn create(settings: Settings, wanted: CreateTokenArguments) -> anyhow::Result<()> {
+    const MAX_DISPLAY_NAME_BYTES: usize = 256;
+    ensure!(wanted.display_name.len() <= MAX_DISPLAY_NAME_BYTES, "--display-name is too long");
+    let scope = match wanted.tenant.is_empty() {
+        true => GrantScope::Installation,
+        false => GrantScope::Tenants(wanted.tenant.into_iter().collect()),
+    };
+    let grants: Vec<Grant> =
+        wanted.role.into_iter().map(|role| Grant { role, scope: scope.clone() }).collect();
+    Grant::check_all(&grants).context("--role, --tenant")?;
+    let store = serve::open_store(&settings, Arc::new(())).await?;
+    let now = store.now().await?;
+    let secret = zeroize::Zeroizing::new(rand::random());
+    let mut token = IssuedToken::new(rand::random(), &secret, TokenKind::Service, grants, now);
+    token.record.display_name = wanted.display_name;
+    token.record.created_by = COMMAND_CREATOR.to_owned();
+    token.record.expire_time = wanted.expires_in.map(|span| now + span);
+    let created = store.create_token(&token.record, MAX_TOKENS).await;
+    store.close().await;
+    if !created.context("storing the token")? {
+        bail!("there are {MAX_TOKENS} tokens already");
+    }
+    eprintln!("tokens/{}; its text is shown this once:", token.record.id);
+    println!("{}", token.text.reveal());
+    Ok(())
+}
+
+/// A number and a unit.
+fn span(text: &str) -> Result<Duration, String> {
+    const MAX_SECONDS: u64 = 3660 * 86_400;
+    let problem = || "must be a number and d, h, m or s".to_owned();
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(problem)?;
+    let number: u64 = number.parse().map_err(|_| problem())?;
+    let unit = match unit {
+        "d" => 86_400,
+        "h" => 3600,
+        "m" => 60,
+        "s" => 1,
+        _ => return Err(problem()),
+    };
+    let seconds = number.checked_mul(unit).filter(|seconds| (1..=MAX_SECONDS).contains(seconds));
+    seconds.map(Duration::from_secs).ok_or_else(|| "must be 1 s to 10 years".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_a_unit_and_a_bound() {
+        for (text, seconds) in [("90d", 7_776_000), ("12h", 43_200), ("30m", 1800), ("45s", 45)] {
+            assert_eq!(span(text), Ok(Duration::from_secs(seconds)));
+        }
+        for bad in ["", "d", "0d", "-1d", "1", "1w", "99999d", "99999999999999999999d", "1é"] {
+            assert!(span(bad).is_err(), "{bad}");
+        }
+    }
+}

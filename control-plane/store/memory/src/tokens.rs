@@ -1,0 +1,61 @@
+//! Callers' tokens.
+
+use async_trait::async_trait;
+use postrider_domain::time::Timestamp;
+use postrider_identity::{TokenId, TokenKind, TokenRecord};
+use postrider_store::{StoreResult, TokenQuery, TokenStore, WriteError};
+
+use crate::{MemoryStore, refuse_nul};
+
+#[async_trait]
+impl TokenStore for MemoryStore {
+    async fn create_token(&self, token: &TokenRecord, most: usize) -> Result<bool, WriteError> {
+        refuse_nul([token.display_name.as_str(), token.created_by.as_str()])?;
+        let mut tables = self.tables()?;
+        if tables.tokens.len() >= most {
+            return Ok(false);
+        }
+        if tables.tokens.contains_key(&token.id) {
+            return Err(WriteError::AlreadyExists);
+        }
+        tables.tokens.insert(token.id.clone(), token.clone());
+        Ok(true)
+    }
+
+    async fn get_token(&self, id: &TokenId) -> StoreResult<Option<TokenRecord>> {
+        Ok(self.tables()?.tokens.get(id).cloned())
+    }
+
+    async fn list_tokens(&self, query: &TokenQuery) -> StoreResult<Vec<TokenRecord>> {
+        let tables = self.tables()?;
+        let found = tables.tokens.values().filter(|token| {
+            (query.show_portal || token.kind == TokenKind::Service)
+                && query.after.as_ref().is_none_or(|after| token.id > *after)
+        });
+        Ok(found.take(usize::try_from(query.limit).unwrap_or(usize::MAX)).cloned().collect())
+    }
+
+    async fn revoke_token(&self, id: &TokenId, now: Timestamp) -> StoreResult<bool> {
+        let mut tables = self.tables()?;
+        let found = tables.tokens.get_mut(id).filter(|token| token.revoke_time.is_none());
+        Ok(found.map(|token| token.revoke_time = Some(now)).is_some())
+    }
+
+    async fn note_token_uses(&self, uses: &[(TokenId, Timestamp)]) -> StoreResult<()> {
+        let mut tables = self.tables()?;
+        for (id, used) in uses {
+            if let Some(token) = tables.tokens.get_mut(id) {
+                token.last_use_time = token.last_use_time.max(Some(*used));
+            }
+        }
+        Ok(())
+    }
+
+    async fn forget_tokens(&self, kind: TokenKind, ended_before: Timestamp) -> StoreResult<()> {
+        self.tables()?.tokens.retain(|_, token| {
+            let mut ends = token.expire_time.iter().chain(&token.revoke_time);
+            token.kind != kind || !ends.any(|end| *end < ended_before)
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! Callers' tokens.
+
+use async_trait::async_trait;
+use postrider_domain::time::Timestamp;
+use postrider_identity::{TokenId, TokenKind, TokenRecord};
+use sqlx::postgres::PgRow;
+
+use super::engine::PostgresStore;
+use super::rows::{get, optional_time, read, small, time};
+use crate::config::WriteError;
+use crate::error::StoreResult;
+use crate::tokens::{
+    TokenQuery, TokenStore, grants_from_json, grants_to_json, hash_from, token_kind,
+};
+
+const COUNT_TOKENS: &str = "SELECT count(*) FROM tokens";
+const INSERT_TOKEN: &str = "INSERT INTO tokens (
+        id, hash, kind, display_name, grants, created_by, create_time, expire_time, revoke_time,
+        last_use_time
+    )
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+const SELECT_TOKEN: &str = "SELECT id, hash, kind, display_name, grants, created_by, create_time,
+        expire_time, revoke_time, last_use_time
+    FROM tokens
+    WHERE id = $1";
+const LIST_TOKENS: &str = "SELECT id, hash, kind, display_name, grants, created_by, create_time,
+        expire_time, revoke_time, last_use_time
+    FROM tokens
+    WHERE id > $1 AND ($2 OR kind = 1 /* SERVICE */)
+    ORDER BY id LIMIT $3";
+const REVOKE_TOKEN: &str =
+    "UPDATE tokens SET revoke_time = $2 WHERE id = $1 AND revoke_time IS NULL";
+const NOTE_USES: &str = "UPDATE tokens t
+    SET last_use_time = greatest(t.last_use_time, u.used)
+    FROM unnest($1::text[], $2::bigint[]) AS u (id, used)
+    WHERE t.id = u.id";
+const FORGET_TOKENS: &str =
+    "DELETE FROM tokens WHERE kind = $1 AND least(expire_time, revoke_time) < $2";
+
+#[async_trait]
+impl TokenStore for PostgresStore {
+    async fn create_token(&self, token: &TokenRecord, most: usize) -> Result<bool, WriteError> {
+        let mut call = self.call("create_token");
+        let there: i64 = call.value(sqlx::query(COUNT_TOKENS)).await?;
+        if usize::try_from(there).unwrap_or(usize::MAX) >= most {
+            return Ok(false);
+        }
+        let insert = sqlx::query(INSERT_TOKEN)
+            .bind(token.id.as_str())
+            .bind(token.hash.as_bytes())
+            .bind(token.kind.code())
+            .bind(&token.display_name)
+            .bind(grants_to_json(&token.grants)?)
+            .bind(&token.created_by)
+            .bind(token.create_time.as_micros())
+            .bind(token.expire_time.map(Timestamp::as_micros))
+            .bind(token.revoke_time.map(Timestamp::as_micros))
+            .bind(token.last_use_time.map(Timestamp::as_micros));
+        call.insert(insert).await?;
+        Ok(true)
+    }
+
+    async fn get_token(&self, id: &TokenId) -> StoreResult<Option<TokenRecord>> {
+        let mut call = self.call("get_token");
+        let row = call.row(sqlx::query(SELECT_TOKEN).bind(id.as_str())).await?;
+        row.as_ref().map(token).transpose()
+    }
+
+    async fn list_tokens(&self, query: &TokenQuery) -> StoreResult<Vec<TokenRecord>> {
+        let mut call = self.call("list_tokens");
+        let list = sqlx::query(LIST_TOKENS)
+            .bind(query.after.as_ref().map_or("", TokenId::as_str))
+            .bind(query.show_portal)
+            .bind(i64::from(query.limit));
+        read(&call.rows(list).await?, token)
+    }
+
+    async fn revoke_token(&self, id: &TokenId, now: Timestamp) -> StoreResult<bool> {
+        let mut call = self.call("revoke_token");
+        let revoke = sqlx::query(REVOKE_TOKEN).bind(id.as_str()).bind(now.as_micros());
+        Ok(call.execute(revoke).await? > 0)
+    }
+
+    async fn note_token_uses(&self, uses: &[(TokenId, Timestamp)]) -> StoreResult<()> {
+        let mut call = self.call("note_token_uses");
+        let ids: Vec<&str> = uses.iter().map(|(id, _)| id.as_str()).collect();
+        let times: Vec<i64> = uses.iter().map(|(_, used)| used.as_micros()).collect();
+        call.execute(sqlx::query(NOTE_USES).bind(ids).bind(times)).await?;
+        Ok(())
+    }
+
+    async fn forget_tokens(&self, kind: TokenKind, ended_before: Timestamp) -> StoreResult<()> {
+        let mut call = self.call("forget_tokens");
+        let forget = sqlx::query(FORGET_TOKENS).bind(kind.code()).bind(ended_before.as_micros());
+        call.execute(forget).await?;
+        Ok(())
+    }
+}
+
+fn token(row: &PgRow) -> StoreResult<TokenRecord> {
+    Ok(TokenRecord {
+        id: TokenId::from_stored(get::<String>(row, "id")?),
+        hash: hash_from(get(row, "hash")?)?,
+        kind: token_kind(small(row, "kind")?)?,
+        display_name: get(row, "display_name")?,
+        grants: grants_from_json(get(row, "grants")?)?,
+        created_by: get(row, "created_by")?,
+        create_time: time(row, "create_time")?,
+        expire_time: optional_time(row, "expire_time")?,
+        revoke_time: optional_time(row, "revoke_time")?,
+        last_use_time: optional_time(row, "last_use_time")?,
+    })
+}

@@ -1,0 +1,127 @@
+//! Callers' tokens.
+
+use async_trait::async_trait;
+use postrider_domain::time::Timestamp;
+use postrider_identity::{TokenId, TokenKind, TokenRecord};
+use sqlx::sqlite::SqliteRow;
+
+use super::bulk::BoundValues;
+use super::engine::SqliteStore;
+use super::rows::RowReader;
+use crate::codec::corrupt;
+use crate::config::WriteError;
+use crate::error::StoreResult;
+use crate::tokens::{
+    TokenQuery, TokenStore, grants_from_json, grants_to_json, hash_from, token_kind,
+};
+
+const COUNT_TOKENS: &str = "SELECT count(*) FROM tokens";
+const INSERT_TOKEN: &str = "INSERT INTO tokens (
+        id, hash, kind, display_name, grants, created_by, create_time, expire_time, revoke_time,
+        last_use_time
+    )
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO NOTHING";
+const SELECT_TOKEN: &str = "SELECT id, hash, kind, display_name, grants, created_by, create_time,
+        expire_time, revoke_time, last_use_time
+    FROM tokens
+    WHERE id = ?";
+const LIST_TOKENS: &str = "SELECT id, hash, kind, display_name, grants, created_by, create_time,
+        expire_time, revoke_time, last_use_time
+    FROM tokens
+    WHERE id > ?1 AND (?2 OR kind = 1 /* SERVICE */)
+    ORDER BY id LIMIT ?3";
+const REVOKE_TOKEN: &str =
+    "UPDATE tokens SET revoke_time = ?2 WHERE id = ?1 AND revoke_time IS NULL";
+const NOTE_USE: &str = "UPDATE tokens SET last_use_time = ?2
+    WHERE id = ?1 AND coalesce(last_use_time < ?2, true)";
+const FORGET_TOKENS: &str = "DELETE FROM tokens
+    WHERE kind = ?1 AND (expire_time < ?2 OR revoke_time < ?2)";
+
+#[async_trait]
+impl TokenStore for SqliteStore {
+    async fn create_token(&self, token: &TokenRecord, most: usize) -> Result<bool, WriteError> {
+        let mut values = BoundValues::default();
+        values
+            .text(token.id.as_str())
+            .add(token.hash.as_bytes().to_vec())
+            .add(token.kind.code())
+            .text(&token.display_name)
+            .text(&grants_to_json(&token.grants)?)
+            .text(&token.created_by)
+            .add(token.create_time.as_micros())
+            .add(token.expire_time.map(Timestamp::as_micros))
+            .add(token.revoke_time.map(Timestamp::as_micros))
+            .add(token.last_use_time.map(Timestamp::as_micros));
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let count = BoundValues::default().run(&mut tx, COUNT_TOKENS).await?;
+        let count = count.first().ok_or_else(|| corrupt("tokens have no number"))?;
+        let there = RowReader::of(count).int()?;
+        if usize::try_from(there).unwrap_or(usize::MAX) >= most {
+            return Ok(false);
+        }
+        if values.change(&mut tx, INSERT_TOKEN).await? == 0 {
+            return Err(WriteError::AlreadyExists);
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn get_token(&self, id: &TokenId) -> StoreResult<Option<TokenRecord>> {
+        let mut values = BoundValues::default();
+        values.text(id.as_str());
+        let rows = values.run(&mut *self.reader().await?, SELECT_TOKEN).await?;
+        rows.first().map(token).transpose()
+    }
+
+    async fn list_tokens(&self, query: &TokenQuery) -> StoreResult<Vec<TokenRecord>> {
+        let mut values = BoundValues::default();
+        values
+            .text(query.after.as_ref().map_or("", TokenId::as_str))
+            .add(query.show_portal)
+            .add(i64::from(query.limit));
+        let rows = values.run(&mut *self.reader().await?, LIST_TOKENS).await?;
+        rows.iter().map(token).collect()
+    }
+
+    async fn revoke_token(&self, id: &TokenId, now: Timestamp) -> StoreResult<bool> {
+        let mut values = BoundValues::default();
+        values.text(id.as_str()).add(now.as_micros());
+        Ok(self.changed_by(values, REVOKE_TOKEN).await? > 0)
+    }
+
+    async fn note_token_uses(&self, uses: &[(TokenId, Timestamp)]) -> StoreResult<()> {
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        for (id, used) in uses {
+            let mut values = BoundValues::default();
+            values.text(id.as_str()).add(used.as_micros());
+            values.change(&mut tx, NOTE_USE).await?;
+        }
+        tx.commit().await
+    }
+
+    async fn forget_tokens(&self, kind: TokenKind, ended_before: Timestamp) -> StoreResult<()> {
+        let mut values = BoundValues::default();
+        values.add(kind.code()).add(ended_before.as_micros());
+        self.changed_by(values, FORGET_TOKENS).await?;
+        Ok(())
+    }
+}
+
+fn token(row: &SqliteRow) -> StoreResult<TokenRecord> {
+    let mut columns = RowReader::of(row);
+    Ok(TokenRecord {
+        id: TokenId::from_stored(columns.text()?),
+        hash: hash_from(&columns.bytes()?)?,
+        kind: token_kind(columns.int()?)?,
+        display_name: columns.get()?,
+        grants: grants_from_json(columns.text()?)?,
+        created_by: columns.get()?,
+        create_time: columns.time()?,
+        expire_time: columns.optional_time()?,
+        revoke_time: columns.optional_time()?,
+        last_use_time: columns.optional_time()?,
+    })
+}

@@ -1,0 +1,61 @@
+//! Callers' tokens.
+//!
+//! Only hashes are stored. A revoked or expired token stays listed until it is forgotten.
+
+use async_trait::async_trait;
+use postrider_domain::time::Timestamp;
+use postrider_identity::{Grant, TokenHash, TokenId, TokenKind, TokenRecord};
+
+use crate::codec::corrupt;
+use crate::config::WriteError;
+use crate::error::{StoreError, StoreResult};
+
+/// Reads and changes tokens.
+#[async_trait]
+pub trait TokenStore {
+    /// Inserts a token; false when there are `most` already. `AlreadyExists` when its id
+    /// is in use.
+    async fn create_token(&self, token: &TokenRecord, most: usize) -> Result<bool, WriteError>;
+
+    async fn get_token(&self, id: &TokenId) -> StoreResult<Option<TokenRecord>>;
+
+    /// Tokens in the order of their ids.
+    async fn list_tokens(&self, query: &TokenQuery) -> StoreResult<Vec<TokenRecord>>;
+
+    /// Revokes a token that was not revoked; false if it was, or is not there.
+    async fn revoke_token(&self, id: &TokenId, now: Timestamp) -> StoreResult<bool>;
+
+    /// Notes when tokens were used, unless a later use is known.
+    async fn note_token_uses(&self, uses: &[(TokenId, Timestamp)]) -> StoreResult<()>;
+
+    /// Forgets tokens of a kind that ended before a time.
+    async fn forget_tokens(&self, kind: TokenKind, ended_before: Timestamp) -> StoreResult<()>;
+}
+
+/// Which tokens.
+#[derive(Clone, Debug, Default)]
+pub struct TokenQuery {
+    /// Portal tokens too.
+    pub show_portal: bool,
+    /// Strictly after this id.
+    pub after: Option<TokenId>,
+    /// At least 1.
+    pub limit: u32,
+}
+
+pub(crate) fn token_kind(code: i64) -> StoreResult<TokenKind> {
+    let known = i16::try_from(code).ok().and_then(TokenKind::from_code);
+    known.ok_or_else(|| corrupt(format!("a token of kind {code}")))
+}
+
+pub(crate) fn grants_to_json(grants: &[Grant]) -> StoreResult<String> {
+    Grant::to_json(grants).map_err(|error| StoreError::Rejected(error.to_string()))
+}
+
+pub(crate) fn grants_from_json(text: &str) -> StoreResult<Vec<Grant>> {
+    Grant::from_json(text).map_err(|error| corrupt(format!("a token's grants: {error}")))
+}
+
+pub(crate) fn hash_from(bytes: &[u8]) -> StoreResult<TokenHash> {
+    TokenHash::from_stored(bytes).ok_or_else(|| corrupt("a token's hash has another length"))
+}

@@ -1,0 +1,121 @@
+//! Callers' tokens.
+
+use postrider_domain::time::Timestamp;
+use postrider_identity::{Grant, GrantScope, IssuedToken, Role, TokenId, TokenKind, TokenRecord};
+use postrider_store::{TokenQuery, WriteError};
+
+use crate::engine::conformance;
+use crate::fixture::SECOND;
+
+const MOST: usize = 100;
+
+fn token(number: u8, kind: TokenKind, now: Timestamp) -> TokenRecord {
+    let acme = GrantScope::tenant("acme".parse().unwrap());
+    let grants = vec![
+        Grant { role: Role::Reader, scope: acme },
+        Grant { role: Role::Operator, scope: GrantScope::Installation },
+    ];
+    let mut record = IssuedToken::new([number; 10], &[number; 32], kind, grants, now).record;
+    record.display_name = format!("Töken {number}");
+    record.created_by = "token:1".to_owned();
+    record
+}
+
+/// What must be the same: hashes say nothing when they are printed.
+fn shown(token: &TokenRecord) -> (String, Vec<u8>) {
+    (format!("{token:?}"), token.hash.as_bytes().to_vec())
+}
+
+fn all() -> TokenQuery {
+    TokenQuery { show_portal: true, after: None, limit: 50 }
+}
+
+conformance! {
+    async fn a_token_is_read_back_as_it_was_made(engine) {
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        let mut made = token(1, TokenKind::Portal, now);
+        made.expire_time = Some(now + SECOND);
+        assert!(store.create_token(&made, MOST).await.unwrap());
+        let found = store.get_token(&made.id).await.unwrap().unwrap();
+        assert_eq!(shown(&found), shown(&made));
+        let again = store.create_token(&made, MOST).await.unwrap_err();
+        assert!(matches!(again, WriteError::AlreadyExists), "{again}");
+        let other = TokenId::from_stored("0".repeat(20));
+        assert!(store.get_token(&other).await.unwrap().is_none());
+    }
+
+    async fn there_are_not_more_tokens_than_allowed(engine) {
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        assert!(store.create_token(&token(1, TokenKind::Service, now), 1).await.unwrap());
+        assert!(!store.create_token(&token(2, TokenKind::Service, now), 1).await.unwrap());
+        assert_eq!(store.list_tokens(&all()).await.unwrap().len(), 1);
+    }
+
+    async fn tokens_are_listed_by_id_and_by_kind(engine) {
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        for (number, kind) in
+            [(3, TokenKind::Service), (1, TokenKind::Service), (2, TokenKind::Portal)]
+        {
+            store.create_token(&token(number, kind, now), MOST).await.unwrap();
+        }
+        let ids = |found: Vec<TokenRecord>| found.into_iter().map(|t| t.id).collect::<Vec<_>>();
+        let id = |number| token(number, TokenKind::Service, now).id;
+        let every = ids(store.list_tokens(&all()).await.unwrap());
+        assert_eq!(every, [id(1), id(2), id(3)]);
+        let services = TokenQuery { show_portal: false, ..all() };
+        assert_eq!(ids(store.list_tokens(&services).await.unwrap()), [id(1), id(3)]);
+        let next = TokenQuery { after: Some(id(1)), limit: 1, ..all() };
+        assert_eq!(ids(store.list_tokens(&next).await.unwrap()), [id(2)]);
+    }
+
+    async fn a_token_is_revoked_once(engine) {
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        let made = token(1, TokenKind::Service, now);
+        assert!(!store.revoke_token(&made.id, now).await.unwrap());
+        store.create_token(&made, MOST).await.unwrap();
+        assert!(store.revoke_token(&made.id, now).await.unwrap());
+        assert!(!store.revoke_token(&made.id, now + SECOND).await.unwrap());
+        let found = store.get_token(&made.id).await.unwrap().unwrap();
+        assert_eq!(found.revoke_time, Some(now));
+    }
+
+    async fn the_last_use_never_goes_back(engine) {
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        let made = token(1, TokenKind::Service, now);
+        store.create_token(&made, MOST).await.unwrap();
+        let gone = (token(2, TokenKind::Service, now).id, now);
+        for (used, last) in [(now + SECOND, now + SECOND), (now, now + SECOND)] {
+            store.note_token_uses(&[(made.id.clone(), used), gone.clone()]).await.unwrap();
+            let found = store.get_token(&made.id).await.unwrap().unwrap();
+            assert_eq!(found.last_use_time, Some(last));
+        }
+        store.note_token_uses(&[]).await.unwrap();
+    }
+
+    async fn ended_tokens_are_forgotten_by_kind(engine) {
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        let mut expired = token(1, TokenKind::Service, now);
+        expired.expire_time = Some(now);
+        let mut revoked = token(2, TokenKind::Service, now);
+        revoked.expire_time = Some(now + SECOND * 60);
+        let lasting = token(3, TokenKind::Service, now);
+        let mut portal = token(4, TokenKind::Portal, now);
+        portal.expire_time = Some(now);
+        for made in [&expired, &revoked, &lasting, &portal] {
+            store.create_token(made, MOST).await.unwrap();
+        }
+        store.revoke_token(&revoked.id, now).await.unwrap();
+        store.forget_tokens(TokenKind::Service, now).await.unwrap();
+        assert_eq!(store.list_tokens(&all()).await.unwrap().len(), 4);
+        store.forget_tokens(TokenKind::Service, now + SECOND).await.unwrap();
+        let left = store.list_tokens(&all()).await.unwrap();
+        let left: Vec<_> = left.into_iter().map(|token| token.id).collect();
+        assert_eq!(left, [lasting.id, portal.id]);
+    }
+}
