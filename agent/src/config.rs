@@ -241,6 +241,8 @@ impl AgentConfig {
 
 #[cfg(test)]
 mod tests {
+    use postrider_proto::attempt_limits::{MAX_EXCERPT_BYTES, MAX_REPORTED_HEADERS_BYTES};
+
     use super::*;
 
     #[test]
@@ -296,8 +298,15 @@ mod tests {
             let broken = AgentConfig { region: wrong.to_owned(), ..config.clone() };
             assert!(broken.check().unwrap_err().to_string().contains("agent.region"), "{wrong}");
         }
-        let mut broken = config;
+        let mut broken = config.clone();
         broken.response.excerpt_bytes = broken.response.body_bytes + 1;
         assert!(broken.check().is_err());
+        let mut broken = config.clone();
+        broken.response.body_bytes = MAX_EXCERPT_BYTES * 2;
+        broken.response.excerpt_bytes = MAX_EXCERPT_BYTES + 1;
+        assert!(broken.check().unwrap_err().to_string().contains("response.max_excerpt_bytes"));
+        let mut broken = config;
+        broken.response.headers_bytes = MAX_REPORTED_HEADERS_BYTES + 1;
+        assert!(broken.check().unwrap_err().to_string().contains("response.max_headers_bytes"));
     }
 }

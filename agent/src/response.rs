@@ -8,10 +8,11 @@ use std::time::Duration;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, Version};
 use postrider_proto::agent::v1 as wire;
+use postrider_proto::attempt_limits::MAX_REPORTED_HEADERS;
 
 use crate::client::traffic::ConnectionTraffic;
 
-/// The headers, in order, as long as they fit.
+/// The headers, in order, as long as they fit; at most [`MAX_REPORTED_HEADERS`].
 pub fn reported_headers(headers: &HeaderMap, limit: usize) -> Vec<wire::Header> {
     let mut left = limit;
     let mut fits = |name: &HeaderName, length: usize| {
@@ -21,6 +22,7 @@ pub fn reported_headers(headers: &HeaderMap, limit: usize) -> Vec<wire::Header> 
     headers
         .iter()
         .filter(|(name, value)| fits(name, value.len()))
+        .take(MAX_REPORTED_HEADERS)
         .map(|(name, value)| wire::Header {
             name: name.as_str().to_owned(),
             value: bytes::Bytes::copy_from_slice(value.as_bytes()),
@@ -85,6 +87,12 @@ mod tests {
         let reported = reported_headers(&all, 8);
         let names: Vec<_> = reported.iter().map(|header| header.name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
+    }
+
+    #[test]
+    fn only_so_many_headers_are_reported() {
+        let many = vec![("a", "1"); MAX_REPORTED_HEADERS + 50];
+        assert_eq!(reported_headers(&headers(&many), usize::MAX).len(), MAX_REPORTED_HEADERS);
     }
 
     #[test]

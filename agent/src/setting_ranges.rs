@@ -6,6 +6,7 @@
 //! reason for an upper bound, it was chosen: far above what is useful, and below what no
 //! memory, no receiver and no patience has.
 
+use postrider_proto::attempt_limits::{MAX_EXCERPT_BYTES, MAX_REPORTED_HEADERS_BYTES};
 use postrider_settings::{SettingRange, whole_numbers};
 
 /// A path, the least and the most, and what is counted.
@@ -34,7 +35,7 @@ pub static SETTING_RANGES: &[SettingRange] = &[
     whole_numbers("dns.max_time_to_live_seconds", 0, 86_400, "seconds"),
     whole_numbers("dns.max_stale_seconds", 0, 604_800, "seconds"),
     whole_numbers("response.max_body_bytes", 1, 1_073_741_824, "bytes"),
-    // Half of a message of results, beside the headers.
-    whole_numbers("response.max_excerpt_bytes", 0, 1_048_576, "bytes"),
-    whole_numbers("response.max_headers_bytes", 0, 1_048_576, "bytes"),
+    // The control plane keeps no more.
+    whole_numbers("response.max_excerpt_bytes", 0, MAX_EXCERPT_BYTES as u64, "bytes"),
+    whole_numbers("response.max_headers_bytes", 0, MAX_REPORTED_HEADERS_BYTES as u64, "bytes"),
 ];

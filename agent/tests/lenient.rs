@@ -42,6 +42,17 @@ async fn a_stream_may_end_without_close_notify() {
 }
 
 #[tokio::test]
+async fn a_status_that_http_does_not_have_is_no_response() {
+    for status in ["600", "999"] {
+        let bytes = format!("HTTP/1.1 {status} Well\r\ncontent-length: 2\r\n\r\nok");
+        let action = ReceiverAction::BytesAndBreak(bytes.into());
+        let (result, _) = first_attempt(HTTP1, action).await;
+        assert_eq!((result.fact(), result.http_status), (Fact::ConnectionClosed, 0), "{result:?}");
+        assert!(result.error.contains(status), "{}", result.error);
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_ends_early_leaves_the_status() {
     for bytes in [
         "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nthank you",

@@ -174,6 +174,7 @@ mod tests {
         key_shares: 1,
         max_batch_items: 4,
         max_batch_bytes: 8192,
+        slows_floods: true,
         enqueue_timeout: Duration::from_secs(1),
     };
 

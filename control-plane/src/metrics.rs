@@ -45,6 +45,7 @@ struct MetricFamilies {
     results_rejected: Family<KindLabel, Counter>,
     results_awaiting_retry: Gauge,
     results_dropped: Counter,
+    results_ignored: Family<KindLabel, Counter>,
 }
 
 /// Counters of one control plane. Cheap to clone.
@@ -73,6 +74,7 @@ impl Default for Metrics {
             results_rejected: Family::default(),
             results_awaiting_retry: Gauge::default(),
             results_dropped: Counter::default(),
+            results_ignored: Family::default(),
         }))
     }
 }
@@ -121,6 +123,13 @@ impl Metrics {
     /// The database refuses a result for what it is.
     pub fn result_dropped(&self) {
         self.0.results_dropped.inc();
+    }
+
+    /// Results from agents that changed nothing: of attempts that were not assigned to
+    /// them, of deliveries that nobody knows, or recorded already.
+    pub fn results_ignored(&self, kind: &'static str, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.0.results_ignored.get_or_create(&KindLabel { kind }).inc_by(count);
     }
 
     /// A registry of these counters.
@@ -173,6 +182,11 @@ impl Metrics {
             "results_dropped",
             "Results dropped because the database refuses their data",
             inner.results_dropped.clone(),
+        );
+        registry.register(
+            "results_ignored",
+            "Results from agents that changed nothing, by kind: unproven, unknown or recorded",
+            inner.results_ignored.clone(),
         );
         registry
     }

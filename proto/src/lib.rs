@@ -2,11 +2,13 @@
 //!
 //! Fed by the `.proto` files beside this crate through `build.rs`; feeds the
 //! control plane, the agent and the tests. Guarantees that all of them speak the
-//! same contract, and holds nothing else that they share but the one check that a
-//! field of it needs on both sides ([`webhook_url`]). Every `bytes` field is a
-//! [`prost::bytes::Bytes`], so that a payload is passed on without a copy.
+//! same contract, and holds nothing else that they share but what its fields need on
+//! both sides: one check ([`webhook_url`]) and the bounds of what is told about an
+//! attempt ([`attempt_limits`]). Every `bytes` field is a [`prost::bytes::Bytes`], so
+//! that a payload is passed on without a copy.
 
 pub mod access;
+pub mod attempt_limits;
 mod redacted;
 pub mod webhook_url;
 

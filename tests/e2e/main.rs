@@ -14,6 +14,7 @@
 #[macro_use]
 mod stage;
 
+mod agents;
 mod control;
 mod crashes;
 mod delivery;

@@ -25,6 +25,7 @@ pub mod publish;
 pub mod receiver;
 pub mod replica;
 pub mod restartable;
+pub mod scripted_agent;
 pub mod signature;
 pub mod small_disk;
 pub mod subscriptions;

@@ -15,11 +15,12 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use http::Version;
-use http::header::RETRY_AFTER;
+use http::header::{HeaderValue, RETRY_AFTER};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::{Response, StatusCode};
 use postrider_proto::agent::v1::{self as wire, Assignment, Fact};
+use postrider_proto::attempt_limits::{MAX_RETRY_AFTER_BYTES, is_http_status, printable_error};
 use postrider_webhook_request::{
     OutgoingTraceContext, RequestTemplate, SigningTime, build_request,
 };
@@ -199,7 +200,8 @@ impl HttpAttemptExecutor {
                 if error.kind == SendFailureKind::NotProcessed {
                     connection.count_broken();
                 }
-                progress.status = error.status;
+                progress.status =
+                    error.status.filter(|status| is_http_status(status.as_u16().into()));
                 return Err(AttemptFailure::new(
                     Fact::ConnectionClosed,
                     describe_with_causes(&error.cause),
@@ -273,9 +275,17 @@ impl HttpAttemptExecutor {
         progress: &mut AttemptProgress,
     ) -> Result<String, AttemptFailure> {
         let (head, mut body) = response.into_parts();
+        if !is_http_status(head.status.as_u16().into()) {
+            let words = format!(
+                "the response's status is {}, which HTTP does not have",
+                head.status.as_u16()
+            );
+            return Err(AttemptFailure(Fact::ConnectionClosed, words));
+        }
         progress.status = Some(head.status);
-        if let Some(value) = head.headers.get(RETRY_AFTER) {
-            progress.retry_after = bytes::Bytes::copy_from_slice(value.as_bytes());
+        let retry_after = head.headers.get(RETRY_AFTER).map(HeaderValue::as_bytes);
+        if let Some(value) = retry_after.filter(|value| value.len() <= MAX_RETRY_AFTER_BYTES) {
+            progress.retry_after = bytes::Bytes::copy_from_slice(value);
         }
         progress.headers = reported_headers(&head.headers, self.limits.headers_bytes);
         while let Some(frame) = body.frame().await {
@@ -329,9 +339,6 @@ impl AttemptProgress {
         wire::AttemptResult {
             key: assignment.key,
             tenant: assignment.tenant,
-            subscription: assignment.subscription,
-            event_id: assignment.event_id,
-            event_type: assignment.event_type,
             fact: fact.into(),
             http_status: self.status.map_or(0, |status| status.as_u16().into()),
             age: None,
@@ -340,7 +347,7 @@ impl AttemptProgress {
             response_body_truncated: self.body_bytes > self.excerpt.len(),
             response_body: self.excerpt.freeze(),
             response_body_bytes: self.body_bytes as u64,
-            error,
+            error: printable_error(error),
             remote_address: self.remote_address,
             http_version: match self.version {
                 Some(Version::HTTP_2) => "HTTP/2".to_owned(),
@@ -348,8 +355,6 @@ impl AttemptProgress {
                 None => String::new(),
             },
             retry_after: self.retry_after,
-            test: assignment.test,
-            trigger: assignment.trigger,
             subscription_version: self.settings_version,
         }
     }

@@ -240,6 +240,7 @@ mod tests {
                 number,
                 shard: 4,
                 epoch,
+                mac: Bytes::from_static(b"proof of replica"),
             }),
             tenant: "acme".to_owned(),
             subscription: "s".to_owned(),
@@ -294,6 +295,9 @@ mod tests {
         assert_eq!((inventory.shard, inventory.epoch), (4, 5));
         assert_eq!(inventory.in_flight[0].number, 2);
         assert_eq!(inventory.unacknowledged[0].number, 1);
+        for held in inventory.in_flight.iter().chain(&inventory.unacknowledged) {
+            assert_eq!(&*held.mac, b"proof of replica", "it goes back as it came");
+        }
         let stale = ledger.decide_on(A, &assignment(3, 4, 1));
         assert_eq!(returned(stale), ReturnReason::StaleEpoch);
         start(&mut ledger, 3, 5);

@@ -207,7 +207,7 @@ mod tests {
     const B: StreamNumber = StreamNumber(2);
 
     fn key(number: u32) -> AttemptKey {
-        AttemptKey { delivery_id: vec![7; 16].into(), number, shard: 1, epoch: 1 }
+        AttemptKey { delivery_id: vec![7; 16].into(), number, shard: 1, ..AttemptKey::default() }
     }
 
     fn add_result(

@@ -94,7 +94,8 @@ pub fn subscription(url: &str, version: u64) -> wire::SubscriptionUpdate {
 }
 
 pub fn key(number: u32) -> wire::AttemptKey {
-    wire::AttemptKey { delivery_id: vec![7; 16].into(), number, shard: 3, epoch: 5 }
+    let mac = vec![9; 16].into();
+    wire::AttemptKey { delivery_id: vec![7; 16].into(), number, shard: 3, epoch: 5, mac }
 }
 
 pub fn assignment(number: u32) -> wire::Assignment {

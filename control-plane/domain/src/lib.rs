@@ -8,6 +8,7 @@
 // A new variant is to be looked at wherever it may mean something; tests show it anyway.
 #![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
 
+pub mod assignment_key;
 pub mod content_filter;
 pub mod delivery;
 pub mod endpoint_health;

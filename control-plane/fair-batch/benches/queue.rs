@@ -22,6 +22,7 @@ async fn through_fair_queue(keys: u32) -> Duration {
         key_shares: 1,
         max_batch_items: MAX_BATCH_ITEMS,
         max_batch_bytes: 8 << 20,
+        slows_floods: true,
         enqueue_timeout: Duration::from_secs(10),
     });
     let started = Instant::now();

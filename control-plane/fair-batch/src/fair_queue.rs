@@ -41,6 +41,7 @@ pub struct NextBatch<T> {
 }
 
 struct QueueState<K, T> {
+    slows_floods: bool,
     by_key: HashMap<K, KeyQueue<T>>,
     /// Keys with queued items that no receiver holds and that are not cooling down; the
     /// next first.
@@ -70,9 +71,10 @@ struct KeyQueue<T> {
     capacity: Arc<Semaphore>,
 }
 
-impl<K, T> Default for FairQueue<K, T> {
-    fn default() -> Self {
+impl<K, T> FairQueue<K, T> {
+    pub fn new(slows_floods: bool) -> Self {
         Self(Mutex::new(QueueState {
+            slows_floods,
             by_key: HashMap::new(),
             ready: VecDeque::new(),
             cooling_down: Vec::new(),
@@ -184,14 +186,20 @@ impl<K: Eq + Hash + Clone, T> FairQueue<K, T> {
         let mut next_round = VecDeque::new();
         let mut full = false;
         while !full && let Some(key) = state.ready.pop_front().or_else(|| next_round.pop_front()) {
-            let QueueState { by_key, recent_total, queued_items, admission_limit, .. } =
-                &mut *state;
+            let QueueState {
+                by_key,
+                recent_total,
+                queued_items,
+                admission_limit,
+                slows_floods,
+                ..
+            } = &mut *state;
             let Some(queue) = by_key.get_mut(&key) else {
                 continue;
             };
             if queue.in_batch == 0 {
-                let dominates =
-                    queue.recent.dominates(queue.items.len(), recent_total, *queued_items, now);
+                let dominates = *slows_floods
+                    && queue.recent.dominates(queue.items.len(), recent_total, *queued_items, now);
                 queue.batch_limit = dominates.then(|| admission_limit.items());
             }
             let batch_limit = queue.batch_limit.unwrap_or(usize::MAX);

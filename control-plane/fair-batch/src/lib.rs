@@ -10,7 +10,7 @@
 //!   is cooling down;
 //! - a key's items keep their order: no two receivers hold items of one key;
 //! - keys take turns, and a key that brings more than all others together (see
-//!   `flood_control`) gets about half of the time.
+//!   `flood_control`) gets about half of the time, where that is asked for.
 //!
 //! How to drive it: call `wait_for_batch` in a loop. Each call ends the batch before it.
 //! Drop a [`QueuePermit`] when its item is done; until then the item counts against the
@@ -100,6 +100,9 @@ pub struct QueueLimits {
     pub key_shares: usize,
     pub max_batch_items: usize,
     pub max_batch_bytes: usize,
+    /// Whether a key that brings more than all others together gets small batches and
+    /// cools down between them. Otherwise keys only take turns.
+    pub slows_floods: bool,
     /// How long `send_timeout` waits for capacity.
     pub enqueue_timeout: Duration,
 }
@@ -109,7 +112,7 @@ pub fn channel<K: Eq + Hash + Clone, T>(
     limits: QueueLimits,
 ) -> (BatchSender<K, T>, BatchReceiver<K, T>) {
     let units = (limits.max_queued_bytes / CAPACITY_UNIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
-    let queue = Arc::new(FairQueue::default());
+    let queue = Arc::new(FairQueue::new(limits.slows_floods));
     queue.add_receiver();
     let capacity = Arc::new(Semaphore::new(units));
     let (notify, notified) = mpsc::channel(1);

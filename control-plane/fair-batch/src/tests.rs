@@ -10,6 +10,7 @@ const SMALL_LIMITS: QueueLimits = QueueLimits {
     key_shares: 1,
     max_batch_items: 4,
     max_batch_bytes: 1024,
+    slows_floods: true,
     enqueue_timeout: Duration::from_millis(1),
 };
 
@@ -199,4 +200,20 @@ async fn what_cools_down_while_one_receiver_is_busy_is_taken_by_another() {
     let all = async { tokio::join!(biased; items(&mut first), items(&mut second), enter) };
     let (of_b, of_a, ()) = tokio::time::timeout(Duration::from_secs(5), all).await.unwrap();
     assert_eq!((of_b, of_a), (vec![1001], vec![132]));
+}
+
+/// Whoever brings most is not slowed where that is not asked for, and others still have
+/// their turns.
+#[tokio::test]
+async fn without_flood_control_keys_only_take_turns() {
+    let (sender, mut receiver) = channel(QueueLimits { slows_floods: false, ..LARGE_LIMITS });
+    for round in 0..3 {
+        for item in 0..150 {
+            sender.send_timeout(&'a', item, 1).await.unwrap();
+        }
+        sender.send_timeout(&'b', 1000 + round, 1).await.unwrap();
+        let batch = items(&mut receiver).await;
+        assert_eq!(batch.len(), 151, "all of it, in round {round}");
+        assert!(batch[..17].contains(&(1000 + round)), "after one turn of the other's: {batch:?}");
+    }
 }

@@ -5,11 +5,14 @@
 //! that these messages are converted to and from the domain's types here and nowhere
 //! else.
 
+mod assignment_proof;
+mod attempt_report;
 mod convert;
 mod duration;
 mod rebuilt;
 mod refusals;
 mod regions;
+mod results;
 mod session;
 mod signing;
 

@@ -1,5 +1,6 @@
 //! Rebuilds the request of an attempt with the code that sends requests.
 
+use bytes::Bytes;
 use postrider_domain::delivery::{AttemptRecord, Delivery};
 use postrider_domain::event::Event;
 use postrider_domain::subscription::Subscription;
@@ -16,6 +17,6 @@ pub fn rebuild_attempt_request(
     event: &Event,
 ) -> Result<RebuiltRequest, RebuildError> {
     let settings = convert::to_subscription_update(subscription, attempt.start_time);
-    let assignment = convert::to_assignment(delivery, event, subscription.revision);
+    let assignment = convert::to_assignment(delivery, event, subscription.revision, Bytes::new());
     rebuild_request(settings, &assignment, attempt.http_version == "HTTP/2")
 }

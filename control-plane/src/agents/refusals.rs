@@ -32,6 +32,10 @@ pub fn status(why: StreamRefusal, identity: &AgentIdentity) -> Status {
         StreamRefusal::TooManyStreams => {
             Status::resource_exhausted("this replica has reached its limit of agent streams")
         }
+        StreamRefusal::TooManyRegions => Status::resource_exhausted(format!(
+            "no subscription names the region of agent {id}, and this replica has reached its \
+             limit of such regions (agents.max_unnamed_regions)"
+        )),
     }
 }
 

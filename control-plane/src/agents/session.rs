@@ -1,7 +1,8 @@
 //! One agent's work stream, from Hello to its end.
 //!
-//! Fed by what the agent sends; feeds the dispatcher and `conclude`. Guarantees that
-//! whatever ends a stream, the scheduler is told.
+//! Fed by what the agent sends; feeds the dispatcher and, by `results`, `conclude`.
+//! Guarantees that whatever ends a stream, the scheduler is told; and that what an agent
+//! says of an attempt counts only if it was assigned to it (only-what-was-assigned).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -16,17 +17,19 @@ use postrider_proto::agent::v1::agent_service_server::{AgentService, AgentServic
 use postrider_proto::agent::v1::work_request::Message as AgentMessage;
 use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::agent::v1::{
-    AgentHeartbeat, Hello, Inventory, ReplicaHeartbeat, Results, Return, ReturnReason, Welcome,
-    WorkRequest, WorkResponse,
+    self as wire, AgentHeartbeat, Hello, Inventory, ReplicaHeartbeat, Return, ReturnReason,
+    Welcome, WorkRequest, WorkResponse,
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::assignment_proof::AssignmentProver;
 use super::duration::duration;
 use super::refusals::RefusalLog;
-use super::regions::UnsubscribedRegionCache;
+use super::regions::{RegionAdmission, RegionPlace};
+use super::results::ResultReader;
 use super::{convert, refusals};
 use crate::flow::Flow;
 use crate::listeners::AgentGrants;
@@ -36,9 +39,9 @@ use crate::state::dispatcher::streams::{ConnectedAgent, NewStream, StreamCommand
 /// How long a new stream may take to say Hello. It is the first thing that an agent says; a
 /// packet may be lost on the way.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
-/// Largest message that an agent sends, in bytes. An inventory of all that an agent holds
-/// fits; results come 2 MiB at a time.
-const MAX_AGENT_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
+/// Largest message that an agent sends, in bytes: 2 MiB of results, or the keys of all
+/// that an agent of the largest size holds.
+const MAX_AGENT_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 
 /// Serves agents until `stop`.
 pub fn service(
@@ -77,12 +80,12 @@ pub struct AgentSessions {
     stop: CancellationToken,
     next: AtomicU64,
     refusals: RefusalLog,
-    regions: UnsubscribedRegionCache,
+    regions: RegionAdmission,
 }
 
 impl AgentSessions {
     pub fn new(context: ReplicaContext, flow: Flow, stop: CancellationToken) -> Self {
-        let (refusals, regions) = (RefusalLog::default(), UnsubscribedRegionCache::default());
+        let (refusals, regions) = (RefusalLog::default(), RegionAdmission::default());
         Self { context, flow, stop, next: AtomicU64::new(1), refusals, regions }
     }
 
@@ -110,22 +113,22 @@ impl AgentSessions {
             self.refusals.note_denied(&why, identity, self.context.clock.now());
             return Err(Status::permission_denied(why));
         }
+        let place = self.regions.admit(&self.context, region).await;
+        let place = place.ok_or_else(|| self.refuse(StreamRefusal::TooManyRegions, &session))?;
         let (sender, receiver) = mpsc::channel(self.context.settings.agents.max_queued_messages);
         let stop = self.stop.child_token();
         let reason = Arc::default();
         if let Err(why) = session.open(hello, sender, stop.clone(), Arc::clone(&reason)) {
-            let identity = &session.state.identity;
-            self.refusals.note(why, identity, self.context.clock.now());
-            return Err(refusals::status(why, identity));
+            return Err(self.refuse(why, &session));
         }
         let (identity, region) = (session.state.identity.clone(), session.state.region.clone());
-        let ended = stop.clone();
-        tokio::spawn(session.run(incoming, stop));
-        let is_unsubscribed = self.regions.contain(&self.context, &region).await;
-        let welcome = welcome(&self.context, is_unsubscribed);
+        let (prover, ended) = (session.prover.clone(), stop.clone());
+        let welcome = welcome(&self.context, place.is_unsubscribed);
+        tokio::spawn(session.run(incoming, stop, place));
         let clock = Arc::clone(&self.context.clock);
         let outgoing = ReceiverStream::new(receiver).flat_map(move |message| {
-            futures::stream::iter(convert::to_agent(message, clock.now()).into_iter().map(Ok))
+            let messages = convert::to_agent(message, &prover, clock.now());
+            futures::stream::iter(messages.into_iter().map(Ok))
         });
         let beats = heartbeats(self.context.clone(), region);
         let farewell = async move {
@@ -140,13 +143,20 @@ impl AgentSessions {
     }
 
     fn begin(&self, id: StreamId, hello: &Hello) -> Result<AgentSession, Status> {
-        let state = convert::agent_state(hello, self.context.clock.now())?;
-        let held = convert::keys(&hello.in_flight)
-            .into_iter()
-            .chain(convert::keys(&hello.unacknowledged))
-            .collect();
+        let ReplicaContext { settings, clock, assignment_key, .. } = &self.context;
+        let state = convert::agent_state(hello, &settings.agents, clock.now())?;
+        let prover = AssignmentProver::new(assignment_key, &state.identity.agent, &state.region)
+            .map_err(|error| Status::internal(format!("the assignment key: {error}")))?;
         let (context, flow) = (self.context.clone(), self.flow.clone());
-        Ok(AgentSession { context, flow, id, state, held })
+        let mut session = AgentSession { context, flow, id, state, prover, held: Vec::new() };
+        session.held = session.proven(hello.in_flight.iter().chain(&hello.unacknowledged));
+        Ok(session)
+    }
+
+    fn refuse(&self, why: StreamRefusal, session: &AgentSession) -> Status {
+        let identity = &session.state.identity;
+        self.refusals.note(why, identity, self.context.clock.now());
+        refusals::status(why, identity)
     }
 }
 
@@ -191,10 +201,17 @@ struct AgentSession {
     flow: Flow,
     id: StreamId,
     state: ConnectedAgent,
+    prover: AssignmentProver,
     held: Vec<AttemptKey>,
 }
 
 impl AgentSession {
+    /// The attempts that were assigned to this agent, as many as it can hold.
+    fn proven<'k>(&self, keys: impl Iterator<Item = &'k wire::AttemptKey>) -> Vec<AttemptKey> {
+        let most = convert::most_claims(self.state.max_in_flight);
+        keys.take(most).filter_map(|key| self.prover.check(key)).collect()
+    }
+
     fn open(
         &self,
         hello: Hello,
@@ -222,7 +239,15 @@ impl AgentSession {
     }
 
     /// Reads the agent's messages until either side ends the stream.
-    async fn run(self, mut incoming: WorkStream<WorkRequest>, stop: CancellationToken) {
+    async fn run(
+        self,
+        mut incoming: WorkStream<WorkRequest>,
+        stop: CancellationToken,
+        _place: RegionPlace,
+    ) {
+        let stream = (self.id, &self.state);
+        let mut results =
+            ResultReader::begin(&self.context, &self.flow.results, stream, &self.prover, &stop);
         let silence = self.context.settings.agents.silence_timeout();
         let mut goodbye = false;
         let mut draining = false;
@@ -240,7 +265,7 @@ impl AgentSession {
                 }
                 Ok(Some(Ok(WorkRequest { message: Some(said) }))) => {
                     draining |= matches!(said, AgentMessage::Draining(_));
-                    if let Err(refused) = self.take(said).await {
+                    if let Err(refused) = self.take(said, &mut results).await {
                         break refused;
                     }
                 }
@@ -252,15 +277,16 @@ impl AgentSession {
         tracing::info!(agent = %self.state.identity.agent.0, stream = self.id.0, %why, "agent stream ended");
     }
 
-    async fn take(&self, said: AgentMessage) -> Result<(), String> {
+    async fn take(&self, said: AgentMessage, results: &mut ResultReader) -> Result<(), String> {
         let dispatcher = &self.context.dispatcher;
         dispatcher.note_heard(self.id, |_| {});
         match said {
             AgentMessage::Hello(_) => return Err("a second Hello".to_owned()),
             AgentMessage::Credit(credit) => dispatcher.update(|scheduler, _| {
-                scheduler.credit(self.id, credit.assignments, credit.payload_bytes);
+                let most = self.state.max_in_flight;
+                scheduler.credit(self.id, credit.assignments, credit.payload_bytes, most);
             }),
-            AgentMessage::Results(results) => self.results(results).await?,
+            AgentMessage::Results(said) => results.take(said).await?,
             AgentMessage::ReturnAssignments(returned) => self.returned(&returned),
             AgentMessage::Draining(_) => {
                 dispatcher.note_heard(self.id, |state| state.draining = true);
@@ -272,19 +298,8 @@ impl AgentSession {
         Ok(())
     }
 
-    async fn results(&self, results: Results) -> Result<(), String> {
-        let now = self.context.clock.now();
-        for result in results.results {
-            let report = convert::to_attempt_report(result, &self.state, self.id, now);
-            let report = report.map_err(|field| format!("a result without a valid {field}"))?;
-            let taken = self.flow.results.submit(report).await;
-            taken.map_err(|_| "the replica is stopping".to_owned())?;
-        }
-        Ok(())
-    }
-
     fn returned(&self, returned: &Return) {
-        let keys = convert::keys(&returned.keys);
+        let keys = self.proven(returned.keys.iter());
         let reason = returned.reason();
         if reason != ReturnReason::Draining {
             tracing::debug!(agent = %self.state.identity.agent.0, ?reason, count = keys.len(), "assignments returned");
@@ -307,7 +322,7 @@ impl AgentSession {
         let mut draining = false;
         self.context.dispatcher.note_heard(self.id, |state| {
             state.clock_skew_us = skew_us;
-            state.in_flight = beat.in_flight;
+            state.in_flight = beat.in_flight.min(state.max_in_flight);
             draining = state.draining;
         });
         self.context
@@ -320,8 +335,7 @@ impl AgentSession {
             return;
         };
         let lease = ShardLease { shard: Shard(shard), epoch: Epoch(inventory.epoch) };
-        let mut held = convert::keys(&inventory.in_flight);
-        held.extend(convert::keys(&inventory.unacknowledged));
+        let held = self.proven(inventory.in_flight.iter().chain(&inventory.unacknowledged));
         let agent: &AgentIdentity = &self.state.identity;
         self.context.dispatcher.update(|s, _| s.record_inventory(agent, Some(lease), &held));
         if !self.context.dispatcher.read(|s, now| s.ready_to_settle(now)).is_empty() {

@@ -12,16 +12,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fair_batch::ProgressReporter as _;
-use postrider_domain::ids::{AgentId, Epoch, Region, ReplicaId, Shard};
+use postrider_domain::ids::{AgentId, Epoch, ReplicaId, Shard};
 use postrider_domain::scheduler::{AgentIdentity, ShardLease};
 use postrider_domain::time::Timestamp;
-use postrider_store::{AgentSighting, ClusterView, RegionClock, ReplicaRow, Store, StoreResult};
+use postrider_store::{AgentSighting, ClusterView, ReplicaRow, Store, StoreResult};
 use tokio_util::sync::CancellationToken;
 
 use super::agent_admission::AgentAdmission;
 use super::agent_presence::AgentPresence;
 use super::faults::FaultLog;
 use super::heartbeat::Heartbeat;
+use super::region_clocks::RegionClocks;
 use super::unsent::UnsentReturner;
 use crate::clock::{Clock, wall_clock};
 use crate::progress::ProgressHandle;
@@ -58,6 +59,7 @@ pub struct LeaseKeeper {
     heartbeat: Heartbeat,
     unsent: UnsentReturner,
     agent_admission: AgentAdmission,
+    region_clocks: RegionClocks,
     /// Shards that are being released, and since when.
     draining: HashMap<Shard, Timestamp>,
     is_first_round: bool,
@@ -81,6 +83,7 @@ impl LeaseKeeper {
             heartbeat: Heartbeat::new(context),
             unsent: UnsentReturner::new(context),
             agent_admission: AgentAdmission::new(context),
+            region_clocks: RegionClocks::new(context),
             draining: HashMap::new(),
             is_first_round: true,
             refused_agents: HashSet::new(),
@@ -126,7 +129,7 @@ impl LeaseKeeper {
         self.agent_admission.end_duplicate_streams();
         self.presence.observe(self.cluster.has_live_agent(), self.clock.now());
         self.forget_lost_inventories();
-        let clocks = self.update_region_clocks().await;
+        let clocks = self.region_clocks.update().await;
         let balanced = self.balance_shards().await;
         self.is_first_round &= balanced.is_err();
         renewed.and(clocks).and(balanced)
@@ -319,38 +322,5 @@ impl LeaseKeeper {
                 self.dispatcher.update(|s, _| s.stop_awaiting_inventory(&agent));
             }
         }
-    }
-
-    /// Stops the clocks of regions without agents, and starts those of regions with one.
-    async fn update_region_clocks(&self) -> StoreResult<()> {
-        let view = self.cluster.view();
-        let lost_after = self.settings.ownership.lost_after();
-        let served: Vec<&Region> = view
-            .agents
-            .iter()
-            .filter(|agent| view.now.since(agent.heard) < lost_after)
-            .map(|agent| &agent.region)
-            .collect();
-        let mut regions: Vec<Region> = self.dispatcher.read(|s, _| s.regions_in_use());
-        regions.extend(view.regions.iter().map(|r| r.region.clone()));
-        regions.sort();
-        regions.dedup();
-        let mut result = Ok(());
-        for region in regions {
-            let known = view.regions.iter().find(|r| r.region == region);
-            let mut clock = known.map(|r| r.clock).unwrap_or_default();
-            let before = clock;
-            let now = self.clock.now();
-            if served.contains(&&region) {
-                clock.start(now)
-            } else {
-                clock.stop(now)
-            }
-            if clock != before {
-                let put = self.store.put_region_clock(&RegionClock { region, clock }).await;
-                result = result.and(put);
-            }
-        }
-        result
     }
 }

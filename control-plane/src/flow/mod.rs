@@ -17,9 +17,9 @@
 //!   turn: `claimer`, `unsent`, `take_over` and the sweep, `recovery`, with
 //!   `stale_rows`, `waiting_scan`, `expiry`, `hold_keeper`, `clock_recovery` and
 //!   `rescheduler`.
-//! - `leases`: shards and leases; `heartbeat`: signs of life; `membership`: joining and
-//!   leaving; `agent_admission`: two processes with one agent id; `agent_presence`:
-//!   whether there is an agent at all.
+//! - `leases`: shards and leases; `heartbeat`: signs of life; `region_clocks`: regions
+//!   without agents; `membership`: joining and leaving; `agent_admission`: two processes
+//!   with one agent id; `agent_presence`: whether there is an agent at all.
 //! - `ordering`: releases the next delivery of an ordering key.
 //! - `outbox_publisher`: publishes operational events; `endpoint_watch`: warns about
 //!   endpoints that only fail, and disables them.
@@ -53,6 +53,7 @@ pub mod ordering;
 pub mod outbox_publisher;
 pub mod publish;
 mod recovery;
+mod region_clocks;
 mod rescheduler;
 mod stale_rows;
 mod take_over;

@@ -2,9 +2,7 @@
 //!
 //! Fed by other replicas; feeds the scheduler and the caches.
 
-use postrider_domain::ids::{
-    AttemptKey, DeliveryId, ReplicaId, SubscriptionId, SubscriptionKey, TenantId,
-};
+use postrider_domain::ids::{AttemptKey, DeliveryId, ReplicaId, SubscriptionKey, TenantId};
 use postrider_identity::TokenId;
 use postrider_proto::replica::v1::replica_service_server::{ReplicaService, ReplicaServiceServer};
 use postrider_proto::replica::v1::{
@@ -20,9 +18,18 @@ use super::convert;
 use crate::listeners::ReplicaGrants;
 use crate::state::context::ReplicaContext;
 
+/// Most hints of one kind in a call; a replica sends no more.
+const MAX_HINTS: usize = 10_000;
 /// Longest address that is called for another replica. A host name of 253 bytes fits with
 /// scheme and port.
 const MAX_ADDRESS_BYTES: usize = 512;
+
+fn check_hints(field: &str, count: usize) -> Result<(), Status> {
+    match count <= MAX_HINTS {
+        true => Ok(()),
+        false => Err(Status::invalid_argument(format!("{field} has more than {MAX_HINTS} hints"))),
+    }
+}
 
 /// Serves the other replicas.
 pub fn service(context: ReplicaContext) -> ReplicaServiceServer<impl ReplicaService> {
@@ -38,6 +45,8 @@ pub struct PeerService {
 impl ReplicaService for PeerService {
     async fn hint(&self, request: Request<HintRequest>) -> Result<Response<HintResponse>, Status> {
         let hint = request.into_inner();
+        check_hints("waiting", hint.waiting.len())?;
+        check_hints("concluded", hint.concluded.len())?;
         let concluded = hint.concluded.iter().filter_map(|concluded| {
             let delivery = DeliveryId(Uuid::from_slice(&concluded.delivery_id).ok()?);
             Some(AttemptKey { delivery, number: concluded.number })
@@ -47,12 +56,10 @@ impl ReplicaService for PeerService {
                 scheduler.concluded_elsewhere(key, now);
             }
         });
-        for one in hint.waiting {
-            let tenant = TenantId::from_stored(one.tenant);
-            let key = SubscriptionKey {
-                tenant,
-                subscription: SubscriptionId::from_stored(one.subscription),
-            };
+        for waiting in hint.waiting {
+            let ids = (waiting.tenant.parse(), waiting.subscription.parse());
+            let (Ok(tenant), Ok(subscription)) = ids else { continue };
+            let key = SubscriptionKey { tenant, subscription };
             if !self.context.dispatcher.read(|scheduler, _| scheduler.has_lane(&key)) {
                 // Reading the configuration makes the lane.
                 let _ = self.context.tenants.refresh(&key.tenant).await;
@@ -67,7 +74,8 @@ impl ReplicaService for PeerService {
         request: Request<RefreshTenantRequest>,
     ) -> Result<Response<RefreshTenantResponse>, Status> {
         let wanted = request.into_inner();
-        let tenant = TenantId::from_stored(wanted.tenant);
+        let tenant: TenantId =
+            wanted.tenant.parse().map_err(|_| Status::invalid_argument("tenant is not valid"))?;
         let snapshot = self.context.tenants.refresh(&tenant).await.map_err(|error| {
             Status::unavailable(format!("the configuration could not be read: {error}"))
         })?;

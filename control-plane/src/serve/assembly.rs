@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use postrider_domain::assignment_key::AssignmentKey;
 use postrider_domain::ids::{OrderedKey, ReplicaId};
 use postrider_domain::scheduler::Scheduler;
 use postrider_store::Store;
@@ -70,15 +71,17 @@ pub struct Loops {
     tokens: TokenUpkeep,
 }
 
-/// Builds a replica's state, loops and entrances.
+/// Builds a replica's state, loops and entrances, on a store and the assignment key that
+/// it keeps.
 pub fn assemble(
     settings: Arc<Settings>,
-    store: Arc<dyn Store>,
+    (store, assignment_key): (Arc<dyn Store>, AssignmentKey),
     clock: Arc<dyn Clock>,
     own_address: String,
     calls: Arc<dyn PeerCalls>,
     metrics: Metrics,
 ) -> AssembledReplica {
+    let store = (store, assignment_key);
     let (context, keys) = build_state(settings, store, clock, own_address, calls, metrics);
     let mut tasks = JoinSet::new();
     tasks.spawn(OrderingReleaser::new(keys, &context).run());
@@ -116,7 +119,7 @@ pub fn assemble(
 /// Builds what a replica remembers, and the receiving end of the ordering queue.
 fn build_state(
     settings: Arc<Settings>,
-    store: Arc<dyn Store>,
+    (store, assignment_key): (Arc<dyn Store>, AssignmentKey),
     clock: Arc<dyn Clock>,
     own_address: String,
     calls: Arc<dyn PeerCalls>,
@@ -151,6 +154,7 @@ fn build_state(
         settings,
         store,
         clock,
+        assignment_key,
         metrics,
         tenants,
         event_types,

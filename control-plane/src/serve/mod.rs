@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use postrider_domain::assignment_key::AssignmentKey;
 use postrider_store::{CallObserver, OpenOptions, Store};
 use postrider_telemetry::HealthProbes;
 use tokio::task::{JoinHandle, JoinSet};
@@ -100,12 +101,12 @@ async fn open_and_start(
     let own_address = own_address::advertised(&settings.replicas, reached);
 
     let calls = Arc::new(calls);
-    let assembled = assemble(Arc::clone(&settings), store, clock, own_address, calls, metrics);
+    let drawn = AssignmentKey::new(rand::random());
+    let key = store.assignment_key(&drawn).await.context("reading the assignment key")?;
+    let assembled =
+        assemble(Arc::clone(&settings), (store, key), clock, own_address, calls, metrics);
     let AssembledReplica { context, flow, loops, mut tasks, health } = assembled;
-    context.event_types.refresh().await.context("reading the event types")?;
-    flow.membership.join().await?;
-    let holds = HoldKeeper::new(&context);
-    holds.refresh_holds().await.context("reading the holds")?;
+    join(&context, &flow).await?;
     let authenticator =
         Authenticator::new(&settings, context.tokens.clone(), Arc::clone(&context.clock))?;
     let (draining, closing, stopped) =
@@ -138,6 +139,14 @@ async fn open_and_start(
         closing,
         stopped,
     })
+}
+
+/// Reads what must be known before the first call, and becomes one of the replicas.
+async fn join(context: &ReplicaContext, flow: &Flow) -> anyhow::Result<()> {
+    context.event_types.refresh().await.context("reading the event types")?;
+    flow.membership.join().await?;
+    let holds = HoldKeeper::new(context);
+    holds.refresh_holds().await.context("reading the holds")
 }
 
 impl ControlPlane {

@@ -14,7 +14,7 @@ mod relations;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use postrider_domain::ids::TenantId;
+use postrider_domain::ids::{Region, TenantId};
 use postrider_settings::{SettingPlaces, SettingSources, SettingsError, SettingsFormat};
 use postrider_telemetry::{ListenAddress, TelemetrySettings};
 use serde::Deserialize;
@@ -179,6 +179,10 @@ pub struct AgentsSettings {
     pub silence_timeout_milliseconds: u64,
     pub max_queued_messages: usize,
     pub max_streams: usize,
+    pub max_in_flight_per_agent: u32,
+    #[serde(deserialize_with = "postrider_settings::list")]
+    pub regions: Vec<Region>,
+    pub max_unnamed_regions: usize,
 }
 
 impl AgentsSettings {

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use postrider_domain::assignment_key::AssignmentKey;
 use postrider_domain::ids::ReplicaId;
 use postrider_store::Store;
 
@@ -31,6 +32,7 @@ pub struct ReplicaContext {
     pub settings: Arc<Settings>,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
+    pub assignment_key: AssignmentKey,
     pub metrics: Metrics,
     pub tenants: TenantConfigs,
     pub event_types: EventTypes,

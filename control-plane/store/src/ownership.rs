@@ -1,4 +1,4 @@
-//! Shard leases, and which replicas and agents are alive.
+//! Shard leases, which replicas and agents are alive, and what the replicas share.
 //!
 //! Every time here is by the database's clock (database-clock).
 //!
@@ -8,10 +8,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use postrider_domain::assignment_key::AssignmentKey;
 use postrider_domain::ids::{AgentId, Epoch, Region, ReplicaId, Shard};
 use postrider_domain::time::{StoppedClock, Timestamp};
 
 use crate::error::StoreResult;
+
+/// The key's name in the table `installation`.
+pub(crate) const ASSIGNMENT_KEY: &str = "assignment_key";
 
 /// Stores leases and heartbeats.
 #[async_trait]
@@ -70,6 +74,14 @@ pub trait OwnershipStore {
 
     /// Stores a region's stopped clock (invariant `deadlines-stand-still`).
     async fn put_region_clock(&self, clock: &RegionClock) -> StoreResult<()>;
+
+    /// Removes the clock of a region that no subscription names, deleted ones aside.
+    async fn forget_region(&self, region: &Region) -> StoreResult<()>;
+
+    /// The key under which replicas prove what was assigned (invariant
+    /// `only-what-was-assigned`): the one that stands, or `proposed` if there is none
+    /// yet. Whoever asks gets the same.
+    async fn assignment_key(&self, proposed: &AssignmentKey) -> StoreResult<AssignmentKey>;
 }
 
 /// Tells processes with the same name apart; drawn at each start.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use postrider_domain::assignment_key::AssignmentKey;
 use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, LateResult, Outcome};
 use postrider_domain::event::Event;
 use postrider_domain::event_type::EventType;
@@ -233,6 +234,8 @@ passed_on!(OwnershipStore {
     remove_replica(replica: &ReplicaId, instance: ProcessInstance) -> StoreResult<()>;
     region_is_subscribed(region: &Region) -> StoreResult<bool>;
     put_region_clock(clock: &RegionClock) -> StoreResult<()>;
+    forget_region(region: &Region) -> StoreResult<()>;
+    assignment_key(proposed: &AssignmentKey) -> StoreResult<AssignmentKey>;
 });
 
 passed_on!(ClockStore {

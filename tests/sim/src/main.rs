@@ -11,6 +11,7 @@ mod database;
 mod entropy;
 mod faults;
 mod judge;
+mod lies;
 mod load;
 mod network;
 mod process;

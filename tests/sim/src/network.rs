@@ -42,6 +42,14 @@ const CONNECTION_BUFFER_MESSAGES: usize = 1024;
 /// A message that is looked at on its way.
 trait SentMessage: Send + 'static {
     fn sent(&self, _: &Way) {}
+
+    /// What a liar sends after it.
+    fn lie_after(&self, _: &Way) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 /// One direction of a connection.
@@ -58,6 +66,9 @@ impl SentMessage for WorkResponse {
         let Some(ReplicaMessage::Assign(assign)) = &self.message else { return };
         for assignment in &assign.assignments {
             let Some(key) = &assignment.key else { continue };
+            if let Node::Agent(agent) = way.to.0 {
+                way.world.overheard.note(agent, assignment);
+            }
             let shard = Shard(u16::try_from(key.shard).unwrap_or(u16::MAX));
             let current = way.world.store.epoch(shard);
             way.world.note(format_args!(
@@ -94,6 +105,11 @@ impl SentMessage for WorkRequest {
             _ => {}
         }
     }
+
+    fn lie_after(&self, way: &Way) -> Option<Self> {
+        let Node::Agent(agent) = way.from.0 else { return None };
+        way.world.overheard.lie(agent)
+    }
 }
 
 impl Way {
@@ -114,12 +130,16 @@ impl Way {
         let (queue, mut queued) = mpsc::channel(CONNECTION_BUFFER_MESSAGES);
         let send = async {
             while let Some(item) = source.next().await {
+                let mut lie = None;
                 if let Ok(message) = &item {
                     message.sent(&self);
+                    lie = message.lie_after(&self);
                 }
                 self.from.1.gate().await;
-                if queue.send(item).await.is_err() {
-                    break;
+                for item in [Some(item), lie.map(Ok)].into_iter().flatten() {
+                    if queue.send(item).await.is_err() {
+                        return;
+                    }
                 }
             }
             drop(queue);

@@ -235,14 +235,9 @@ impl AttemptExecutor for SimulatedExecutor {
         AttemptResult {
             key: assignment.key,
             tenant: assignment.tenant,
-            subscription: assignment.subscription,
-            event_id: assignment.event_id,
-            event_type: assignment.event_type,
             fact: answer.map_or(Fact::Timeout, |_| Fact::Response).into(),
             http_status: answer.unwrap_or_default(),
             timings: Some(Timings { total, ..Timings::default() }),
-            trigger: assignment.trigger,
-            test: assignment.test,
             ..AttemptResult::default()
         }
     }

@@ -10,6 +10,7 @@ use postrider::replicas::PeerService;
 use postrider::serve::{self, AssembledReplica};
 use postrider::settings::Settings;
 use postrider::state::peers::calls::PeerCalls;
+use postrider_domain::assignment_key::AssignmentKey;
 use postrider_store::Store;
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +21,8 @@ use crate::world::{RunningReplica, World};
 
 /// How many shards the tenants hash to.
 pub const SHARD_COUNT: u16 = 4;
+/// What the first replica would have drawn.
+const ASSIGNMENT_KEY: [u8; 32] = [7; 32];
 /// How long a replica that leaves waits for what is in flight.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(4);
 
@@ -49,8 +52,9 @@ pub fn start(world: &Arc<World>, place: usize) {
         (Arc::new(connection), Arc::new(line));
     let settings = Arc::new(REPLICA_SETTINGS.clone());
     let metrics = Metrics::default();
+    let key = AssignmentKey::new(ASSIGNMENT_KEY);
     let AssembledReplica { context, flow, loops, mut tasks, health } =
-        serve::assemble(settings, store, clock, address(place), calls, metrics);
+        serve::assemble(settings, (store, key), clock, address(place), calls, metrics);
     world.note(format_args!("replica {place} starts as {}", context.replica.0));
     let agents = Arc::new(AgentSessions::new(context.clone(), flow.clone(), closing.clone()));
     let peers = Arc::new(PeerService { context: context.clone() });

@@ -20,6 +20,7 @@ use postrider_store_memory::MemoryStore;
 use tokio_util::sync::CancellationToken;
 
 use crate::entropy;
+use crate::lies::OverheardAssignments;
 use crate::load::Load;
 use crate::process::{Process, State};
 use crate::receiver::Receiver;
@@ -83,6 +84,7 @@ pub struct World {
     pub weather: Mutex<FaultState>,
     pub receiver: Receiver,
     pub load: Load,
+    pub overheard: OverheardAssignments,
     /// When each agent was last cut off from a replica, or stopped.
     excused: Mutex<BTreeMap<usize, Duration>>,
     /// Changes whenever a pair is parted or joined.
@@ -110,6 +112,7 @@ impl World {
             weather: Mutex::new(weather),
             receiver: Receiver::default(),
             load,
+            overheard: OverheardAssignments::default(),
             excused: Mutex::default(),
             weather_changed: tokio::sync::watch::Sender::new(0),
             cuts: Mutex::default(),

@@ -244,6 +244,13 @@ impl Scheduler {
         }
     }
 
+    /// The delivery of an attempt that is at an agent, as far as memory knows.
+    pub fn scheduled_at_agent(&self, key: AttemptKey) -> Option<&Arc<ScheduledDelivery>> {
+        let entry = self.entries.get(&key.delivery)?;
+        let is_current = entry.scheduled.delivery.attempts == key.number;
+        (is_current && entry.phase.is_at_agent()).then_some(&entry.scheduled)
+    }
+
     /// A result arrived. Returns its delivery if the attempt is current.
     pub fn begin_conclusion(&mut self, key: AttemptKey) -> Option<Arc<ScheduledDelivery>> {
         let entry = self.entries.get_mut(&key.delivery)?;

@@ -16,12 +16,17 @@ use crate::delivery::Delivery;
 use crate::ids::{AttemptKey, DeliveryId, Shard, SubscriptionKey, TenantId};
 use crate::time::Timestamp;
 
+/// Most attempts that are remembered as held by one stream's agent. What agents hold is
+/// far less; one that reports ever others is not believed beyond it.
+const MAX_HELD_ATTEMPTS: usize = 65_536;
+
 impl Scheduler {
     /// An agent reports the attempts that it holds.
     pub(super) fn note_held(&mut self, agent: &AgentIdentity, held: &[AttemptKey]) {
         let streams = self.streams.values_mut().filter(|stream| stream.agent == *agent);
         for stream in streams {
-            stream.held.extend(held.iter().map(|key| (key.delivery, key.number)));
+            let room = MAX_HELD_ATTEMPTS.saturating_sub(stream.held.len());
+            stream.held.extend(held.iter().take(room).map(|key| (key.delivery, key.number)));
         }
         for key in held {
             self.park(key.delivery);

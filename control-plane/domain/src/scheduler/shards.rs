@@ -16,6 +16,10 @@ use super::state::Scheduler;
 use crate::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey};
 use crate::time::Timestamp;
 
+/// Most attempts that agents may report of one shard while it settles; far more than can
+/// be in flight.
+const MAX_CLAIMED_ATTEMPTS: usize = 1_000_000;
+
 impl Scheduler {
     /// This replica owns a shard now. `agents` are all live agents, connected to any
     /// replica. What it had of the shard at an earlier epoch is forgotten.
@@ -137,7 +141,8 @@ impl Scheduler {
                 }
                 settling.awaited.remove(agent);
             }
-            settling.claimed.extend(held.iter().map(|key| (*key, agent.clone())));
+            let room = MAX_CLAIMED_ATTEMPTS.saturating_sub(settling.claimed.len());
+            settling.claimed.extend(held.iter().take(room).map(|key| (*key, agent.clone())));
         }
     }
 

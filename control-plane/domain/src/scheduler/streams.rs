@@ -1,6 +1,6 @@
 //! Opens and closes agents' streams, counts their credit, and chooses one for a delivery.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::entry::{
@@ -53,9 +53,12 @@ impl Scheduler {
         self.unparked.extend(stream.held.into_keys());
     }
 
-    /// New totals of what the agent accepts; totals never shrink.
-    pub fn credit(&mut self, id: StreamId, assignments: u64, payload_bytes: u64) {
+    /// New totals of what the agent accepts; totals never shrink, and no more than
+    /// `max_open` attempts count beyond those that were assigned.
+    pub fn credit(&mut self, id: StreamId, assignments: u64, payload_bytes: u64, max_open: u32) {
         if let Some(stream) = self.streams.get_mut(&id) {
+            let most = stream.used_assignments.saturating_add(u64::from(max_open));
+            let assignments = assignments.min(most);
             stream.granted_assignments = stream.granted_assignments.max(assignments);
             stream.granted_bytes = stream.granted_bytes.max(payload_bytes);
         }
@@ -89,7 +92,8 @@ impl Scheduler {
         })
     }
 
-    /// Assignments came back unstarted: they go to the front of their queue.
+    /// Assignments came back unstarted: they go to the front of their queue. Only what is
+    /// at the stream's agent can come back.
     pub fn returned(
         &mut self,
         id: StreamId,
@@ -97,13 +101,15 @@ impl Scheduler {
         forget_settings: bool,
         now: Timestamp,
     ) {
+        let Some(agent) = self.streams.get(&id).map(|stream| stream.agent.clone()) else {
+            return;
+        };
         for key in keys {
             let Some(entry) = self.entries.get_mut(&key.delivery) else {
                 continue;
             };
-            if entry.scheduled.delivery.attempts != key.number
-                || !matches!(entry.phase, ScheduledPhase::Sent { .. })
-            {
+            let is_there = matches!(&entry.phase, ScheduledPhase::Sent { agent: sent_to } if *sent_to == agent);
+            if entry.scheduled.delivery.attempts != key.number || !is_there {
                 continue;
             }
             let scheduled = Arc::clone(&entry.scheduled);
@@ -123,7 +129,7 @@ impl Scheduler {
     }
 
     /// The agents that have attempts in flight.
-    pub fn agents_with_work(&self) -> std::collections::HashSet<AgentIdentity> {
+    pub fn agents_with_work(&self) -> HashSet<AgentIdentity> {
         let agent = |phase: &ScheduledPhase| match phase {
             ScheduledPhase::Sent { agent } => Some(agent.clone()),
             ScheduledPhase::Reserved
@@ -227,6 +233,19 @@ impl Scheduler {
     /// Whether a subscription that is known here names the region.
     pub fn has_subscription_in(&self, region: &Region) -> bool {
         self.lanes.values().any(|lane| lane.subscription.settings.region == *region)
+    }
+
+    /// Forgets regions that have neither a stream nor a subscription nor anything queued.
+    pub fn forget_empty_regions(&mut self) {
+        let idle = |state: &RegionState| {
+            state.streams.is_empty() && state.queued == 0 && state.tests.is_empty()
+        };
+        if !self.regions.values().any(idle) {
+            return;
+        }
+        let named: HashSet<&Region> =
+            self.lanes.values().map(|lane| &lane.subscription.settings.region).collect();
+        self.regions.retain(|region, state| named.contains(region) || !idle(state));
     }
 
     /// The regions that have a subscription or an agent here.

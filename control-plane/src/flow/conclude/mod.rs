@@ -45,6 +45,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fair_batch::{BatchReceiver, QueueLimits, channel};
+use postrider_domain::scheduler::StreamId;
 use postrider_store::Store;
 
 pub use self::report::{AttemptReport, ResultIntake};
@@ -62,6 +63,9 @@ use crate::state::peers::Peers;
 use crate::state::result_commits::ResultCommitHealth;
 use crate::state::tenants::TenantConfigs;
 use crate::state::test_waiters::TestWaiters;
+
+/// One stream fills at most this part of the queue.
+const STREAM_SHARES: usize = 4;
 
 /// Commits the queued results.
 pub struct ConcludeWriter {
@@ -81,7 +85,7 @@ pub struct ConcludeWriter {
     failure_streaks: FailureStreaks,
     result_commits: ResultCommitHealth,
     key_blocker: KeyBlocker,
-    receiver: BatchReceiver<(), QueuedResult>,
+    receiver: BatchReceiver<Option<StreamId>, QueuedResult>,
 }
 
 /// The queue of results, and its writer.
@@ -91,11 +95,13 @@ pub fn new(context: &ReplicaContext) -> (ResultIntake, ConcludeWriter) {
     let (sender, receiver) = channel(QueueLimits {
         max_queued_items: settings.max_queued_results,
         max_queued_bytes: settings.max_queued_results.saturating_mul(QUEUED_BYTES_PER_RESULT),
-        // What keeps a tenant from filling it is that results follow dispatch, in
-        // which tenants take turns.
-        key_shares: 1,
+        // Streams take turns, and none fills it. What keeps a tenant from filling it is
+        // that results follow dispatch, in which tenants take turns.
+        key_shares: STREAM_SHARES,
         max_batch_items: settings.max_commit_results,
         max_batch_bytes: settings.max_commit_results.saturating_mul(8192),
+        // Most results may well come from one agent.
+        slows_floods: false,
         enqueue_timeout: Duration::MAX,
     });
     let writer = ConcludeWriter {

@@ -49,11 +49,11 @@ impl From<AttemptReport> for QueuedResult {
 /// Queues results for the writer. Cheap to clone.
 #[derive(Clone)]
 pub struct ResultIntake {
-    pub(super) sender: BatchSender<(), QueuedResult>,
+    pub(super) sender: BatchSender<Option<StreamId>, QueuedResult>,
 }
 
 impl ResultIntake {
-    /// Queues a result, waiting for capacity as long as it takes.
+    /// Queues a result in its stream's turn, waiting for capacity as long as it takes.
     pub async fn submit(&self, report: AttemptReport) -> Result<(), EnqueueError> {
         self.enqueue(report.into()).await
     }
@@ -69,7 +69,8 @@ impl ResultIntake {
 
     async fn enqueue(&self, result: QueuedResult) -> Result<(), EnqueueError> {
         let bytes = result.report.record.response_body.len() + RESULT_OVERHEAD_BYTES;
-        self.sender.send(&(), result, bytes).await
+        let stream = result.report.stream;
+        self.sender.send(&stream, result, bytes).await
     }
 }
 

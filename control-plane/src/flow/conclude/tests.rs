@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use postrider_domain::assignment_key::AssignmentKey;
 use postrider_domain::delivery::{
     AttemptRecord, Delivery, DeliveryState, EndReason, Outcome, ReportedResponse,
 };
@@ -58,7 +59,7 @@ impl WriterStage {
         ];
         let assembled = serve::assemble(
             Arc::new(Settings::load(None, &flags).unwrap()),
-            Arc::<MemoryStore>::clone(&store),
+            (Arc::<MemoryStore>::clone(&store), AssignmentKey::new([7; 32])),
             SystemClock::starting_at(FIXTURE_TIME),
             String::new(),
             Arc::new(GrpcCalls::new(None)),

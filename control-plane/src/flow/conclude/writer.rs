@@ -31,6 +31,18 @@ enum WriterStep {
     Nothing,
 }
 
+/// The repeated results less those that only repeat an attempt on the same stream: its
+/// agent needs one acknowledgement, and copies would each take a commit of their own.
+fn without_copies(batch: &[QueuedResult], mut repeated: Vec<QueuedResult>) -> Vec<QueuedResult> {
+    if repeated.is_empty() {
+        return repeated;
+    }
+    let identity = |result: &QueuedResult| (result.report.record.key, result.report.stream);
+    let mut seen: HashSet<_> = batch.iter().map(identity).collect();
+    repeated.retain(|result| seen.insert(identity(result)));
+    repeated
+}
+
 impl ConcludeWriter {
     /// Reports progress from now on.
     pub fn with_progress(mut self, progress: ProgressHandle) -> Self {
@@ -61,7 +73,7 @@ impl ConcludeWriter {
             let batch = batch.into_iter().filter_map(|result| retries.absorb(result));
             let (batch, repeated): (Vec<_>, Vec<_>) =
                 batch.partition(|result| seen.insert(result.report.record.key.delivery));
-            later = repeated;
+            later = without_copies(&batch, repeated);
             self.commit_until_recorded(batch.into(), &mut retries).await;
         }
     }

@@ -51,6 +51,7 @@ pub fn new(context: &ReplicaContext) -> (Publisher, [PublishWriter; 2]) {
         key_shares: TENANT_QUEUE_SHARES,
         max_batch_items: settings.max_commit_events,
         max_batch_bytes: settings.max_commit_payload_bytes,
+        slows_floods: true,
         enqueue_timeout: ENQUEUE_TIMEOUT,
     });
     let writers = [

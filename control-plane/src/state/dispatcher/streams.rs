@@ -54,6 +54,8 @@ pub enum StreamRefusal {
     IdInUse,
     /// The replica has reached `agents.max_streams`.
     TooManyStreams,
+    /// The replica has reached `agents.max_unnamed_regions`.
+    TooManyRegions,
 }
 
 /// A stream that asks for admission.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use postrider_domain::assignment_key::AssignmentKey;
 use postrider_domain::ids::{Epoch, Region, ReplicaId, Shard};
 use postrider_domain::time::Timestamp;
 use postrider_store::{
@@ -138,5 +139,17 @@ impl OwnershipStore for MemoryStore {
     async fn put_region_clock(&self, clock: &RegionClock) -> StoreResult<()> {
         self.tables()?.regions.insert(clock.region.clone(), clock.clock);
         Ok(())
+    }
+
+    async fn forget_region(&self, region: &Region) -> StoreResult<()> {
+        if !self.region_is_subscribed(region).await? {
+            self.tables()?.regions.remove(region);
+        }
+        Ok(())
+    }
+
+    async fn assignment_key(&self, proposed: &AssignmentKey) -> StoreResult<AssignmentKey> {
+        let key = &mut self.tables()?.assignment_key;
+        Ok(key.get_or_insert_with(|| proposed.clone()).clone())
     }
 }

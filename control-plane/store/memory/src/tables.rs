@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use postrider_domain::assignment_key::AssignmentKey;
 use postrider_domain::delivery::{
     AttemptRecord, Delivery, DeliveryState, DeliveryStatus, EndReason,
 };
@@ -57,6 +58,7 @@ pub struct MemoryTables {
     pub hold_clocks: BTreeMap<SubscriptionKey, HoldClock>,
     pub tenants: BTreeMap<TenantId, Tenant>,
     pub subscriptions: BTreeMap<SubscriptionKey, Subscription>,
+    pub assignment_key: Option<AssignmentKey>,
     /// The configuration version that each subscription's last change made.
     pub written_at: BTreeMap<SubscriptionKey, i64>,
     pub catalogue_version: i64,
@@ -98,6 +100,7 @@ impl MemoryTables {
             hold_clocks: BTreeMap::new(),
             tenants: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
+            assignment_key: None,
             written_at: BTreeMap::new(),
             catalogue_version: 1,
             event_types: BTreeMap::new(),

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use postrider_domain::assignment_key::AssignmentKey;
 use postrider_domain::ids::{AgentId, Epoch, Region, ReplicaId, Shard};
 use postrider_domain::time::Timestamp;
 use sqlx::postgres::PgRow;
@@ -18,8 +19,8 @@ use super::rows::{self, get, shard, stopped_clock, time};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::ownership::{
-    AgentSighting, ClusterView, OwnershipStore, ProcessInstance, RegionClock, ReplicaRow, ShardRow,
-    latest_sightings,
+    ASSIGNMENT_KEY, AgentSighting, ClusterView, OwnershipStore, ProcessInstance, RegionClock,
+    ReplicaRow, ShardRow, latest_sightings,
 };
 use crate::sql_file::without_comment;
 
@@ -59,6 +60,16 @@ const RELEASE_SHARDS: &str = "UPDATE shards SET owner = NULL, lease_until = 0
 const UPSERT_REGION_CLOCK: &str = "INSERT INTO region_clocks (region, total_us, since)
     VALUES ($1, $2, $3)
     ON CONFLICT (region) DO UPDATE SET total_us = excluded.total_us, since = excluded.since";
+
+const FORGET_REGION: &str = "DELETE FROM region_clocks
+    WHERE region = $1
+        AND NOT EXISTS (SELECT 1 FROM subscriptions WHERE region = $1 AND delete_time IS NULL)";
+
+/// Waits for another replica that draws one at the same moment.
+const INSERT_ASSIGNMENT_KEY: &str = "INSERT INTO installation (name, value) VALUES ($1, $2)
+    ON CONFLICT DO NOTHING";
+
+const SELECT_ASSIGNMENT_KEY: &str = "SELECT value FROM installation WHERE name = $1";
 
 const SELECT_CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
@@ -174,6 +185,22 @@ impl OwnershipStore for PostgresStore {
         )
         .await?;
         Ok(())
+    }
+
+    async fn forget_region(&self, region: &Region) -> StoreResult<()> {
+        let mut call = self.call("forget_region");
+        call.execute(sqlx::query(FORGET_REGION).bind(region.as_str())).await?;
+        Ok(())
+    }
+
+    async fn assignment_key(&self, proposed: &AssignmentKey) -> StoreResult<AssignmentKey> {
+        let mut call = self.call("assignment_key");
+        call.execute(
+            sqlx::query(INSERT_ASSIGNMENT_KEY).bind(ASSIGNMENT_KEY).bind(&proposed.bytes()[..]),
+        )
+        .await?;
+        let row = call.one_row(sqlx::query(SELECT_ASSIGNMENT_KEY).bind(ASSIGNMENT_KEY)).await?;
+        codec::fixed(ASSIGNMENT_KEY, get(&row, "value")?).map(AssignmentKey::new)
     }
 }
 

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use postrider_domain::assignment_key::AssignmentKey;
 use postrider_domain::ids::{AgentId, Epoch, Region, ReplicaId, Shard};
 use postrider_domain::time::{StoppedClock, Timestamp};
 use sqlx::sqlite::SqliteConnection;
@@ -17,8 +18,8 @@ use super::rows::{RowReader, integer};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::ownership::{
-    AgentSighting, ClusterView, OwnershipStore, ProcessInstance, RegionClock, ReplicaRow, ShardRow,
-    latest_sightings,
+    ASSIGNMENT_KEY, AgentSighting, ClusterView, OwnershipStore, ProcessInstance, RegionClock,
+    ReplicaRow, ShardRow, latest_sightings,
 };
 
 /// How long those unheard are remembered, and those heard later than now, by a clock that
@@ -77,6 +78,12 @@ const UPSERT_REGION_CLOCK: &str = "INSERT INTO region_clocks (
     VALUES (?, ?, ?)
     ON CONFLICT (region) DO UPDATE
         SET stopped_total = excluded.stopped_total, stopped_since = excluded.stopped_since";
+const FORGET_REGION: &str = "DELETE FROM region_clocks
+    WHERE region = ?1
+        AND NOT EXISTS (SELECT 1 FROM subscriptions WHERE region = ?1 AND delete_time IS NULL)";
+const INSERT_ASSIGNMENT_KEY: &str = "INSERT INTO installation (name, value) VALUES (?, ?)
+    ON CONFLICT DO NOTHING";
+const SELECT_ASSIGNMENT_KEY: &str = "SELECT value FROM installation WHERE name = ?";
 
 #[async_trait]
 impl OwnershipStore for SqliteStore {
@@ -201,6 +208,23 @@ impl OwnershipStore for SqliteStore {
             .add(codec::micros(clock.clock.total))
             .add(clock.clock.since.map(Timestamp::as_micros));
         self.change(values, UPSERT_REGION_CLOCK).await
+    }
+
+    async fn forget_region(&self, region: &Region) -> StoreResult<()> {
+        let mut values = BoundValues::default();
+        values.text(region.as_str());
+        self.change(values, FORGET_REGION).await
+    }
+
+    async fn assignment_key(&self, proposed: &AssignmentKey) -> StoreResult<AssignmentKey> {
+        let mut values = BoundValues::default();
+        values.text(ASSIGNMENT_KEY).add(proposed.bytes().as_slice());
+        self.change(values, INSERT_ASSIGNMENT_KEY).await?;
+        let mut values = BoundValues::default();
+        values.text(ASSIGNMENT_KEY);
+        let rows = values.run(&mut *self.reader().await?, SELECT_ASSIGNMENT_KEY).await?;
+        let row = rows.first().ok_or_else(|| codec::corrupt("no assignment key"))?;
+        codec::fixed(ASSIGNMENT_KEY, RowReader::of(row).get()?).map(AssignmentKey::new)
     }
 }
 

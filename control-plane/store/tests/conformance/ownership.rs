@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use postrider_domain::assignment_key::AssignmentKey;
 use postrider_domain::ids::{AgentId, Epoch, Region, ReplicaId, Shard};
 use postrider_domain::time::{StoppedClock, Timestamp};
 use postrider_store::{AgentSighting, RegionClock, ReplicaRow, ShardRow};
@@ -213,6 +214,44 @@ conformance! {
         store.put_region_clock(&kept).await.unwrap();
         let view = store.heartbeat(&replica("a"), &[], LOST_AFTER).await.unwrap();
         assert_eq!(view.regions, [kept]);
+    }
+
+    async fn a_region_s_clock_is_forgotten_once_no_subscription_names_it(engine) {
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        let tenant = tenant("acme", now);
+        store.create_tenant(&tenant).await.unwrap();
+        let mut named = subscription(&tenant.id, "orders", now);
+        named.settings.region = "named".parse().unwrap();
+        store.create_subscription(&named).await.unwrap();
+        let regions: [Region; 2] = ["invented".parse().unwrap(), named.settings.region.clone()];
+        let clock = StoppedClock { total: LONG, since: Some(now) };
+        for region in &regions {
+            store.put_region_clock(&RegionClock { region: region.clone(), clock }).await.unwrap();
+        }
+        for region in &regions {
+            store.forget_region(region).await.unwrap();
+        }
+        let view = store.heartbeat(&replica("a"), &[], LOST_AFTER).await.unwrap();
+        assert_eq!(view.regions, [RegionClock { region: regions[1].clone(), clock }]);
+        named.delete_time = Some(now);
+        store.update_subscription(&named, named.revision, &Default::default()).await.unwrap();
+        store.forget_region(&regions[1]).await.unwrap();
+        let view = store.heartbeat(&replica("a"), &[], LOST_AFTER).await.unwrap();
+        assert_eq!(view.regions, []);
+    }
+
+    async fn all_replicas_have_one_assignment_key(engine) {
+        let proposals = [[1; 32], [2; 32]].map(AssignmentKey::new);
+        let second = engine.second().await;
+        let (one, other) = tokio::join!(
+            engine.store.assignment_key(&proposals[0]),
+            second.assignment_key(&proposals[1]),
+        );
+        let key = one.unwrap();
+        assert!(proposals.contains(&key) && other.unwrap() == key);
+        let later = AssignmentKey::new([3; 32]);
+        assert_eq!(second.assignment_key(&later).await.unwrap(), key);
     }
 
     async fn the_clock_moves_on(engine) {

@@ -10,7 +10,7 @@ proptest! {
     #[test]
     fn limits_hold_under_any_interleaving(steps in proptest::collection::vec((0..7_u8, any::<u8>()), 1..200)) {
         let mut scheduler = ready();
-        scheduler.credit(FIRST_STREAM, 0, 0);
+        scheduler.credit(FIRST_STREAM, 0, 0, 1000);
         let mut out: BTreeMap<DeliveryId, Arc<ScheduledDelivery>> = BTreeMap::new();
         let mut now = at(1);
         for (step, n) in steps {

@@ -73,7 +73,7 @@ fn what_an_agent_never_received_is_sent_again_once_and_nothing_later_for_it() {
     };
     let back = StreamId(2);
     scheduler.stream_opened(back, identity(1), region(), &[], at(2));
-    scheduler.credit(back, 1000, 1_000_000);
+    scheduler.credit(back, 1000, 1_000_000, 1000);
 
     // While the table was asked, the result came, and its retry went out.
     let retry = DeliveryTransition::Retry { due: at(3), failures: 1 };
@@ -133,6 +133,6 @@ fn a_test_that_is_forgotten_after_its_subscription_moved_is_not_sent() {
     scheduler.forget(test.delivery.current_attempt(), at(3));
     assert_eq!(scheduler.backlog(&region()), 0);
     scheduler.stream_opened(StreamId(2), identity(1), region(), &[], at(4));
-    scheduler.credit(StreamId(2), 10, 1000);
+    scheduler.credit(StreamId(2), 10, 1000, 10);
     assert!(sent(&scheduler.poll(at(4))).is_empty());
 }

@@ -19,6 +19,7 @@ mod interleaving;
 mod leaving;
 mod parked;
 mod resting;
+mod streams;
 mod take_over;
 
 const FIRST_LEASE: ShardLease = ShardLease { shard: Shard(0), epoch: Epoch(7) };
@@ -126,7 +127,7 @@ fn ready() -> Scheduler {
     scheduler.settle(FIRST_LEASE, at(0));
     scheduler.configure(Arc::new(subscription("main", 1)), FIRST_LEASE.shard, at(0));
     scheduler.stream_opened(FIRST_STREAM, identity(1), region(), &[], at(0));
-    scheduler.credit(FIRST_STREAM, 1000, 1_000_000);
+    scheduler.credit(FIRST_STREAM, 1000, 1_000_000, 1000);
     scheduler
 }
 
@@ -217,7 +218,7 @@ fn nothing_goes_out_without_credit_or_before_settling_or_after_the_lease() {
     let one = scheduled("main", 1);
     assert_eq!(scheduler.admits(&one.delivery.subscription, 10, at(0)), None, "not settled");
     scheduler.add([Arc::clone(&one)], at(0));
-    scheduler.credit(FIRST_STREAM, 1, 1_000);
+    scheduler.credit(FIRST_STREAM, 1, 1_000, 1000);
     assert!(sent(&scheduler.poll(at(0))).is_empty(), "not settled");
     assert!(scheduler.ready_to_settle(at(0)).is_empty(), "the agent has not answered");
     scheduler.record_inventory(&identity(1), Some(FIRST_LEASE), &[]);
@@ -228,7 +229,7 @@ fn nothing_goes_out_without_credit_or_before_settling_or_after_the_lease() {
     assert_eq!(sent(&scheduler.poll(at(1500))).len(), 1);
     publish(&mut scheduler, 2, at(1600));
     assert!(sent(&scheduler.poll(at(1600))).is_empty(), "no credit is left");
-    scheduler.credit(FIRST_STREAM, 2, 1_000);
+    scheduler.credit(FIRST_STREAM, 2, 1_000, 1000);
     assert_eq!(sent(&scheduler.poll(at(1600))).len(), 1);
 }
 

@@ -20,7 +20,7 @@ fn an_agent_that_comes_back_is_not_sent_what_it_still_holds() {
     scheduler.add([Arc::clone(&queued)], at(1));
     let back = StreamId(2);
     scheduler.stream_opened(back, identity(1), region(), &[held_first, held_second], at(2));
-    scheduler.credit(back, 1000, 1_000_000);
+    scheduler.credit(back, 1000, 1_000_000, 1000);
     scheduler.add([Arc::clone(&claimed)], at(2));
     assert!(sent(&scheduler.poll(at(3))).is_empty(), "both first attempts are still out there");
     let parked: Vec<_> = scheduler.parked(10).into_iter().map(|(_, key)| key).collect();
@@ -44,7 +44,7 @@ fn what_is_parked_goes_when_its_holder_does_and_never_after_a_success() {
     assert!(sent(&scheduler.poll(at(1))).is_empty());
     scheduler.stream_closed(FIRST_STREAM);
     scheduler.stream_opened(StreamId(2), identity(2), region(), &[], at(2));
-    scheduler.credit(StreamId(2), 1000, 1_000_000);
+    scheduler.credit(StreamId(2), 1000, 1_000_000, 1000);
     assert_eq!(sent(&scheduler.poll(at(2))), [scheduled.delivery.id]);
 
     let (scheduled, held) = second_attempt(2);

@@ -31,7 +31,7 @@ fn an_adopted_attempt_counts_against_max_in_flight() {
     let held = scheduled("main", 9);
     let key = held.delivery.current_attempt();
     scheduler.stream_opened(FIRST_STREAM, identity(1), region(), &[key], at(0));
-    scheduler.credit(FIRST_STREAM, 10, 1_000);
+    scheduler.credit(FIRST_STREAM, 10, 1_000, 1000);
     assert_eq!(scheduler.claimant(FIRST_LEASE.shard, key), Some(identity(1)));
     let adopted = Arc::new(ScheduledDelivery { delivery: held.delivery.clone(), event: None });
     scheduler.adopt(Arc::clone(&adopted), identity(1), at(0));
