@@ -150,6 +150,7 @@ mod tests {
     use fair_batch::{QueueLimits, channel};
     use postrider_domain::ids::ReplicaId;
     use postrider_domain::time::Timestamp;
+    use postrider_secret_encryption::LocalKeys;
     use postrider_store::OpenOptions;
 
     use super::*;
@@ -184,7 +185,8 @@ mod tests {
         let passes = |seconds: i64| clock.0.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", directory.path().join("db").display());
-        let options = OpenOptions { migrate: true, shards: 1, max_connections: 1 };
+        let keys = Arc::new(LocalKeys::default());
+        let options = OpenOptions { migrate: true, shards: 1, max_connections: 1, keys };
         let store = postrider_store::open(&url, &options).await.unwrap();
         let second = Duration::from_secs(1);
         let cluster = ClusterState::new(ReplicaId("one".into()), 1, second, Timestamp::default());

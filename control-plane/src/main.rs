@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 #[cfg(feature = "dev")]
 use postrider::dev;
-use postrider::serve;
+use postrider::serve::{self, key_commands};
 use postrider::settings::Settings;
 use postrider::tokens_command::{self, CreateTokenArguments};
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,12 +27,15 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run a replica of the control plane.
-    Serve(ServeArguments),
+    Serve(Box<ServeArguments>),
     /// Bring the database's schema up to date, and exit.
     Migrate(DatabaseArguments),
     /// Make tokens, by which callers show who they are.
     #[command(subcommand)]
     Tokens(TokensCommand),
+    /// Make, show and turn over the keys by which secrets are stored.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Run everything in one process on loopback, and deliver a first webhook.
     #[cfg(feature = "dev")]
     Dev(dev::DevArguments),
@@ -49,6 +52,30 @@ enum TokensCommand {
     },
 }
 
+#[derive(Subcommand)]
+enum KeysCommand {
+    /// Make a key-encryption key.
+    Create {
+        /// The key's name in the database and in settings.
+        #[arg(long, value_name = "ID")]
+        id: String,
+        /// Add it to this file instead of printing it.
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Show which key-encryption keys are given and in use.
+    List(DatabaseArguments),
+    /// Wrap every data key by the current key-encryption key, and remove the traces of what
+    /// was replaced. PostgreSQL: beside replicas that serve; SQLite: while none does.
+    Rewrap {
+        #[command(flatten)]
+        database: DatabaseArguments,
+        /// Make new data keys too, and encrypt all secrets by them.
+        #[arg(long)]
+        data: bool,
+    },
+}
+
 #[derive(Args)]
 struct DatabaseArguments {
     /// TOML file that overrides the defaults.
@@ -60,6 +87,9 @@ struct DatabaseArguments {
     /// Where the default database lives.
     #[arg(long, value_name = "DIRECTORY")]
     data_dir: Option<String>,
+    /// The file with the keys by which secrets are stored.
+    #[arg(long, value_name = "FILE")]
+    keys_file: Option<String>,
 }
 
 #[derive(Args)]
@@ -115,8 +145,15 @@ struct ServeArguments {
 
 impl DatabaseArguments {
     fn flags(&self) -> Vec<(&'static str, String)> {
-        let all = [("database.url", &self.database_url), ("database.data_dir", &self.data_dir)];
-        given(all)
+        given([
+            ("database.url", &self.database_url),
+            ("database.data_dir", &self.data_dir),
+            ("keys.file", &self.keys_file),
+        ])
+    }
+
+    fn settings(&self) -> anyhow::Result<Settings> {
+        Ok(Settings::load(self.config.as_deref(), &self.flags())?)
     }
 }
 
@@ -170,13 +207,18 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             let settings = Settings::load(config, &arguments.flags())?;
             runtime(settings.worker_threads())?.block_on(serve_until_told(settings))
         }
-        Command::Migrate(arguments) => {
-            let settings = Settings::load(arguments.config.as_deref(), &arguments.flags())?;
-            runtime(1)?.block_on(migrate(settings))
+        Command::Migrate(arguments) => runtime(1)?.block_on(migrate(arguments.settings()?)),
+        Command::Keys(KeysCommand::Create { id, file }) => {
+            key_commands::create(&id, file.as_deref())
+        }
+        Command::Keys(KeysCommand::List(arguments)) => {
+            runtime(1)?.block_on(key_commands::list(&arguments.settings()?))
+        }
+        Command::Keys(KeysCommand::Rewrap { database, data }) => {
+            runtime(1)?.block_on(key_commands::rewrap(&database.settings()?, data))
         }
         Command::Tokens(TokensCommand::Create { database, wanted }) => {
-            let settings = Settings::load(database.config.as_deref(), &database.flags())?;
-            runtime(1)?.block_on(tokens_command::create(settings, wanted))
+            runtime(1)?.block_on(tokens_command::create(database.settings()?, wanted))
         }
         #[cfg(feature = "dev")]
         Command::Dev(arguments) => runtime(2)?.block_on(dev::run(arguments)),
@@ -210,7 +252,8 @@ async fn migrate(mut settings: Settings) -> anyhow::Result<()> {
     let telemetry =
         postrider_telemetry::init_telemetry("postrider", &settings.telemetry.options())?;
     settings.database.migrate_at_start = true;
-    let store = serve::open_store(&settings, Arc::new(())).await?;
+    let keys = Arc::new(settings.keys.load()?);
+    let store = serve::open_store(&settings, keys, Arc::new(())).await?;
     store.close().await;
     telemetry.shutdown().await;
     println!("the schema is up to date");

@@ -48,7 +48,8 @@ pub async fn create(settings: Settings, wanted: CreateTokenArguments) -> anyhow:
     let grants: Vec<Grant> =
         wanted.role.into_iter().map(|role| Grant { role, scope: scope.clone() }).collect();
     Grant::check_all(&grants).context("--role, --tenant")?;
-    let store = serve::open_store(&settings, Arc::new(())).await?;
+    let keys = Arc::new(settings.keys.load()?);
+    let store = serve::open_store(&settings, keys, Arc::new(())).await?;
     let now = store.now().await?;
     let secret = zeroize::Zeroizing::new(rand::random());
     let mut token = IssuedToken::new(rand::random(), &secret, TokenKind::Service, grants, now);

@@ -17,7 +17,10 @@ impl fmt::Debug for agent::v1::SignerKey {
 // Values of headers can be credentials.
 impl fmt::Debug for v1::CustomHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CustomHeader").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("CustomHeader")
+            .field("name", &self.name)
+            .field("value_set", &self.value_set)
+            .finish_non_exhaustive()
     }
 }
 
@@ -94,7 +97,11 @@ mod tests {
         };
         let subscription = v1::Subscription {
             signing_secret: SECRET.into(),
-            headers: vec![v1::CustomHeader { name: "authorization".into(), value: SECRET.into() }],
+            headers: vec![v1::CustomHeader {
+                name: "authorization".into(),
+                value: SECRET.into(),
+                value_set: true,
+            }],
             ..Default::default()
         };
         let answer = v1::RotateSigningSecretResponse { subscription: Some(subscription) };

@@ -25,6 +25,7 @@ mod history;
 mod isolation;
 mod orders;
 mod replicas;
+mod secrets;
 mod systems;
 mod timetable;
 mod told;

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use postrider_proto::v1::{AgentState, ListAgentsRequest};
 use tempfile::TempDir;
 
@@ -24,6 +26,7 @@ use crate::wait;
 
 const ALLOW_UNKNOWN: &str = "POSTRIDER_PUBLISH__ALLOW_UNKNOWN_EVENT_TYPES";
 const CONNECTED_LIMIT: Duration = Duration::from_secs(30);
+const KEYS_FILE: &str = "key-encryption-keys";
 
 /// Where the control plane keeps its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +119,7 @@ impl Cluster {
         let folder = tempfile::Builder::new().prefix("postrider-").tempdir()?;
         let pki = Arc::new(Pki::create(&folder.path().join("pki"))?);
         let caller = pki.caller("caller")?;
+        write_keys(&folder.path().join(KEYS_FILE))?;
         let database = match description.engine {
             Engine::Sqlite => None,
             Engine::Postgres => Some(match &description.server_url {
@@ -179,6 +183,11 @@ impl Cluster {
         self.folder.path()
     }
 
+    /// The key-encryption keys that its replicas have.
+    pub fn keys_file(&self) -> PathBuf {
+        self.folder().join(KEYS_FILE)
+    }
+
     /// Waits until every agent that runs is connected to every replica that
     /// runs, by the word of each of those replicas.
     pub async fn wait_for_agents(&mut self) -> Result<()> {
@@ -237,6 +246,7 @@ impl Cluster {
                 settings_file: settings_file.clone(),
                 arguments: description.replica_arguments.clone(),
                 environment: environment.clone(),
+                keys_file: self.keys_file(),
                 identity,
                 peer_identity,
                 folder: folder.clone(),
@@ -300,6 +310,12 @@ impl Cluster {
         }
         Ok(())
     }
+}
+
+/// Writes a file with one key-encryption key.
+pub fn write_keys(file: &Path) -> Result<()> {
+    let key = STANDARD.encode(rand::random::<[u8; 32]>());
+    Ok(fs::write(file, format!("test:{key}\n"))?)
 }
 
 async fn connected(mut api: Api, replica: &str, wanted: &[String]) -> wait::Answer<()> {

@@ -28,6 +28,11 @@ impl Metrics {
             .map_err(|_| anyhow!("no metrics from {address} in {SCRAPE_TIMEOUT:?}"))?
     }
 
+    /// All of it, as it was read.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
     /// The sum over every series of a name that has all these labels.
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> Result<f64> {
         let mut found = false;

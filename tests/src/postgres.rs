@@ -141,6 +141,11 @@ impl Server {
         &self.url
     }
 
+    /// Where its files are.
+    pub fn data_folder(&self) -> &Path {
+        &self.data
+    }
+
     /// The process, for tests about a database that crashes or hangs.
     pub fn program(&mut self) -> &mut Program {
         &mut self.program

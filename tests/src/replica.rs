@@ -30,6 +30,8 @@ pub struct Plan {
     pub settings_file: Option<PathBuf>,
     pub arguments: Vec<String>,
     pub environment: Vec<(String, String)>,
+    /// Key-encryption keys.
+    pub keys_file: PathBuf,
     /// What callers and agents are shown. Absent: without TLS.
     pub identity: Option<Identity>,
     /// What other replicas are shown, where there is TLS.
@@ -196,6 +198,8 @@ impl Replica {
             .args(["--replica-id", &plan.id])
             .arg("--bootstrap-token-file")
             .arg(token::write_file(&plan.folder)?)
+            .arg("--keys-file")
+            .arg(&plan.keys_file)
             .arg("--data-dir")
             .arg(data_folder(plan))
             .current_dir(&plan.folder);

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use crate::agent::{self, Agent};
 use crate::api::{self, Api};
 use crate::clock::ManualClock;
-use crate::cluster::Engine;
+use crate::cluster::{Engine, write_keys};
 use crate::pki::{Identity, Pki, TRUST_DOMAIN};
 use crate::postgres::Database;
 use crate::receiver::Receiver;
@@ -56,7 +56,9 @@ impl Timed {
             None => format!("sqlite:{}", folder.path().join("postrider.db").display()),
         };
         let token = token::write_file(folder.path())?;
-        let settings = settings(&url, &pki, &pki.server("replica-1")?, &token)?;
+        let keys = folder.path().join("keys");
+        write_keys(&keys)?;
+        let settings = settings(&url, &pki, &pki.server("replica-1")?, (&token, &keys))?;
         let clock = ManualClock::create();
         let as_clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&clock);
         let control_plane = serve::start(settings, Some(as_clock)).await?;
@@ -121,7 +123,12 @@ impl Timed {
 }
 
 /// One replica: its door for others needs no certificate on loopback.
-fn settings(database_url: &str, pki: &Pki, identity: &Identity, token: &Path) -> Result<Settings> {
+fn settings(
+    database_url: &str,
+    pki: &Pki,
+    identity: &Identity,
+    (token, keys): (&Path, &Path),
+) -> Result<Settings> {
     let file = |path: &Path| path.display().to_string();
     let flags = [
         ("server.listen", "127.0.0.1:0".to_owned()),
@@ -138,6 +145,7 @@ fn settings(database_url: &str, pki: &Pki, identity: &Identity, token: &Path) ->
         ("publish.allow_unknown_event_types", "true".to_owned()),
         ("server.drain_timeout_seconds", "5".to_owned()),
         ("database.url", database_url.to_owned()),
+        ("keys.file", file(keys)),
         ("ownership.max_clock_skew_seconds", ONE_CENTURY.as_secs().to_string()),
     ];
     Ok(Settings::load(None, &flags)?)

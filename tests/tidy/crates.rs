@@ -39,6 +39,10 @@ const FORBIDDEN_DEPENDENCIES: &[(&str, &[&str])] = &[
         "postrider-tls",
         &["postrider", "postrider-domain", "postrider-store", "postrider-proto", "postrider-agent"],
     ),
+    (
+        "postrider-secret-encryption",
+        &["postrider", "postrider-domain", "postrider-store", "postrider-proto", "sqlx", "tokio"],
+    ),
     ("fair-batch", &["postrider-domain", "postrider-store", "postrider-proto", "sqlx", "tonic"]),
     ("postrider-domain", &["tokio", "sqlx", "tonic", "prost", "hyper", "rand", "postrider-proto"]),
     (
@@ -221,6 +225,7 @@ mod tests {
             ("postrider-settings", &["config"]),
             ("postrider-telemetry", &["hyper"]),
             ("postrider-tls", &["rustls"]),
+            ("postrider-secret-encryption", &["ring"]),
             ("fair-batch", &[]),
             ("postrider-domain", &["helper"]),
             ("postrider-identity", &[]),

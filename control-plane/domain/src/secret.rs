@@ -25,6 +25,37 @@ pub const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct SigningSecret(Vec<u8>);
 
+/// A secret that is text as it stands: the value of a header.
+#[derive(Clone, Default, PartialEq, Eq, Zeroize, ZeroizeOnDrop, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SecretText(String);
+
+impl SecretText {
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<&str> for SecretText {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText(…)")
+    }
+}
+
 /// Why a secret was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SigningSecretError {
@@ -34,7 +65,7 @@ pub enum SigningSecretError {
     Base64,
     #[error("must hold 24 to 64 bytes")]
     Length,
-    #[error("must be 1 to {MAX_TEXT_BYTES} visible ASCII characters")]
+    #[error("must have 1 to {MAX_TEXT_BYTES} bytes")]
     Text,
     #[error("must be \"whsk_\" and the base64 of a 32-byte seed, alone or with its public key")]
     PrivateKey,
@@ -63,11 +94,10 @@ impl SigningSecret {
 
     /// Reads a text of the customer's own, which is used as it is written.
     pub fn parse_text(text: &str) -> Result<Self, SigningSecretError> {
-        let visible = |byte: u8| byte.is_ascii_graphic();
-        if text.is_empty() || text.len() > MAX_TEXT_BYTES || !text.bytes().all(visible) {
-            return Err(SigningSecretError::Text);
+        match text.len() {
+            1..=MAX_TEXT_BYTES => Ok(Self(text.as_bytes().to_vec())),
+            _ => Err(SigningSecretError::Text),
         }
-        Ok(Self(text.as_bytes().to_vec()))
     }
 
     /// Reads `whsk_<base64>` of an ed25519 seed, or of the seed followed by the
@@ -95,9 +125,12 @@ impl SigningSecret {
         self.public_key().map(|key| format!("{PUBLIC_KEY_PREFIX}{}", STANDARD.encode(key)))
     }
 
-    /// An ed25519 seed in the form in which a customer sees it, once.
-    pub fn to_private_key(&self) -> Zeroizing<String> {
-        Zeroizing::new(format!("{PRIVATE_KEY_PREFIX}{}", STANDARD.encode(&self.0)))
+    /// Whether a header can carry it after a prefix: visible ASCII, and spaces that are
+    /// not at an end, since those are taken off on the way.
+    pub fn fits_header(&self, prefix: &str) -> bool {
+        let visible = |byte: &u8| matches!(byte, b' '..=b'~');
+        let begins_with_space = prefix.is_empty() && self.0.first() == Some(&b' ');
+        self.0.iter().all(visible) && !begins_with_space && self.0.last() != Some(&b' ')
     }
 
     /// A text of the customer's own as he wrote it.
@@ -156,7 +189,7 @@ mod tests {
         let public = hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
         let alone = format!("whsk_{}", STANDARD.encode(&seed));
         let secret = SigningSecret::parse_private_key(&alone).unwrap();
-        assert_eq!(*secret.to_private_key(), alone);
+        assert_eq!(secret.bytes(), seed);
         assert_eq!(secret.to_public_key().unwrap(), format!("whpk_{}", STANDARD.encode(&public)));
         let both = format!("whsk_{}", STANDARD.encode([seed.clone(), public].concat()));
         assert_eq!(SigningSecret::parse_private_key(&both).unwrap(), secret);
@@ -173,13 +206,27 @@ mod tests {
     #[test]
     fn a_text_is_kept_as_it_is() {
         assert_eq!(*SigningSecret::parse_text("it's-mine").unwrap().to_text(), "it's-mine");
-        for bad in ["", "a b", "é", &"x".repeat(257)] {
+        for bytes in ["a b", " é\t\n\0", &"x".repeat(256)] {
+            assert_eq!(SigningSecret::parse_text(bytes).unwrap().bytes(), bytes.as_bytes());
+        }
+        for bad in ["", &"x".repeat(257)] {
             assert_eq!(SigningSecret::parse_text(bad), Err(SigningSecretError::Text));
+        }
+    }
+
+    #[test]
+    fn a_header_carries_visible_ascii_and_spaces_within() {
+        let fits =
+            |text: &str, prefix| SigningSecret::parse_text(text).unwrap().fits_header(prefix);
+        assert!(fits("a b~!", "") && fits(" a", "Bearer"));
+        for bad in [" a", "a ", "é", "a\tb", "a\nb", "\u{7f}"] {
+            assert!(!fits(bad, ""), "{bad:?}");
         }
     }
 
     #[test]
     fn debug_shows_nothing() {
         assert_eq!(format!("{:?}", SigningSecret::new(b"hunter2".to_vec())), "SigningSecret(…)");
+        assert_eq!(format!("{:?}", SecretText::from("hunter2")), "SecretText(…)");
     }
 }

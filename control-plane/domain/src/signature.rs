@@ -59,12 +59,13 @@ impl KeyKind {
 }
 
 impl SigningKey {
-    /// The secret as the customer sees it, once.
-    pub fn shown_secret(&self) -> Zeroizing<String> {
+    /// The secret as the customer sees it, once; `None` of a key pair, whose private half
+    /// nobody is shown.
+    pub fn shown_secret(&self) -> Option<Zeroizing<String>> {
         match self.kind {
-            KeyKind::Standard => self.secret.to_standard_webhooks(),
-            KeyKind::Text => self.secret.to_text(),
-            KeyKind::Ed25519 => self.secret.to_private_key(),
+            KeyKind::Standard => Some(self.secret.to_standard_webhooks()),
+            KeyKind::Text => Some(self.secret.to_text()),
+            KeyKind::Ed25519 => None,
         }
     }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::event_type_name::EventTypePattern;
 use crate::ids::{Region, SubscriptionId, SubscriptionKey, TenantId};
 use crate::retry::RetryPolicy;
+use crate::secret::SecretText;
 use crate::signature::{SignatureScheme, SigningKey, default_schemes};
 use crate::time::{StoppedClock, Timestamp};
 
@@ -93,6 +94,15 @@ impl Subscription {
     /// Whether a request built from the settings of `revision` would be the same now.
     pub const fn requests_as_at(&self, revision: i64) -> bool {
         self.request_revision <= revision && revision <= self.revision
+    }
+
+    /// Leaves out what no longer serves once it is deleted: signing keys, and the values of
+    /// its headers.
+    pub fn forget_secrets(&mut self) {
+        self.signing_keys.clear();
+        for header in &mut self.settings.headers {
+            header.value = SecretText::default();
+        }
     }
 
     /// Gives it a status at `now`. Deadlines stand still while it is paused and
@@ -261,17 +271,13 @@ pub enum JsonForm {
 }
 
 /// A custom header.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestHeader {
     pub name: String,
-    pub value: String,
-}
-
-// The value can be a credential.
-impl std::fmt::Debug for RequestHeader {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RequestHeader").field("name", &self.name).finish_non_exhaustive()
-    }
+    /// It can be a credential: whoever writes the settings down writes it down by itself,
+    /// encrypted. Empty once the subscription is deleted.
+    #[serde(skip)]
+    pub value: SecretText,
 }
 
 #[cfg(test)]

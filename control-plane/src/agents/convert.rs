@@ -130,7 +130,7 @@ pub(super) fn to_subscription_update(
     let settings = &subscription.settings;
     let headers = settings.headers.iter().map(|header| wire::Header {
         name: header.name.clone(),
-        value: Bytes::copy_from_slice(header.value.as_bytes()),
+        value: Bytes::copy_from_slice(header.value.expose().as_bytes()),
     });
     wire::SubscriptionUpdate {
         tenant: subscription.tenant.to_string(),

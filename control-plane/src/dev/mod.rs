@@ -26,13 +26,14 @@ use postrider_proto::v1::{
     ListDeliveriesRequest, PublishEventRequest, Subscription, SubscriptionStatus, Tenant,
     UpdateSubscriptionRequest, event,
 };
+use postrider_secret_encryption::KeyId;
 use postrider_telemetry::ListenAddress;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
 use crate::serve;
-use crate::settings::Settings;
+use crate::settings::{Settings, add_key_to_file};
 use receiver::DemoReceiver;
 use token::DemoChannel;
 
@@ -42,6 +43,9 @@ const DEMO_REGION_ID: &str = "default";
 /// The secret of the README's subscription, so that the demo receiver can verify it. Only
 /// for the demo: it is public.
 const README_SECRET: &str = "whsec_cG9zdHJpZGVyIGRlbW8gc2VjcmV0IGZvciBSRUFETUU=";
+/// In the data directory: what wraps the demo's data keys.
+const DEV_KEYS_FILE: &str = "dev-encryption-keys";
+const DEV_KEY_ID: &str = "dev";
 /// How long the first delivery may take. A slow machine's first start; usually it takes a
 /// second.
 const FIRST_WEBHOOK_TIMEOUT: Duration = Duration::from_secs(30);
@@ -100,18 +104,7 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
 
     let token_file = directory.join("dev-token");
     let token = token::load_or_create(&token_file)?;
-    let settings = Settings::load(
-        None,
-        &[
-            ("server.listen", arguments.listen.to_string()),
-            ("agents.listen", arguments.agents_listen.to_string()),
-            ("server.metrics_listen", String::new()),
-            ("auth.bootstrap_token_file", token_file.display().to_string()),
-            ("publish.allow_unknown_event_types", true.to_string()),
-            ("database.data_dir", directory.display().to_string()),
-        ],
-    )?;
-    let mut control_plane = serve::start(settings, None).await?;
+    let mut control_plane = serve::start(settings(&arguments, &token_file)?, None).await?;
     tokio::spawn(receiver.serve());
     let stop = CancellationToken::new();
     let callers = control_plane.addresses.callers;
@@ -143,6 +136,25 @@ pub async fn run(arguments: DevArguments) -> anyhow::Result<()> {
     control_plane.stop().await;
     telemetry.shutdown().await;
     shown
+}
+
+/// The control plane's settings; its keys are made at the first start.
+fn settings(arguments: &DevArguments, token_file: &Path) -> anyhow::Result<Settings> {
+    let directory = &arguments.data_dir;
+    let keys_file = directory.join(DEV_KEYS_FILE);
+    if !keys_file.exists() {
+        add_key_to_file(&keys_file, &KeyId::from_stored(DEV_KEY_ID))?;
+    }
+    let flags = [
+        ("server.listen", arguments.listen.to_string()),
+        ("agents.listen", arguments.agents_listen.to_string()),
+        ("server.metrics_listen", String::new()),
+        ("auth.bootstrap_token_file", token_file.display().to_string()),
+        ("publish.allow_unknown_event_types", true.to_string()),
+        ("database.data_dir", directory.display().to_string()),
+        ("keys.file", keys_file.display().to_string()),
+    ];
+    Ok(Settings::load(None, &flags)?)
 }
 
 fn require_loopback(arguments: &DevArguments) -> anyhow::Result<()> {

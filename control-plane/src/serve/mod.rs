@@ -5,11 +5,12 @@
 //! leases and loses nothing that was acknowledged.
 //!
 //! - `assembly`: state, loops and entrances, without ports. `doors`: the ports, and what
-//!   is served at each. `maintenance`: the loop that keeps partitions. `metrics_port`,
+//!   is served at each. `key_commands`: what else is done to keys. `maintenance`: the loop that keeps partitions. `metrics_port`,
 //!   `scheduler_metrics`: what is measured.
 
 mod assembly;
 mod doors;
+pub mod key_commands;
 mod maintenance;
 mod metrics_port;
 mod own_address;
@@ -20,9 +21,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail, ensure};
 use postrider_domain::assignment_key::AssignmentKey;
-use postrider_store::{CallObserver, OpenOptions, Store};
+use postrider_secret_encryption::{KeyEncryptionKeys as _, LocalKeys};
+use postrider_store::{CallObserver, OpenOptions, Store, StoreError};
 use postrider_telemetry::HealthProbes;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -86,10 +88,11 @@ async fn open_and_start(
     for name in settings.insecure_settings() {
         tracing::warn!(setting = name, "callers are let in with less than they should show");
     }
+    let keys = Arc::new(settings.keys.load()?);
     let (open_doors, calls) = doors::open(&settings).await?;
     let addresses = open_doors.addresses();
     let metrics = Metrics::default();
-    let store = open_store(&settings, Arc::new(metrics.clone())).await?;
+    let store = open_readable_store(&settings, keys, &metrics).await?;
     let clock = match clock {
         Some(clock) => clock,
         None => SystemClock::starting_at(store.now().await?),
@@ -233,9 +236,36 @@ impl ControlPlane {
     }
 }
 
+/// Opens the database, all of which can be read.
+async fn open_readable_store(
+    settings: &Settings,
+    keys: Arc<LocalKeys>,
+    metrics: &Metrics,
+) -> anyhow::Result<Arc<dyn Store>> {
+    let store = open_store(settings, Arc::clone(&keys), Arc::new(metrics.clone())).await?;
+    require_keys(&*store, &keys).await?;
+    Ok(store)
+}
+
+/// Fails unless what is stored can be read and more can be stored: unless all
+/// key-encryption keys in use are there, and one is current.
+async fn require_keys(store: &dyn Store, keys: &LocalKeys) -> anyhow::Result<()> {
+    match store.require_keys().await {
+        Err(StoreError::Faulty(problem)) => bail!("keys.file, keys.encryption_keys: {problem}"),
+        outcome => outcome.context("looking at the data keys")?,
+    }
+    ensure!(
+        keys.current().is_some(),
+        "keys.file, keys.encryption_keys: no key-encryption key is given, and secrets are stored \
+         encrypted; `postrider keys create --id ID --file FILE` makes one"
+    );
+    Ok(())
+}
+
 /// Opens the database that the settings name.
 pub async fn open_store(
     settings: &Settings,
+    keys: Arc<LocalKeys>,
     observer: Arc<dyn CallObserver>,
 ) -> anyhow::Result<Arc<dyn Store>> {
     let url = settings.database_url();
@@ -250,6 +280,7 @@ pub async fn open_store(
         migrate: settings.database.migrate_at_start,
         shards: settings.database.shard_count,
         max_connections: settings.database.max_connections,
+        keys,
     };
     postrider_store::open_observed(&url, &options, observer).await.with_context(|| {
         format!("{}: cannot open the database", settings.name_with_place("database.url"))

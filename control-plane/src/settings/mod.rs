@@ -8,6 +8,7 @@
 mod auth;
 mod doors;
 mod identities;
+mod keys;
 mod ranges;
 mod relations;
 
@@ -21,6 +22,7 @@ use serde::Deserialize;
 
 pub use self::auth::{AuthSettings, CallerCertificateSettings, ClaimRuleSettings, IssuerSettings};
 pub use self::identities::{AgentCertificateRule, PREFIX_MARK, ReplicaCertificateRule};
+pub use self::keys::{KeySettings, KeySettingsError, SecretSetting, add_key_to_file, holds_key};
 
 /// The defaults are also the documentation.
 static FORMAT: SettingsFormat = SettingsFormat {
@@ -31,6 +33,7 @@ static FORMAT: SettingsFormat = SettingsFormat {
     flags: &[
         ("database.url", "--database-url"),
         ("database.data_dir", "--data-dir"),
+        ("keys.file", "--keys-file"),
         ("server.listen", "--listen"),
         ("server.replica_id", "--replica-id"),
         ("server.metrics_listen", "--metrics-listen"),
@@ -56,6 +59,7 @@ pub struct Settings {
     pub server: ServerSettings,
     pub auth: AuthSettings,
     pub database: DatabaseSettings,
+    pub keys: KeySettings,
     pub publish: PublishSettings,
     pub dispatch: DispatchSettings,
     pub ownership: OwnershipSettings,

@@ -40,7 +40,7 @@ pub(crate) fn fixed<const N: usize>(column: &str, bytes: &[u8]) -> StoreResult<[
     bytes.try_into().map_err(|_| corrupt(format_args!("{column} has {} bytes", bytes.len())))
 }
 
-/// Serializes settings, signing keys, labels and attributes for JSON columns.
+/// Serializes settings, labels and attributes for JSON columns.
 pub(crate) fn to_json<T: Serialize>(value: &T) -> StoreResult<String> {
     serde_json::to_string(value).map_err(|error| StoreError::Rejected(error.to_string()))
 }
@@ -48,7 +48,12 @@ pub(crate) fn to_json<T: Serialize>(value: &T) -> StoreResult<String> {
 /// Reads what [`to_json`] wrote. The error does not quote the text: it may hold
 /// secrets.
 pub(crate) fn from_json<T: DeserializeOwned>(column: &str, text: &str) -> StoreResult<T> {
-    serde_json::from_str(text).map_err(|error| {
+    from_json_bytes(column, text.as_bytes())
+}
+
+/// As [`from_json`].
+pub(crate) fn from_json_bytes<T: DeserializeOwned>(column: &str, text: &[u8]) -> StoreResult<T> {
+    serde_json::from_slice(text).map_err(|error| {
         corrupt(format_args!(
             "{column} is not the JSON expected (line {}, column {})",
             error.line(),

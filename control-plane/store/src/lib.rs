@@ -14,6 +14,7 @@ mod clocks;
 mod codec;
 mod conditions;
 mod config;
+mod data_keys;
 mod error;
 mod event_types;
 mod faults;
@@ -28,6 +29,7 @@ mod ownership;
 pub mod postgres;
 mod publishing;
 mod schema;
+mod sealing;
 mod sql_file;
 pub mod sqlite;
 mod store;
@@ -43,6 +45,7 @@ pub use config::{
     ConfigStore, ListPage, OrderBy, PageRequest, SortKey, SubscriptionQuery,
     SubscriptionSideEffects, TenantQuery, WriteError, sort_key,
 };
+pub use data_keys::{DataKeyStore, REWRITE_PAUSE, ReplacementStep, WrappedKeyCount};
 pub use error::{FirstFault, StoreError, StoreResult};
 pub use event_types::{CatalogueError, EventTypeQuery, EventTypeStore};
 pub use history::{

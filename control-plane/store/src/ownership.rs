@@ -14,9 +14,6 @@ use postrider_domain::time::{StoppedClock, Timestamp};
 
 use crate::error::StoreResult;
 
-/// The key's name in the table `installation`.
-pub(crate) const ASSIGNMENT_KEY: &str = "assignment_key";
-
 /// Stores leases and heartbeats.
 #[async_trait]
 pub trait OwnershipStore {
@@ -80,7 +77,7 @@ pub trait OwnershipStore {
 
     /// The key under which replicas prove what was assigned (invariant
     /// `only-what-was-assigned`): the one that stands, or `proposed` if there is none
-    /// yet. Whoever asks gets the same.
+    /// yet. Whoever asks gets the same. It is stored wrapped, as data keys are.
     async fn assignment_key(&self, proposed: &AssignmentKey) -> StoreResult<AssignmentKey>;
 }
 

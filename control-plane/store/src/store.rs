@@ -2,10 +2,14 @@
 //!
 //! Fed by the traits of this crate; feeds the engines, which are one trait together.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use postrider_secret_encryption::KeyEncryptionKeys;
 
 use crate::clocks::ClockStore;
 use crate::config::ConfigStore;
+use crate::data_keys::DataKeyStore;
 use crate::event_types::EventTypeStore;
 use crate::history::HistoryStore;
 use crate::maintenance::MaintenanceStore;
@@ -20,6 +24,7 @@ use crate::work::WorkStore;
 /// Everything an engine does.
 pub trait Store:
     ConfigStore
+    + DataKeyStore
     + EventTypeStore
     + PublishingStore
     + WorkStore
@@ -59,4 +64,6 @@ pub struct OpenOptions {
     /// Most connections that the engine opens (PostgreSQL, and two more for ownership
     /// alone) or readers (SQLite).
     pub max_connections: u32,
+    /// What wraps the data keys by which secrets are stored.
+    pub keys: Arc<dyn KeyEncryptionKeys>,
 }

@@ -13,8 +13,10 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use postrider_domain::tenant::Tenant;
+use postrider_secret_encryption::LocalKeys;
 use postrider_store::{OpenOptions, StoreError};
 use sqlx::postgres::PgConnectOptions;
 
@@ -89,7 +91,8 @@ async fn open_through(settings: &str) -> Option<Result<(), StoreError>> {
 
 /// Opens two stores, and uses both at once.
 async fn use_store(url: &str) -> Result<(), StoreError> {
-    let options = OpenOptions { migrate: true, shards: 4, max_connections: 4 };
+    let keys = Arc::new(LocalKeys::default());
+    let options = OpenOptions { migrate: true, shards: 4, max_connections: 4, keys };
     let one = postrider_store::open(url, &options).await?;
     let two = postrider_store::open(url, &options).await?;
     let now = one.now().await?;

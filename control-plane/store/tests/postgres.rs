@@ -6,10 +6,12 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_domain::ids::{AgentId, Region, ReplicaId, Shard};
 use postrider_domain::time::{StoppedClock, Timestamp};
+use postrider_secret_encryption::LocalKeys;
 use postrider_store::{
     AgentSighting, MaintenanceOptions, OpenOptions, RegionClock, ReplicaRow, StoreError,
 };
@@ -20,8 +22,11 @@ use support::{FreshDatabase, execute, until};
 const LOST_AFTER: Duration = Duration::from_secs(5);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+const TEST_KEY: &str = "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
 fn options(migrate: bool) -> OpenOptions {
-    OpenOptions { migrate, shards: 8, max_connections: 4 }
+    let keys = Arc::new(LocalKeys::parse(&[TEST_KEY], "").unwrap());
+    OpenOptions { migrate, shards: 8, max_connections: 4, keys }
 }
 
 /// Runs a test with the URL of an empty database; says so when it cannot.

@@ -30,8 +30,9 @@ const POSTGRES_LISTS: &[&str] = &[
      delivery_end_reason",
     "id, display_name, allow_insecure_urls, labels, config_version, revision, create_time, \
      update_time, delete_time",
-    "tenant, id, status, status_reason, settings, signing_keys, paused_total_us, paused_since, \
-     revision, request_revision, create_time, update_time, delete_time",
+    "tenant, id, status, status_reason, settings, data_key, signing_keys, header_values, \
+     paused_total_us, paused_since, revision, request_revision, create_time, update_time, \
+     delete_time",
     "name, description, group_name, json_schema, validation, sample, archive_time, create_time, \
      update_time, revision",
     "tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time",
@@ -52,8 +53,9 @@ const SQLITE_LISTS: &[&str] = &[
      delivery_end_reason",
     "id, display_name, allow_insecure_urls, labels, config_version, revision, create_time, \
      update_time, delete_time",
-    "tenant, id, status, status_reason, settings, signing_keys, paused_total, paused_since, \
-     revision, request_revision, create_time, update_time, delete_time",
+    "tenant, id, status, status_reason, settings, data_key, signing_keys, header_values, \
+     paused_total, paused_since, revision, request_revision, create_time, update_time, \
+     delete_time",
     "name, description, group_name, json_schema, validation, sample, archive_time, create_time, \
      update_time, revision",
     "tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time",

@@ -26,6 +26,10 @@ fn schemes(schemes: impl IntoIterator<Item = Scheme>) -> Vec<SignatureScheme> {
     schemes.into_iter().map(|scheme| SignatureScheme { scheme: Some(scheme) }).collect()
 }
 
+fn custom_header(name: &str, value: &str) -> CustomHeader {
+    CustomHeader { name: name.to_owned(), value: value.to_owned(), value_set: false }
+}
+
 /// The envelope byte for byte, and a bare HMAC over exactly that body.
 pub async fn an_envelope_signed_by_a_bare_hmac(cluster: &Cluster) {
     let stage = Stage::set(cluster, "bare").await;
@@ -33,7 +37,7 @@ pub async fn an_envelope_signed_by_a_bare_hmac(cluster: &Cluster) {
     let mut wanted = Subscription {
         signature_schemes: schemes([Scheme::Hmac(hmac)]),
         signing_secret: "chosen-by-the-customer".to_owned(),
-        headers: vec![CustomHeader { name: "X-Team".to_owned(), value: "pay in".to_owned() }],
+        headers: vec![custom_header("X-Team", "pay in")],
         ..stage.wanted("/hook")
     };
     wanted.set_envelope(Envelope::IdTypePayloadDate);
@@ -63,7 +67,7 @@ pub async fn symmetric_and_asymmetric_signatures_stand_together(cluster: &Cluste
     let wanted = Subscription { signature_schemes: schemes(both), ..stage.wanted("/hook") };
     let made = stage.create(wanted).await;
     let rotated = stage.api.rotate(&made.name, SigningKeyKind::Ed25519, None).await.unwrap();
-    assert!(rotated.signing_secret.starts_with("whsk_"));
+    assert!(rotated.signing_secret.is_empty(), "nobody is shown a private key");
     let public: Vec<&str> = rotated
         .signing_keys
         .iter()
@@ -195,7 +199,7 @@ pub async fn what_cannot_be_sent_is_refused(cluster: &Cluster) {
     let hmac = HmacSignature { header: "Content-Length".to_owned(), ..HmacSignature::default() };
     let wanted = Subscription {
         signature_schemes: schemes([Scheme::Hmac(hmac)]),
-        headers: vec![CustomHeader { name: "Host".to_owned(), value: "x".to_owned() }],
+        headers: vec![custom_header("Host", "x")],
         ..stage.wanted("/hook")
     };
     let mut api = stage.api.clone();

@@ -39,8 +39,10 @@ fn dressed(stage: &Stage, path: &str) -> Subscription {
         ..HmacSignature::default()
     };
     let secret = StaticSecret { header: "X-Secret".to_owned(), ..StaticSecret::default() };
-    let header =
-        |name: &str, value: &str| CustomHeader { name: name.to_owned(), value: value.to_owned() };
+    let header = |name: &str, value: &str| {
+        let (name, value) = (name.to_owned(), value.to_owned());
+        CustomHeader { name, value, value_set: false }
+    };
     Subscription {
         signature_schemes: schemes([
             Scheme::Stripe(StripeSignature { header: "X-Stripe".to_owned() }),
@@ -156,7 +158,7 @@ pub async fn while_the_settings_are_the_same(cluster: &Cluster) {
     assert_eq!(told.request_unknown_reason(), RequestUnknownReason::SubscriptionChanged);
 
     let mut enabled = stage.wanted("/third");
-    enabled.headers = made.headers.clone();
+    enabled.headers = dressed(&stage, "/third").headers;
     let other = stage.create(enabled).await;
     let event = stage.publish().await;
     let requests = stage.receiver.wait_for_at("/third", 1, SOON_LIMIT).await.unwrap();

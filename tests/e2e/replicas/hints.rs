@@ -41,6 +41,8 @@ async fn a_replica_that_others_do_not_reach_is_told_of_on_postgres() {
         .args(["--advertise", &format!("https://127.0.0.1:{closed}")])
         .args(["--database-url", cluster.database().unwrap().url()])
         .args(["--spiffe-trust-domain", TRUST_DOMAIN])
+        .arg("--keys-file")
+        .arg(cluster.keys_file())
         .args(identity.arguments())
         .arg("--replicas-tls-ca")
         .arg(cluster.pki().ca_file());

@@ -162,6 +162,8 @@ async fn a_replica_of_anothers_name_does_not_start(cluster: &Cluster, folder: &P
         .args(["serve", "--metrics-listen", "", "--replica-id", id, "--listen", "localhost:0"])
         .args(["--agents-listen", "localhost:0", "--replicas-listen", "localhost:0"])
         .args(["--database-url", cluster.database().unwrap().url()])
+        .arg("--keys-file")
+        .arg(cluster.keys_file())
         .arg("--data-dir")
         .arg(folder.join("data"));
     let log = folder.join("replica.log");

@@ -29,14 +29,14 @@ use postrider_identity::{TokenId, TokenKind, TokenRecord};
 use postrider_store::{
     AgentSighting, AttemptPage, AttemptQuery, CancelOutcome, CatalogueError, ClaimLimits,
     ClaimRequest, ClaimedDelivery, ClockStore, ClusterView, Conclusion, ConclusionOutcome,
-    ConfigStore, DeliveryCounts, DeliveryQuery, EndWaitingRequest, EventQuery, EventTypeQuery,
-    EventTypeStore, HistoryRange, HistoryStore, KeyBacklog, KeyHold, ListPage, ListedEvent,
-    MaintenanceOptions, MaintenanceStore, NewEvent, OperationStep, OperationStore, OrderingStore,
-    OutboxEntry, OutboxStore, OwnershipStore, ProcessInstance, PublishOutcome, PublishingStore,
-    RecordedAttempt, RegionClock, ReplicaRow, RescheduleRequest, StatsRow, Store, StoreError,
-    StoreResult, SubscriptionBacklog, SubscriptionQuery, SubscriptionSideEffects, TailPage,
-    TenantQuery, TokenQuery, TokenStore, UsedIdempotencyKey, WaitingSubscription, WorkStore,
-    WriteError,
+    ConfigStore, DataKeyStore, DeliveryCounts, DeliveryQuery, EndWaitingRequest, EventQuery,
+    EventTypeQuery, EventTypeStore, HistoryRange, HistoryStore, KeyBacklog, KeyHold, ListPage,
+    ListedEvent, MaintenanceOptions, MaintenanceStore, NewEvent, OperationStep, OperationStore,
+    OrderingStore, OutboxEntry, OutboxStore, OwnershipStore, ProcessInstance, PublishOutcome,
+    PublishingStore, RecordedAttempt, RegionClock, ReplacementStep, ReplicaRow, RescheduleRequest,
+    StatsRow, Store, StoreError, StoreResult, SubscriptionBacklog, SubscriptionQuery,
+    SubscriptionSideEffects, TailPage, TenantQuery, TokenQuery, TokenStore, UsedIdempotencyKey,
+    WaitingSubscription, WorkStore, WrappedKeyCount, WriteError,
 };
 
 use crate::entropy;
@@ -116,6 +116,15 @@ passed_on!(ConfigStore {
     list_subscriptions(query: &SubscriptionQuery) -> StoreResult<ListPage<Subscription>>;
     update_subscription(subscription: &Subscription, expected: i64, side_effects: &SubscriptionSideEffects) -> Result<i64, WriteError>;
     deleted_with_unfinished(shards: &[Shard], limit: u32) -> StoreResult<Vec<SubscriptionKey>>;
+});
+
+passed_on!(DataKeyStore {
+    require_keys() -> StoreResult<()>;
+    count_data_keys() -> StoreResult<Vec<WrappedKeyCount>>;
+    rewrap_data_keys(limit: u32) -> StoreResult<u64>;
+    next_keyed_tenant(after: Option<&TenantId>) -> StoreResult<Option<TenantId>>;
+    replace_data_key(tenant: &TenantId, since: Timestamp, limit: u32) -> StoreResult<ReplacementStep>;
+    rewrite_secrets() -> StoreResult<()>;
 });
 
 passed_on!(EventTypeStore {

@@ -26,6 +26,7 @@ use crate::api::subscriptions::{fixed_fields, signing_keys};
 use crate::api::tenants::stored::{read_tenant, require_live_tenant};
 use crate::api::values::masks::UpdateMask;
 use crate::api::values::time::span;
+use crate::api::values::wiped::WipedRequest;
 use crate::api::values::{names, validate};
 
 /// A day for a receiver to take the new key over.
@@ -44,10 +45,10 @@ pub(in crate::api) struct StatusChange {
 impl SubscriptionApi {
     pub(in crate::api) async fn create(
         &self,
-        request: v1::CreateSubscriptionRequest,
+        request: WipedRequest<v1::CreateSubscriptionRequest>,
         who: &str,
     ) -> Result<v1::Subscription, Status> {
-        let given = errors::required("subscription", request.subscription)?;
+        let given = errors::required("subscription", request.subscription.as_ref())?;
         let mut violations = FieldViolations::default();
         let tenant = violations.keep("parent", names::tenant(&request.parent));
         let id = violations.keep("subscription_id", chosen_id(&request.subscription_id));
@@ -59,7 +60,7 @@ impl SubscriptionApi {
         };
         let now = self.context.clock.now();
         let new =
-            new_subscription(tenant.zip(id), &given, allow_insecure_urls, now, &mut violations);
+            new_subscription(tenant.zip(id), given, allow_insecure_urls, now, &mut violations);
         checks::require_known_types(&self.context, &given.event_types, &mut violations).await?;
         let new = violations.finish(new)?;
         spans::record_in_span("tenant", &new.tenant);
@@ -93,16 +94,16 @@ impl SubscriptionApi {
 
     pub(in crate::api) async fn update(
         &self,
-        request: v1::UpdateSubscriptionRequest,
+        request: WipedRequest<v1::UpdateSubscriptionRequest>,
         who: &str,
     ) -> Result<v1::Subscription, Status> {
-        let given = errors::required("subscription", request.subscription)?;
+        let given = errors::required("subscription", request.subscription.as_ref())?;
         let mut violations = FieldViolations::default();
         let named = violations.keep("subscription.name", names::subscription(&given.name));
         let elsewhere = fixed_fields::SUBSCRIPTION_FIELDS;
         let mask = UpdateMask::read(
             request.update_mask.as_ref(),
-            &fields(&given),
+            &fields(given),
             elsewhere,
             &mut violations,
         );
@@ -123,10 +124,10 @@ impl SubscriptionApi {
             |subscription| {
                 let mut violations = FieldViolations::default();
                 if mask.is_whole() {
-                    fixed_fields::in_subscription(&given, subscription, now, &mut violations);
+                    fixed_fields::in_subscription(given, subscription, now, &mut violations);
                 }
                 let settings = &mut subscription.settings;
-                apply(settings, &given, &mask, allow_insecure_urls, &mut violations);
+                apply(settings, given, &mask, allow_insecure_urls, &mut violations);
                 signing_keys::require_key_for_each_scheme(subscription, now, &mut violations);
                 violations.check()
             },
@@ -195,7 +196,7 @@ impl SubscriptionApi {
 
     pub(in crate::api) async fn rotate(
         &self,
-        request: v1::RotateSigningSecretRequest,
+        request: WipedRequest<v1::RotateSigningSecretRequest>,
         who: &str,
     ) -> Result<v1::RotateSigningSecretResponse, Status> {
         let mut violations = FieldViolations::default();
@@ -225,7 +226,8 @@ impl SubscriptionApi {
         spans::log_change(who, "signing secret rotated", &key);
         let kind = kind.or_else(|| signing_keys::main_kind(&changed.now.settings.schemes));
         let kind = kind.unwrap_or_default();
-        let subscription = Some(with_secret(self.show(&changed.now), &changed.now, kind));
+        let shown = with_warnings(self.show(&changed.now), &changed.now, &self.context);
+        let subscription = Some(with_secret(shown, &changed.now, kind));
         Ok(v1::RotateSigningSecretResponse { subscription })
     }
 

@@ -17,7 +17,7 @@ use postrider_proto::v1;
 use postrider_proto::webhook_url::WebhookUrl;
 
 use crate::api::rpc::errors::FieldViolations;
-use crate::api::subscriptions::{delivery_rules, request_form, retry_policy};
+use crate::api::subscriptions::{custom_headers, delivery_rules, request_form, retry_policy};
 use crate::api::values::etag::etag;
 use crate::api::values::masks::UpdateMask;
 use crate::api::values::time::{duration, span, timestamp};
@@ -150,7 +150,7 @@ fn apply_request(
         settings.envelope = request_form::envelope(given.envelope, violations);
     }
     if mask.has("headers") {
-        settings.headers = request_form::headers(&given.headers, violations);
+        settings.headers = custom_headers::headers(&given.headers, &settings.headers, violations);
     }
     if mask.has("json_form") {
         settings.json_form = request_form::json_form(given.json_form, violations);
@@ -158,7 +158,7 @@ fn apply_request(
     if mask.has("http1_only") {
         settings.http1_only = given.http1_only;
     }
-    request_form::refuse_overlapping_headers(&settings.schemes, &settings.headers, violations);
+    custom_headers::refuse_overlapping_headers(&settings.schemes, &settings.headers, violations);
 }
 
 fn event_types(given: &[String], violations: &mut FieldViolations) -> Vec<EventTypePattern> {
@@ -263,7 +263,7 @@ pub fn to_proto(
         etag: etag(subscription.revision),
         signature_schemes: request_form::schemes_to_proto(&settings.schemes),
         envelope: request_form::envelope_to_proto(settings.envelope).into(),
-        headers: request_form::headers_to_proto(&settings.headers),
+        headers: custom_headers::headers_to_proto(&settings.headers),
         content_filter: settings.content_filter.clone(),
         ordering: delivery_rules::ordering_to_proto(settings.ordering).into(),
         exhausted_key_policy: delivery_rules::exhausted_key_policy_to_proto(settings.exhausted_key)
@@ -276,15 +276,16 @@ pub fn to_proto(
 }
 
 /// Converts a subscription with the secret of its newest key of `kind`, for the only
-/// answer that shows it.
+/// answer that shows it. Of a key pair nothing is shown but what every answer shows.
 pub fn with_secret(
     mut shown: v1::Subscription,
     subscription: &Subscription,
     kind: KeyKind,
 ) -> v1::Subscription {
     let of_kind = |key: &&SigningKey| key.kind == kind;
-    if let Some(newest) = subscription.signing_keys.iter().rev().find(of_kind) {
-        shown.signing_secret.clone_from(&newest.shown_secret());
+    let newest = subscription.signing_keys.iter().rev().find(of_kind);
+    if let Some(secret) = newest.and_then(SigningKey::shown_secret) {
+        shown.signing_secret.clone_from(&secret);
     }
     shown
 }

@@ -6,6 +6,7 @@
 
 pub mod changes;
 pub mod conversion;
+pub mod custom_headers;
 pub mod delivery_rules;
 pub mod filter;
 pub mod fixed_fields;

@@ -1,7 +1,7 @@
-//! Signature schemes, envelopes and custom headers.
+//! Signature schemes, envelopes, and the form of JSON.
 //!
 //! Fed by `conversion` with a caller's choice; feeds the domain's settings.
-//! Guarantees that no header is written twice, and none that the transport or Postrider
+//! Guarantees that no scheme writes a header that another, the transport or Postrider
 //! writes, so that what is stored can always be sent.
 
 use std::collections::HashSet;
@@ -10,7 +10,7 @@ use postrider_domain::signature::{
     DigestEncoding, HmacHash, HmacScheme, HmacTimestamp, KeyRotation, SignatureScheme,
     default_schemes,
 };
-use postrider_domain::subscription::{BodyEnvelope, JsonForm, RequestHeader};
+use postrider_domain::subscription::{BodyEnvelope, JsonForm};
 use postrider_proto::v1;
 use postrider_proto::v1::signature_scheme::Scheme;
 
@@ -19,13 +19,8 @@ use crate::api::rpc::errors::FieldViolations;
 /// Most schemes of one subscription. A change of scheme needs two for a time; each is work
 /// for every request.
 const MAX_SCHEMES: usize = 4;
-/// Most headers of a subscription's own. With names and values 17 KiB at most, which nginx
-/// takes by default (32 KiB).
-const MAX_HEADERS: usize = 16;
 /// Names in use have half.
 const MAX_HEADER_NAME_BYTES: usize = 64;
-/// A bearer token fits.
-const MAX_HEADER_VALUE_BYTES: usize = 1024;
 /// As `sha256=`, or a word and a space.
 const MAX_PREFIX_BYTES: usize = 32;
 /// A dot or an end of line.
@@ -34,7 +29,7 @@ const STRIPE_HEADER: &str = "stripe-signature";
 const DEFAULT_SEPARATOR: &str = ".";
 
 /// Headers that the transport writes, and those that carry trace context.
-const RESERVED_HEADERS: &[&str] = &[
+pub(super) const RESERVED_HEADERS: &[&str] = &[
     "connection",
     "content-length",
     "content-type",
@@ -201,78 +196,13 @@ impl SchemeReader<'_> {
 }
 
 /// RFC 9110, section 5.6.2.
-fn is_token(name: &str) -> bool {
+pub(super) fn is_token(name: &str) -> bool {
     let tchar = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     (1..=MAX_HEADER_NAME_BYTES).contains(&name.len()) && name.bytes().all(tchar)
 }
 
-const fn is_visible_or_space(byte: u8) -> bool {
+pub(super) const fn is_visible_or_space(byte: u8) -> bool {
     matches!(byte, b' '..=b'~')
-}
-
-/// Reads the custom headers; none may be one that something else writes.
-pub fn headers(given: &[v1::CustomHeader], violations: &mut FieldViolations) -> Vec<RequestHeader> {
-    let field = "subscription.headers";
-    if given.len() > MAX_HEADERS {
-        violations.add(field, format!("must hold at most {MAX_HEADERS} headers"));
-    }
-    let mut names = HashSet::new();
-    for (index, header) in given.iter().take(MAX_HEADERS).enumerate() {
-        let lower = header.name.to_ascii_lowercase();
-        let name = format!("{field}[{index}].name");
-        let ours = lower.starts_with("webhook-") || lower.starts_with("ce-");
-        if !is_token(&header.name) {
-            violations.add(name, "must be the name of a header, at most 64 bytes");
-        } else if ours || RESERVED_HEADERS.contains(&lower.as_str()) {
-            violations.add(name, "is a header that cannot be set");
-        } else if !names.insert(lower) {
-            violations.add(name, "is given twice");
-        }
-        let value = &header.value;
-        if value.is_empty()
-            || value.len() > MAX_HEADER_VALUE_BYTES
-            || !value.bytes().all(is_visible_or_space)
-            || value.trim() != value
-        {
-            let problem = format!(
-                "must be 1 to {MAX_HEADER_VALUE_BYTES} visible ASCII characters and spaces"
-            );
-            violations.add(format!("{field}[{index}].value"), problem);
-        }
-    }
-    let header = |given: &v1::CustomHeader| RequestHeader {
-        name: given.name.clone(),
-        value: given.value.clone(),
-    };
-    given.iter().take(MAX_HEADERS).map(header).collect()
-}
-
-/// Refuses a custom header that one of the signature schemes writes.
-pub fn refuse_overlapping_headers(
-    schemes: &[SignatureScheme],
-    headers: &[RequestHeader],
-    violations: &mut FieldViolations,
-) {
-    let written: Vec<&str> = schemes.iter().flat_map(written).collect();
-    for (index, header) in headers.iter().enumerate() {
-        if written.iter().any(|name| name.eq_ignore_ascii_case(&header.name)) {
-            let field = format!("subscription.headers[{index}].name");
-            violations.add(field, "is written by a signature scheme");
-        }
-    }
-}
-
-fn written(scheme: &SignatureScheme) -> Vec<&str> {
-    match scheme {
-        SignatureScheme::StandardV1 | SignatureScheme::StandardV1a => Vec::new(),
-        SignatureScheme::Stripe { header } | SignatureScheme::StaticSecret { header, .. } => {
-            vec![header]
-        }
-        SignatureScheme::Hmac(hmac) => {
-            let timestamp = hmac.timestamp.as_ref().map(|timestamp| timestamp.header.as_str());
-            std::iter::once(hmac.header.as_str()).chain(timestamp).collect()
-        }
-    }
 }
 
 /// Reads the envelope.
@@ -374,14 +304,6 @@ const fn rotation_to_proto(rotation: KeyRotation) -> v1::KeyRotation {
         KeyRotation::EachKey => v1::KeyRotation::EachKey,
         KeyRotation::NewestKey => v1::KeyRotation::NewestKey,
     }
-}
-
-pub fn headers_to_proto(headers: &[RequestHeader]) -> Vec<v1::CustomHeader> {
-    let shown = |header: &RequestHeader| v1::CustomHeader {
-        name: header.name.clone(),
-        value: header.value.clone(),
-    };
-    headers.iter().map(shown).collect()
 }
 
 #[cfg(test)]

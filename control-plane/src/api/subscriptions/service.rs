@@ -30,6 +30,7 @@ use crate::api::subscriptions::handler::{SubscriptionApi, key};
 use crate::api::subscriptions::stats;
 use crate::api::subscriptions::stored::{read_subscription, require_live_subscription};
 use crate::api::tenants::stored::require_tenant;
+use crate::api::values::wiped::WipedRequest;
 use crate::api::values::{names, payload, validate};
 use crate::flow::on_demand::{TestError, TestRequest};
 
@@ -199,7 +200,7 @@ impl SubscriptionService for SubscriptionApi {
         &self,
         request: Request<v1::CreateSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let (caller, message) = Caller::admit(request)?;
+        let (caller, message) = Caller::admit(request.map(WipedRequest::new))?;
         self.create(message, &caller.who).await.map(Response::new)
     }
 
@@ -228,7 +229,7 @@ impl SubscriptionService for SubscriptionApi {
         &self,
         request: Request<v1::UpdateSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
-        let (caller, message) = Caller::admit(request)?;
+        let (caller, message) = Caller::admit(request.map(WipedRequest::new))?;
         self.update(message, &caller.who).await.map(Response::new)
     }
 
@@ -300,7 +301,7 @@ impl SubscriptionService for SubscriptionApi {
         &self,
         request: Request<v1::RotateSigningSecretRequest>,
     ) -> Result<Response<v1::RotateSigningSecretResponse>, Status> {
-        let (caller, message) = Caller::admit(request)?;
+        let (caller, message) = Caller::admit(request.map(WipedRequest::new))?;
         self.rotate(message, &caller.who).await.map(Response::new)
     }
 

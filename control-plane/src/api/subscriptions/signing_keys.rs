@@ -2,7 +2,8 @@
 //!
 //! Fed by `changes`; feeds the subscription that is stored.
 //! Guarantees that every scheme has a key of its kind that does not end by
-//! itself, and that a secret is taken and given only in the form of its kind.
+//! itself, that a secret is taken and given only in the form of its kind, and that one
+//! which is sent in a header can be.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -63,9 +64,29 @@ pub(in crate::api) fn create_initial_keys(
     let mut keys = Vec::new();
     for kind in kinds(schemes) {
         let own = if Some(kind) == main { given } else { "" };
-        keys.extend(violations.keep(field, secret(kind, own)).map(|s| key(kind, s, now)));
+        let made = violations.keep(field, secret(kind, own)).map(|s| key(kind, s, now));
+        if made.as_ref().is_some_and(|made| !schemes.iter().all(|scheme| can_send(scheme, made))) {
+            violations.add(field, NOT_A_HEADER);
+        }
+        keys.extend(made);
     }
     keys
+}
+
+const NOT_A_HEADER: &str = "is sent in a header by the scheme static_secret, and so must be \
+                            visible ASCII characters, and spaces that are not at an end";
+
+/// Whether a scheme can send what it makes of a key.
+fn can_send(scheme: &SignatureScheme, key: &SigningKey) -> bool {
+    match scheme {
+        SignatureScheme::StaticSecret { prefix, .. } => {
+            key.kind != KeyKind::Text || key.secret.fits_header(prefix)
+        }
+        SignatureScheme::StandardV1
+        | SignatureScheme::StandardV1a
+        | SignatureScheme::Stripe { .. }
+        | SignatureScheme::Hmac(_) => true,
+    }
 }
 
 fn secret(
@@ -93,6 +114,11 @@ pub(in crate::api) fn require_key_for_each_scheme(
             let problem =
                 format!("needs a {} key: add one with RotateSigningSecret first", name(kind));
             violations.add(format!("subscription.signature_schemes[{index}]"), problem);
+        }
+        let mut in_force = subscription.signing_keys.iter().filter(|key| key.in_force(now));
+        if !in_force.all(|key| can_send(scheme, key)) {
+            let field = format!("subscription.signature_schemes[{index}].static_secret");
+            violations.add(field, "cannot send a TEXT key in force, which no header can carry");
         }
     }
 }
@@ -132,6 +158,10 @@ pub(in crate::api) fn rotate_keys(
     };
     let secret =
         secret(kind, given).map_err(|problem| errors::invalid("signing_secret", problem))?;
+    let new = key(kind, secret, now);
+    if !schemes.iter().all(|scheme| can_send(scheme, &new)) {
+        return Err(errors::invalid("signing_secret", NOT_A_HEADER));
+    }
     let keys = &mut subscription.signing_keys;
     keys.retain(|key| key.in_force(now));
     let end = now + grace;
@@ -144,7 +174,7 @@ pub(in crate::api) fn rotate_keys(
             format!("{MAX_SIGNING_KEYS} keys are in force already; wait until one expires");
         return Err(errors::status(ErrorReason::TooManySigningKeys, message));
     }
-    keys.push(key(kind, secret, now));
+    keys.push(new);
     subscription.update_time = now;
     Ok(())
 }
@@ -176,6 +206,8 @@ pub(in crate::api) fn revoke_key(
 
 #[cfg(test)]
 mod tests {
+    use postrider_domain::signature::KeyRotation;
+
     use super::*;
     use crate::fixtures::{self, FIXTURE_TIME};
 
@@ -239,6 +271,39 @@ mod tests {
             )
             .is_err()
         );
+    }
+
+    #[test]
+    fn a_static_secret_is_one_that_a_header_carries() {
+        let fixed = |prefix: &str| SignatureScheme::StaticSecret {
+            header: "x".into(),
+            prefix: prefix.into(),
+            rotation: KeyRotation::EachKey,
+        };
+        let hmac = [SignatureScheme::Stripe { header: "x".into() }];
+        let refused = |schemes: &[SignatureScheme], secret: &str| {
+            let mut violations = FieldViolations::default();
+            create_initial_keys(schemes, secret, "f", FIXTURE_TIME, &mut violations);
+            !violations.is_empty()
+        };
+        for secret in ["é", "a ", " a", "a\nb"] {
+            assert!(!refused(&hmac, secret) && refused(&[fixed("")], secret), "{secret:?}");
+        }
+        assert!(!refused(&[fixed("Bearer")], " a b"));
+
+        let mut subscription = fixtures::subscription();
+        subscription.settings.schemes = vec![fixed("")];
+        let mut rotate = |secret: &str| {
+            let kind = Some(KeyKind::Text);
+            rotate_keys(&mut subscription, kind, secret, ONE_HOUR, FIXTURE_TIME)
+        };
+        assert!(rotate("é").is_err() && rotate("e").is_ok());
+        subscription.settings.schemes = hmac.to_vec();
+        rotate_keys(&mut subscription, None, "é", ONE_HOUR, FIXTURE_TIME).unwrap();
+        subscription.settings.schemes = vec![fixed("")];
+        let mut violations = FieldViolations::default();
+        require_key_for_each_scheme(&subscription, FIXTURE_TIME, &mut violations);
+        assert!(!violations.is_empty(), "a scheme that cannot send the key that is there");
     }
 
     #[test]

@@ -3,11 +3,15 @@
 //! Fed by creations and updates; feeds their answers. A warning refuses nothing.
 
 use postrider_domain::content_filter::{ContentFilter, FilterScope};
+use postrider_domain::signature::KeyKind;
 use postrider_domain::subscription::{Subscription, SubscriptionConfig};
 use postrider_proto::v1;
 
 use crate::api::values::names;
 use crate::state::context::ReplicaContext;
+
+/// As the Standard Webhooks specification 1.0.0 wants of its own secrets.
+const ADVISED_SECRET_BYTES: usize = 24;
 
 /// Converts the subscription and adds its warnings.
 pub fn with_warnings(
@@ -23,6 +27,15 @@ pub fn with_warnings(
         let name = names::of_region(region);
         let description = format!("{name} has no agent; deliveries wait until one connects");
         shown.warnings.push(warning("region", "REGION_HAS_NO_AGENT", description));
+    }
+    let newest = subscription.signing_keys.iter().rev().find(|key| key.kind == KeyKind::Text);
+    let bytes = newest.map_or(usize::MAX, |key| key.secret.bytes().len());
+    if bytes < ADVISED_SECRET_BYTES {
+        let description = format!(
+            "has {bytes} bytes, and can be guessed by whoever sees a signature; \
+             {ADVISED_SECRET_BYTES} and more are advised"
+        );
+        shown.warnings.push(warning("signing_secret", "SIGNING_SECRET_SHORT", description));
     }
     if is_never_true(settings) {
         let description = "is true for no event that the subscription could get; only events \

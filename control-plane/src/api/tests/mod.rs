@@ -7,6 +7,7 @@ mod configuration;
 mod history;
 mod layer;
 mod repeated;
+mod secrets;
 mod updates;
 mod warnings;
 
@@ -41,6 +42,8 @@ struct TestApi {
     fleet: FleetServiceClient<Channel>,
 }
 
+const TEST_KEY: &str = "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
 impl TestApi {
     async fn start() -> Self {
         Self::with(&[]).await
@@ -62,6 +65,7 @@ impl TestApi {
             ("database.data_dir", directory.path().display().to_string()),
             ("api.test_agent_timeout_milliseconds", "50".to_owned()),
             ("server.insecure_no_auth", "true".to_owned()),
+            ("keys.encryption_keys", TEST_KEY.to_owned()),
         ];
         flags.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let plane = serve::start(Settings::load(None, &flags).unwrap(), None).await.unwrap();

@@ -12,3 +12,4 @@ pub mod payload;
 pub mod time;
 pub mod trace;
 pub mod validate;
+pub mod wiped;

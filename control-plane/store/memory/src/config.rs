@@ -70,6 +70,7 @@ impl ConfigStore for MemoryStore {
                 subscription.revision += 1;
                 subscription.update_time = now;
                 subscription.delete_time = Some(now);
+                subscription.forget_secrets();
                 taken_along += 1;
             }
         }
@@ -157,7 +158,10 @@ impl ConfigStore for MemoryStore {
             None => return Err(WriteError::NotFound),
         }
         let version = raise_version(&mut tables, &subscription.tenant)?;
-        let written = Subscription { revision: expected_revision + 1, ..subscription.clone() };
+        let mut written = Subscription { revision: expected_revision + 1, ..subscription.clone() };
+        if written.delete_time.is_some() {
+            written.forget_secrets();
+        }
         tables.subscriptions.insert(key.clone(), written);
         tables.written_at.insert(key.clone(), version);
         if side_effects.ends_streak {

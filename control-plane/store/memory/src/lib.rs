@@ -9,6 +9,7 @@
 mod clocks;
 mod conclude;
 mod config;
+mod data_keys;
 mod event_types;
 mod history;
 mod lists;

@@ -21,7 +21,21 @@ CREATE TABLE tenants (
     id                  text COLLATE "C" PRIMARY KEY,
     display_name        text COLLATE "C" NOT NULL,
     search              text COLLATE "C" NOT NULL,
-    labels              text NOT NULL
+    labels              text NOT NULL,
+    -- What new secrets of the tenant are sealed by; null until it has one.
+    data_key            uuid
+);
+
+-- What tenants' secrets are sealed by, wrapped by key-encryption keys, which are kept
+-- elsewhere; and, of no tenant, the key of the proofs that assignments carry.
+CREATE TABLE data_keys (
+    create_time bigint NOT NULL,
+    id          uuid   NOT NULL,
+    tenant      text COLLATE "C" NOT NULL,
+    -- The id of the key-encryption key.
+    wrapped_by  text COLLATE "C" NOT NULL,
+    wrapped     bytea  NOT NULL,
+    PRIMARY KEY (tenant, id)
 );
 
 CREATE TABLE subscriptions (
@@ -47,8 +61,10 @@ CREATE TABLE subscriptions (
     search          text COLLATE "C" NOT NULL,
     status_reason   text NOT NULL,
     settings        text NOT NULL,
-    -- Apart from the settings, since it holds secrets.
-    signing_keys    text NOT NULL,
+    -- Secrets, sealed by this data key of the tenant's; null once it is deleted.
+    data_key        uuid,
+    signing_keys    bytea,
+    header_values   bytea,
     PRIMARY KEY (tenant, id)
 );
 CREATE INDEX subscriptions_changed ON subscriptions (tenant, config_version);

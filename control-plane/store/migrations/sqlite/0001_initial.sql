@@ -22,7 +22,21 @@ CREATE TABLE tenants (
     revision            INTEGER NOT NULL,
     create_time         INTEGER NOT NULL,
     update_time         INTEGER NOT NULL,
-    delete_time         INTEGER
+    delete_time         INTEGER,
+    -- What new secrets of the tenant are sealed by; null until it has one.
+    data_key            BLOB
+) STRICT, WITHOUT ROWID;
+
+-- What tenants' secrets are sealed by, wrapped by key-encryption keys, which are kept
+-- elsewhere; and, of no tenant, the key of the proofs that assignments carry.
+CREATE TABLE data_keys (
+    tenant      TEXT    NOT NULL,
+    id          BLOB    NOT NULL,
+    -- The id of the key-encryption key.
+    wrapped_by  TEXT    NOT NULL,
+    wrapped     BLOB    NOT NULL,
+    create_time INTEGER NOT NULL,
+    PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE subscriptions (
@@ -35,7 +49,10 @@ CREATE TABLE subscriptions (
     status        INTEGER NOT NULL,
     status_reason TEXT    NOT NULL,
     settings      TEXT    NOT NULL,
-    signing_keys  TEXT    NOT NULL,
+    -- Secrets, sealed by this data key of the tenant's; null once it is deleted.
+    data_key      BLOB,
+    signing_keys  BLOB,
+    header_values BLOB,
     search        TEXT    NOT NULL,
     paused_total  INTEGER NOT NULL,
     paused_since  INTEGER,

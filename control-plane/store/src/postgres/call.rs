@@ -17,7 +17,9 @@ use std::time::Duration;
 use futures::TryStreamExt as _;
 use futures::future::BoxFuture;
 use sqlx::postgres::{PgConnectOptions, PgRow};
-use sqlx::{Decode, Either, Error, Executor as _, PgPool, Postgres, Row as _, SqlSafeStr};
+use sqlx::{
+    Connection as _, Decode, Either, Error, Executor as _, PgPool, Postgres, Row as _, SqlSafeStr,
+};
 use sqlx::{Transaction, Type};
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
@@ -256,6 +258,20 @@ impl DatabaseCall<'_> {
         statements: impl SqlSafeStr + Send + 'static,
     ) -> StoreResult<()> {
         self.run_unless(statements, |_| false).await.map(drop)
+    }
+
+    /// Runs statements outside of a transaction, one after the other, on a connection that
+    /// is closed then: they may change its settings.
+    pub(super) async fn run_apart(&mut self, statements: &[&'static str]) -> StoreResult<()> {
+        let running = async {
+            let mut connection = self.pool.acquire().await?.detach();
+            for statement in statements {
+                connection.execute(sqlx::raw_sql(*statement)).await?;
+            }
+            connection.close().await
+        };
+        let answer = self.limit.within(Box::pin(running)).await;
+        self.checked(answer)
     }
 
     /// The rows of several statements without parameters, in one round trip.

@@ -9,8 +9,10 @@ use postrider_domain::ids::{Shard, SubscriptionKey, TenantId};
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
+use uuid::Uuid;
 
 use super::call::DatabaseCall;
+use super::data_keys::{forget_data_keys, note_removed_secrets};
 use super::engine::PostgresStore;
 use super::outbox;
 use super::query::PgQuery;
@@ -20,6 +22,7 @@ use crate::config::{
     ConfigStore, ListPage, SubscriptionQuery, SubscriptionSideEffects, TenantQuery, WriteError,
 };
 use crate::error::StoreResult;
+use crate::sealing::{SealedColumns, seal};
 
 const READ_ONLY_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -43,12 +46,13 @@ const DELETE_TENANT: &str = "UPDATE tenants
     RETURNING config_version";
 
 const DELETE_SUBSCRIPTIONS: &str = "UPDATE subscriptions
-    SET delete_time = $2, update_time = $2, revision = revision + 1
+    SET delete_time = $2, update_time = $2, revision = revision + 1, data_key = NULL,
+        signing_keys = NULL, header_values = NULL
     WHERE tenant = $1 AND delete_time IS NULL";
 
 const RAISE_VERSION: &str = "UPDATE tenants SET config_version = config_version + 1
     WHERE id = $1 AND delete_time IS NULL
-    RETURNING config_version";
+    RETURNING config_version, data_key";
 
 const SELECT_CONFIG_VERSIONS: &str = "SELECT coalesce(t.config_version, 0)
     FROM unnest($1::text[]) WITH ORDINALITY AS asked(id, ord)
@@ -57,22 +61,25 @@ const SELECT_CONFIG_VERSIONS: &str = "SELECT coalesce(t.config_version, 0)
 
 const CREATE_SUBSCRIPTION: &str = "INSERT INTO subscriptions (
         tenant, id, region, display_name, url, search, status, status_reason, settings,
-        signing_keys, paused_total_us, paused_since, update_time, delete_time, config_version,
-        request_revision, revision, create_time, shard
+        data_key, signing_keys, header_values, paused_total_us, paused_since, update_time,
+        delete_time, config_version, request_revision, revision, create_time, shard
     )
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+    VALUES (
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+        $21
+    )";
 
 const UPDATE_SUBSCRIPTION: &str = "UPDATE subscriptions
     SET region = $3, display_name = $4, url = $5, search = $6, status = $7, status_reason = $8,
-        settings = $9, signing_keys = $10, paused_total_us = $11, paused_since = $12,
-        update_time = $13, delete_time = $14, config_version = $15, request_revision = $16,
-        revision = revision + 1
-    WHERE tenant = $1 AND id = $2 AND revision = $17 AND delete_time IS NULL";
+        settings = $9, data_key = $10, signing_keys = $11, header_values = $12,
+        paused_total_us = $13, paused_since = $14, update_time = $15, delete_time = $16,
+        config_version = $17, request_revision = $18, revision = revision + 1
+    WHERE tenant = $1 AND id = $2 AND revision = $19 AND delete_time IS NULL";
 
 /// In the order of the index that finds them.
-const TENANT_CHANGES: &str = "SELECT tenant, id, status, status_reason, settings, signing_keys,
-        paused_total_us, paused_since, revision, request_revision, create_time, update_time,
-        delete_time
+const TENANT_CHANGES: &str = "SELECT tenant, id, status, status_reason, settings, data_key,
+        signing_keys, header_values, paused_total_us, paused_since, revision, request_revision,
+        create_time, update_time, delete_time
     FROM subscriptions
     WHERE tenant = $1 AND config_version > $2
     ORDER BY config_version";
@@ -94,17 +101,18 @@ const GET_TENANT: &str = "SELECT id, display_name, allow_insecure_urls, labels, 
         revision, create_time, update_time, delete_time
     FROM tenants
     WHERE id = $1";
-const CONFIG_SUBSCRIPTIONS: &str = "SELECT tenant, id, status, status_reason, settings,
-        signing_keys, paused_total_us, paused_since, revision, request_revision, create_time,
-        update_time, delete_time
+const CONFIG_SUBSCRIPTIONS: &str = "SELECT tenant, id, status, status_reason, settings, data_key,
+        signing_keys, header_values, paused_total_us, paused_since, revision, request_revision,
+        create_time, update_time, delete_time
     FROM subscriptions
     WHERE tenant = $1 AND delete_time IS NULL
     ORDER BY id";
-const GET_SUBSCRIPTION: &str = "SELECT tenant, id, status, status_reason, settings, signing_keys,
-        paused_total_us, paused_since, revision, request_revision, create_time, update_time,
-        delete_time
+const GET_SUBSCRIPTION: &str = "SELECT tenant, id, status, status_reason, settings, data_key,
+        signing_keys, header_values, paused_total_us, paused_since, revision, request_revision,
+        create_time, update_time, delete_time
     FROM subscriptions
     WHERE tenant = $1 AND id = $2";
+const GET_DELETE_TIME: &str = "SELECT delete_time FROM subscriptions WHERE tenant = $1 AND id = $2";
 const GET_LIVING_TENANT: &str = "SELECT id, display_name, allow_insecure_urls, labels,
         config_version, revision, create_time, update_time, delete_time
     FROM tenants
@@ -189,6 +197,7 @@ impl ConfigStore for PostgresStore {
         let gone = call
             .execute(sqlx::query(DELETE_SUBSCRIPTIONS).bind(id.as_str()).bind(now.as_micros()))
             .await?;
+        forget_data_keys(&mut call, id, now).await?;
         outbox::forget_tenant(&mut call, id).await?;
         call.commit().await?;
         Ok((version, gone))
@@ -198,12 +207,12 @@ impl ConfigStore for PostgresStore {
         let mut call = self.call("tenant_config");
         call.begin_with(READ_ONLY_SNAPSHOT).await?;
         let tenant = living_tenant(&mut call, id).await?;
-        let subscriptions = call.rows(sqlx::query(CONFIG_SUBSCRIPTIONS).bind(id.as_str())).await?;
+        let rows = call.rows(sqlx::query(CONFIG_SUBSCRIPTIONS).bind(id.as_str())).await?;
+        let subscriptions = self.opened(&mut call, &rows).await?;
         call.commit().await?;
         let Some(tenant) = tenant else {
             return Ok(None);
         };
-        let subscriptions = rows::read(&subscriptions, rows::subscription)?;
         Ok(Some(TenantConfig { tenant, subscriptions }))
     }
 
@@ -215,12 +224,12 @@ impl ConfigStore for PostgresStore {
         let mut call = self.call("tenant_changes");
         call.begin_with(READ_ONLY_SNAPSHOT).await?;
         let tenant = living_tenant(&mut call, id).await?;
-        let changed = call.rows(sqlx::query(TENANT_CHANGES).bind(id.as_str()).bind(since)).await?;
+        let rows = call.rows(sqlx::query(TENANT_CHANGES).bind(id.as_str()).bind(since)).await?;
+        let changed = self.opened(&mut call, &rows).await?;
         call.commit().await?;
         let Some(tenant) = tenant else {
             return Ok(None);
         };
-        let changed = rows::read(&changed, rows::subscription)?;
         Ok(Some(TenantChanges { tenant, changed }))
     }
 
@@ -236,12 +245,15 @@ impl ConfigStore for PostgresStore {
     async fn create_subscription(&self, subscription: &Subscription) -> Result<i64, WriteError> {
         let mut call = self.call("create_subscription");
         call.begin().await?;
-        let version = raise_version(&mut call, &subscription.tenant).await?;
-        let Some(version) = version else {
+        let raised = raise_version(&mut call, &subscription.tenant).await?;
+        let Some((version, data_key)) = raised else {
             return Err(WriteError::NotFound);
         };
+        let (tenant, now) = (&subscription.tenant, subscription.update_time);
+        let key = self.data_key(&mut call, tenant, data_key, now).await?;
+        let sealed = seal(subscription, &key)?;
         call.insert(
-            bind_subscription(CREATE_SUBSCRIPTION, subscription, version)?
+            bind_subscription(CREATE_SUBSCRIPTION, subscription, sealed, version)?
                 .bind(subscription.revision)
                 .bind(subscription.create_time.as_micros())
                 .bind(self.shard(&subscription.tenant)),
@@ -253,7 +265,10 @@ impl ConfigStore for PostgresStore {
 
     async fn get_subscription(&self, key: &SubscriptionKey) -> StoreResult<Option<Subscription>> {
         let mut call = self.call("get_subscription");
-        find_subscription(&mut call, key).await
+        let query = sqlx::query(GET_SUBSCRIPTION);
+        let query = query.bind(key.tenant.as_str()).bind(key.subscription.as_str());
+        let rows = call.rows(query).await?;
+        Ok(self.opened(&mut call, &rows).await?.pop())
     }
 
     async fn list_subscriptions(
@@ -271,20 +286,23 @@ impl ConfigStore for PostgresStore {
     ) -> Result<i64, WriteError> {
         let mut call = self.call("update_subscription");
         call.begin().await?;
-        let version = raise_version(&mut call, &subscription.tenant).await?;
-        let Some(version) = version else {
+        let raised = raise_version(&mut call, &subscription.tenant).await?;
+        let Some((version, data_key)) = raised else {
             return Err(WriteError::NotFound);
         };
-        let done = call
-            .execute(
-                bind_subscription(UPDATE_SUBSCRIPTION, subscription, version)?
-                    .bind(expected_revision),
-            )
-            .await?;
-        if done == 0 {
+        let (tenant, now) = (&subscription.tenant, subscription.update_time);
+        let key = self.data_key(&mut call, tenant, data_key, now).await?;
+        let sealed = seal(subscription, &key)?;
+        if sealed.is_none() {
+            note_removed_secrets(&mut call, now).await?;
+        }
+        let update = bind_subscription(UPDATE_SUBSCRIPTION, subscription, sealed, version)?;
+        if call.execute(update.bind(expected_revision)).await? == 0 {
             call.rollback().await?;
-            let found = find_subscription(&mut call, &subscription.key()).await?;
-            return Err(missed(found.map(|found| found.delete_time)));
+            let query = sqlx::query(GET_DELETE_TIME);
+            let query = query.bind(tenant.as_str()).bind(subscription.id.as_str());
+            let found = call.optional_value::<Option<i64>>(query).await?;
+            return Err(missed(found.map(|time| time.map(Timestamp::from_micros))));
         }
         outbox::of_change(&mut call, &subscription.key(), side_effects, self.shards).await?;
         call.commit().await?;
@@ -313,33 +331,35 @@ async fn find_tenant(call: &mut DatabaseCall<'_>, id: &TenantId) -> StoreResult<
     row.as_ref().map(rows::tenant).transpose()
 }
 
-async fn find_subscription(
-    call: &mut DatabaseCall<'_>,
-    key: &SubscriptionKey,
-) -> StoreResult<Option<Subscription>> {
-    let query = sqlx::query(GET_SUBSCRIPTION);
-    let query = query.bind(key.tenant.as_str()).bind(key.subscription.as_str());
-    let row = call.row(query).await?;
-    row.as_ref().map(rows::subscription).transpose()
-}
-
 async fn living_tenant(call: &mut DatabaseCall<'_>, id: &TenantId) -> StoreResult<Option<Tenant>> {
     let row = call.row(sqlx::query(GET_LIVING_TENANT).bind(id.as_str())).await?;
     row.as_ref().map(rows::tenant).transpose()
 }
 
-/// Locks a tenant that is not deleted, and raises its version.
-async fn raise_version(call: &mut DatabaseCall<'_>, tenant: &TenantId) -> StoreResult<Option<i64>> {
-    call.optional_value(sqlx::query(RAISE_VERSION).bind(tenant.as_str())).await
+/// Locks a tenant that is not deleted, and raises its version; with its data key.
+async fn raise_version(
+    call: &mut DatabaseCall<'_>,
+    tenant: &TenantId,
+) -> StoreResult<Option<(i64, Option<Uuid>)>> {
+    let row = call.row(sqlx::query(RAISE_VERSION).bind(tenant.as_str())).await?;
+    let read = |row| Ok((rows::get(&row, "config_version")?, rows::get(&row, "data_key")?));
+    row.map(read).transpose()
 }
 
-/// Parameters 1 to 16 of both statements that write a subscription.
+/// Parameters 1 to 18 of both statements that write a subscription.
 fn bind_subscription<'q>(
     sql: &'static str,
     subscription: &'q Subscription,
+    sealed: Option<SealedColumns>,
     config_version: i64,
 ) -> StoreResult<PgQuery<'q>> {
     let Subscription { tenant, id, settings, .. } = subscription;
+    let (data_key, signing_keys, header_values) = match sealed {
+        Some(sealed) => {
+            (Some(sealed.data_key), Some(sealed.signing_keys), Some(sealed.header_values))
+        }
+        None => (None, None, None),
+    };
     Ok(sqlx::query(sql)
         .bind(tenant.as_str())
         .bind(id.as_str())
@@ -350,7 +370,9 @@ fn bind_subscription<'q>(
         .bind(codec::status_code(subscription.status))
         .bind(codec::without_nul(&subscription.status_reason).into_owned())
         .bind(codec::to_json(settings)?)
-        .bind(codec::to_json(&subscription.signing_keys)?)
+        .bind(data_key)
+        .bind(signing_keys)
+        .bind(header_values)
         .bind(codec::micros(subscription.paused_clock.total))
         .bind(subscription.paused_clock.since.map(Timestamp::as_micros))
         .bind(subscription.update_time.as_micros())

@@ -20,9 +20,9 @@ const LIST_TENANTS: &str = "SELECT id, display_name, allow_insecure_urls, labels
         revision, create_time, update_time, delete_time
     FROM tenants
     WHERE true";
-const LIST_SUBSCRIPTIONS: &str = "SELECT tenant, id, status, status_reason, settings, signing_keys,
-        paused_total_us, paused_since, revision, request_revision, create_time, update_time,
-        delete_time
+const LIST_SUBSCRIPTIONS: &str = "SELECT tenant, id, status, status_reason, settings, data_key,
+        signing_keys, header_values, paused_total_us, paused_since, revision, request_revision,
+        create_time, update_time, delete_time
     FROM subscriptions";
 
 impl PostgresStore {
@@ -44,7 +44,7 @@ impl PostgresStore {
             let mut sql = QueryBuilder::new(LIST_SUBSCRIPTIONS);
             subscription_list(&mut sql, query, &page)?;
             let rows = call.rows(sql.build().persistent(false)).await?;
-            if page.add(rows::read(&rows, rows::subscription)?) {
+            if page.add(self.opened(&mut call, &rows).await?) {
                 return Ok(page.finish());
             }
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use postrider_domain::ids::{Shard, TenantId};
 
 use super::call::{DatabaseCall, DatabaseDoor};
+use crate::sealing::SecretSealer;
 use crate::store::Store;
 
 /// Longer than a statement's time-out, so that the database's own error comes first; a
@@ -18,6 +19,7 @@ const CALL_LIMIT: Duration = Duration::from_secs(15);
 pub struct PostgresStore {
     pub(super) door: DatabaseDoor,
     pub(super) shards: u16,
+    pub(super) sealer: SecretSealer,
 }
 
 impl Store for PostgresStore {}

@@ -10,7 +10,7 @@ use postrider_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::call::DatabaseCall;
-use super::{PostgresStore, partitions};
+use super::{PostgresStore, data_keys, partitions};
 use crate::codec;
 use crate::error::{FirstFault, StoreError, StoreResult};
 use crate::maintenance::{MaintenanceOptions, MaintenanceStore};
@@ -80,6 +80,7 @@ impl MaintenanceStore for PostgresStore {
         ] {
             faults.keep(delete_chunks(&mut call, sql, below).await)?;
         }
+        faults.keep(data_keys::rewrite_after_removals(&mut call, now).await)?;
         faults.into_result()
     }
 

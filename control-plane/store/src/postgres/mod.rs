@@ -15,6 +15,7 @@ mod clocks;
 mod conclude;
 mod config;
 mod config_lists;
+mod data_keys;
 mod ending;
 mod engine;
 mod errors;

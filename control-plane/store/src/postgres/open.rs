@@ -13,6 +13,7 @@ use super::engine::PostgresStore;
 use super::errors::Checked as _;
 use super::{ownership, partitions, pooler, schema, tail};
 use crate::error::{StoreError, StoreResult};
+use crate::sealing::SecretSealer;
 use crate::store::{CallObserver, OpenOptions};
 
 /// A new schema gets its partitions. It is made once, and a slow disk must not end it
@@ -48,7 +49,8 @@ impl PostgresStore {
         schema::check(&mut connection, options.shards).await?;
         connection.close().await.checked()?;
         let door = DatabaseDoor::open(connect, options.max_connections, observer).await?;
-        let store = Self { door, shards: options.shards };
+        let sealer = SecretSealer::new(Arc::clone(&options.keys));
+        let store = Self { door, shards: options.shards, sealer };
         store.prepare(options.migrate).await?;
         Ok(store)
     }

@@ -19,9 +19,10 @@ use super::rows::{self, get, shard, stopped_clock, time};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::ownership::{
-    ASSIGNMENT_KEY, AgentSighting, ClusterView, OwnershipStore, ProcessInstance, RegionClock,
-    ReplicaRow, ShardRow, latest_sightings,
+    AgentSighting, ClusterView, OwnershipStore, ProcessInstance, RegionClock, ReplicaRow, ShardRow,
+    latest_sightings,
 };
+use crate::sealing::{ASSIGNMENT_KEY_ID, assignment_key_of, no_tenant};
 use crate::sql_file::without_comment;
 
 /// Replicas and agents unheard for longer are gone, and so are those heard later than now,
@@ -66,10 +67,10 @@ const FORGET_REGION: &str = "DELETE FROM region_clocks
         AND NOT EXISTS (SELECT 1 FROM subscriptions WHERE region = $1 AND delete_time IS NULL)";
 
 /// Waits for another replica that draws one at the same moment.
-const INSERT_ASSIGNMENT_KEY: &str = "INSERT INTO installation (name, value) VALUES ($1, $2)
+const INSERT_ASSIGNMENT_KEY: &str =
+    "INSERT INTO data_keys (tenant, id, wrapped_by, wrapped, create_time)
+    VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT DO NOTHING";
-
-const SELECT_ASSIGNMENT_KEY: &str = "SELECT value FROM installation WHERE name = $1";
 
 const SELECT_CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
 
@@ -195,12 +196,21 @@ impl OwnershipStore for PostgresStore {
 
     async fn assignment_key(&self, proposed: &AssignmentKey) -> StoreResult<AssignmentKey> {
         let mut call = self.call("assignment_key");
+        let owner = no_tenant();
+        let wrapped = self.sealer.wrap_assignment_key(proposed).await?;
+        let now = database_clock(&mut call).await?;
         call.execute(
-            sqlx::query(INSERT_ASSIGNMENT_KEY).bind(ASSIGNMENT_KEY).bind(&proposed.bytes()[..]),
+            sqlx::query(INSERT_ASSIGNMENT_KEY)
+                .bind(owner.as_str())
+                .bind(ASSIGNMENT_KEY_ID)
+                .bind(wrapped.by.as_str())
+                .bind(wrapped.bytes)
+                .bind(now.as_micros()),
         )
         .await?;
-        let row = call.one_row(sqlx::query(SELECT_ASSIGNMENT_KEY).bind(ASSIGNMENT_KEY)).await?;
-        codec::fixed(ASSIGNMENT_KEY, get(&row, "value")?).map(AssignmentKey::new)
+        let found = self.stored_key(&mut call, &owner, ASSIGNMENT_KEY_ID).await?;
+        let (key, _) = found.ok_or_else(|| codec::corrupt("the assignment key is not there"))?;
+        assignment_key_of(&key)
     }
 }
 

@@ -22,6 +22,7 @@ use super::errors::Checked as _;
 use crate::codec;
 use crate::error::StoreResult;
 use crate::history::{ListedEvent, TailedAttempt};
+use crate::sealing::{SealedColumns, SealedSubscription};
 
 pub(super) fn get<'r, T>(row: &'r PgRow, column: &str) -> StoreResult<T>
 where
@@ -87,21 +88,28 @@ pub(super) fn tenant(row: &PgRow) -> StoreResult<Tenant> {
     })
 }
 
-pub(super) fn subscription(row: &PgRow) -> StoreResult<Subscription> {
-    Ok(Subscription {
+/// A subscription, its secrets still sealed.
+pub(super) fn subscription(row: &PgRow) -> StoreResult<SealedSubscription> {
+    let sealed = SealedColumns::of(
+        get(row, "data_key")?,
+        get(row, "signing_keys")?,
+        get(row, "header_values")?,
+    )?;
+    let subscription = Subscription {
         tenant: tenant_id(row, "tenant")?,
         id: SubscriptionId::from_stored(get::<&str>(row, "id")?),
         status: codec::status(small(row, "status")?)?,
         status_reason: get(row, "status_reason")?,
         settings: codec::from_json("settings", get(row, "settings")?)?,
-        signing_keys: codec::from_json("signing_keys", get(row, "signing_keys")?)?,
+        signing_keys: Vec::new(),
         paused_clock: stopped_clock(row, "paused_total_us", "paused_since")?,
         revision: get(row, "revision")?,
         request_revision: get(row, "request_revision")?,
         create_time: time(row, "create_time")?,
         update_time: time(row, "update_time")?,
         delete_time: optional_time(row, "delete_time")?,
-    })
+    };
+    Ok(SealedSubscription { subscription, sealed })
 }
 
 /// An event; its payload is empty when the column was not asked for.

@@ -7,11 +7,11 @@ use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
+use uuid::Uuid;
 
 use super::bulk::BoundValues;
-use super::config_rows::{
-    put_key_and_state, put_searched, put_times, subscription_of, tenant_of, tenant_search,
-};
+use super::config_rows::{put_key_and_state, put_searched, put_times, tenant_of, tenant_search};
+use super::data_keys::forget_data_keys;
 use super::engine::SqliteStore;
 use super::errors::stored;
 use super::outbox;
@@ -22,6 +22,7 @@ use crate::config::{
     ConfigStore, ListPage, SubscriptionQuery, SubscriptionSideEffects, TenantQuery, WriteError,
 };
 use crate::error::StoreResult;
+use crate::sealing::seal;
 
 const INSERT_TENANT: &str = "INSERT INTO tenants (
         id, display_name, allow_insecure_urls, labels, config_version, revision, create_time,
@@ -45,38 +46,42 @@ const DELETE_TENANT: &str = "UPDATE tenants
     WHERE id = ?1 AND revision = ?2 AND delete_time IS NULL
     RETURNING config_version";
 const DELETE_SUBSCRIPTIONS: &str = "UPDATE subscriptions
-    SET delete_time = ?2, update_time = ?2, revision = revision + 1
+    SET delete_time = ?2, update_time = ?2, revision = revision + 1, data_key = NULL,
+        signing_keys = NULL, header_values = NULL
     WHERE tenant = ?1 AND delete_time IS NULL";
 const RAISE_VERSION: &str = "UPDATE tenants SET config_version = config_version + 1
     WHERE id = ? AND delete_time IS NULL
-    RETURNING config_version";
+    RETURNING config_version, data_key";
 const INSERT_SUBSCRIPTION: &str = "INSERT INTO subscriptions (
-        tenant, id, status, status_reason, settings, signing_keys, paused_total, paused_since,
-        revision, request_revision, create_time, update_time, delete_time, display_name, url,
-        region, search, config_version, shard
+        tenant, id, status, status_reason, settings, data_key, signing_keys, header_values,
+        paused_total, paused_since, revision, request_revision, create_time, update_time,
+        delete_time, display_name, url, region, search, config_version, shard
     )
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (tenant, id) DO NOTHING";
 const GET_SUBSCRIPTION: &str =
-    "SELECT tenant, id, status, status_reason, settings, signing_keys, paused_total, paused_since,
-        revision, request_revision, create_time, update_time, delete_time
+    "SELECT tenant, id, status, status_reason, settings, data_key, signing_keys, header_values,
+        paused_total, paused_since, revision, request_revision, create_time, update_time,
+        delete_time
     FROM subscriptions
     WHERE tenant = ? AND id = ?";
+const IS_THERE: &str = "SELECT count(*) FROM subscriptions
+    WHERE tenant = ? AND id = ? AND delete_time IS NULL";
 const UPDATE_SUBSCRIPTION: &str = "UPDATE subscriptions
-    SET status = ?3, status_reason = ?4, settings = ?5, signing_keys = ?6, paused_total = ?7,
-        paused_since = ?8, revision = ?9 + 1, request_revision = ?10, create_time = ?11,
-        update_time = ?12, delete_time = ?13, display_name = ?14, url = ?15, region = ?16,
-        search = ?17, config_version = ?18
-    WHERE tenant = ?1 AND id = ?2 AND revision = ?9 AND delete_time IS NULL";
-const CONFIG_SUBSCRIPTIONS: &str = "SELECT tenant, id, status, status_reason, settings,
-        signing_keys, paused_total, paused_since, revision, request_revision, create_time,
-        update_time, delete_time
+    SET status = ?3, status_reason = ?4, settings = ?5, data_key = ?6, signing_keys = ?7,
+        header_values = ?8, paused_total = ?9, paused_since = ?10, revision = ?11 + 1,
+        request_revision = ?12, create_time = ?13, update_time = ?14, delete_time = ?15,
+        display_name = ?16, url = ?17, region = ?18, search = ?19, config_version = ?20
+    WHERE tenant = ?1 AND id = ?2 AND revision = ?11 AND delete_time IS NULL";
+const CONFIG_SUBSCRIPTIONS: &str = "SELECT tenant, id, status, status_reason, settings, data_key,
+        signing_keys, header_values, paused_total, paused_since, revision, request_revision,
+        create_time, update_time, delete_time
     FROM subscriptions
     WHERE tenant = ? AND delete_time IS NULL
     ORDER BY id";
-const TENANT_CHANGES: &str = "SELECT tenant, id, status, status_reason, settings, signing_keys,
-        paused_total, paused_since, revision, request_revision, create_time, update_time,
-        delete_time
+const TENANT_CHANGES: &str = "SELECT tenant, id, status, status_reason, settings, data_key,
+        signing_keys, header_values, paused_total, paused_since, revision, request_revision,
+        create_time, update_time, delete_time
     FROM subscriptions INDEXED BY subscriptions_changed
     WHERE tenant = ? AND config_version > ?
     ORDER BY config_version";
@@ -160,7 +165,7 @@ impl ConfigStore for SqliteStore {
         let mut values = BoundValues::default();
         values.text(id.as_str()).add(expected_revision).add(now.as_micros());
         let mut writing = self.writer.lock().await?;
-        let mut tx = writing.begin().await?;
+        let mut tx = writing.begin_wiping().await?;
         let version = match values.run(&mut tx, DELETE_TENANT).await?.first() {
             Some(row) => RowReader::of(row).int()?,
             None => return Err(missing_tenant(&mut tx, id).await?),
@@ -168,8 +173,10 @@ impl ConfigStore for SqliteStore {
         let mut values = BoundValues::default();
         values.text(id.as_str()).add(now.as_micros());
         let subscriptions = values.change(&mut tx, DELETE_SUBSCRIPTIONS).await?;
+        forget_data_keys(&mut tx, id).await?;
         outbox::forget_tenant(&mut tx, id).await?;
         tx.commit().await?;
+        self.note_removed_secrets();
         Ok((version, subscriptions))
     }
 
@@ -184,7 +191,7 @@ impl ConfigStore for SqliteStore {
         let mut values = BoundValues::default();
         values.text(id.as_str());
         let rows = values.run(&mut tx, CONFIG_SUBSCRIPTIONS).await?;
-        let subscriptions = rows.iter().map(subscription_of).collect::<StoreResult<_>>()?;
+        let subscriptions = self.opened(&mut tx, &rows).await?;
         Ok(Some(TenantConfig { tenant, subscriptions }))
     }
 
@@ -202,7 +209,7 @@ impl ConfigStore for SqliteStore {
         let mut values = BoundValues::default();
         values.text(id.as_str()).add(since);
         let rows = values.run(&mut tx, TENANT_CHANGES).await?;
-        let changed = rows.iter().map(subscription_of).collect::<StoreResult<_>>()?;
+        let changed = self.opened(&mut tx, &rows).await?;
         Ok(Some(TenantChanges { tenant, changed }))
     }
 
@@ -212,14 +219,16 @@ impl ConfigStore for SqliteStore {
     }
 
     async fn create_subscription(&self, subscription: &Subscription) -> Result<i64, WriteError> {
-        let mut values = BoundValues::default();
-        put_key_and_state(&mut values, subscription)?;
-        put_times(&mut values, subscription, subscription.revision);
-        put_searched(&mut values, subscription);
+        let tenant = &subscription.tenant;
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        let version = raise_version(&mut tx, &subscription.tenant).await?;
-        let version = version.ok_or(WriteError::NotFound)?;
+        let raised = raise_version(&mut tx, tenant).await?;
+        let (version, data_key) = raised.ok_or(WriteError::NotFound)?;
+        let key = self.data_key(&mut tx, tenant, data_key, subscription.update_time).await?;
+        let mut values = BoundValues::default();
+        put_key_and_state(&mut values, subscription, seal(subscription, &key)?)?;
+        put_times(&mut values, subscription, subscription.revision);
+        put_searched(&mut values, subscription);
         values.add(version).add(i64::from(Shard::of(&subscription.tenant, self.shards).0));
         if values.change(&mut tx, INSERT_SUBSCRIPTION).await? == 0 {
             return Err(WriteError::AlreadyExists);
@@ -229,7 +238,11 @@ impl ConfigStore for SqliteStore {
     }
 
     async fn get_subscription(&self, key: &SubscriptionKey) -> StoreResult<Option<Subscription>> {
-        find_subscription(&mut *self.reader().await?, key).await
+        let mut values = BoundValues::default();
+        values.text(key.tenant.as_str()).text(key.subscription.as_str());
+        let mut reader = self.reader().await?;
+        let rows = values.run(&mut reader, GET_SUBSCRIPTION).await?;
+        Ok(self.opened(&mut reader, &rows).await?.pop())
     }
 
     async fn list_subscriptions(
@@ -245,24 +258,32 @@ impl ConfigStore for SqliteStore {
         expected_revision: i64,
         side_effects: &SubscriptionSideEffects,
     ) -> Result<i64, WriteError> {
+        let tenant = &subscription.tenant;
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin_wiping().await?;
+        let raised = raise_version(&mut tx, tenant).await?;
+        let (version, data_key) = raised.ok_or(WriteError::NotFound)?;
+        let key = self.data_key(&mut tx, tenant, data_key, subscription.update_time).await?;
         let mut values = BoundValues::default();
-        put_key_and_state(&mut values, subscription)?;
+        put_key_and_state(&mut values, subscription, seal(subscription, &key)?)?;
         put_times(&mut values, subscription, expected_revision);
         put_searched(&mut values, subscription);
-        let mut writing = self.writer.lock().await?;
-        let mut tx = writing.begin().await?;
-        let version = raise_version(&mut tx, &subscription.tenant).await?;
-        let version = version.ok_or(WriteError::NotFound)?;
         values.add(version);
         if values.change(&mut tx, UPDATE_SUBSCRIPTION).await? == 0 {
-            let found = find_subscription(&mut tx, &subscription.key()).await?;
-            return Err(match found {
-                Some(found) if found.delete_time.is_none() => WriteError::RevisionMismatch,
+            let mut values = BoundValues::default();
+            values.text(tenant.as_str()).text(subscription.id.as_str());
+            let found = values.run(&mut tx, IS_THERE).await?;
+            let is_there = found.first().map(|row| RowReader::of(row).flag()).transpose()?;
+            return Err(match is_there {
+                Some(true) => WriteError::RevisionMismatch,
                 _ => WriteError::NotFound,
             });
         }
         outbox::of_change(&mut tx, &subscription.key(), side_effects, self.shards).await?;
         tx.commit().await?;
+        if subscription.delete_time.is_some() {
+            self.note_removed_secrets();
+        }
         Ok(version)
     }
 
@@ -306,21 +327,17 @@ async fn missing_tenant(
     })
 }
 
-async fn find_subscription(
-    connection: &mut SqliteConnection,
-    key: &SubscriptionKey,
-) -> StoreResult<Option<Subscription>> {
-    let mut values = BoundValues::default();
-    values.text(key.tenant.as_str()).text(key.subscription.as_str());
-    values.run(connection, GET_SUBSCRIPTION).await?.first().map(subscription_of).transpose()
-}
-
+/// Raises the version of a tenant that is not deleted; with its data key.
 async fn raise_version(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
-) -> StoreResult<Option<i64>> {
+) -> StoreResult<Option<(i64, Option<Uuid>)>> {
     let mut values = BoundValues::default();
     values.text(tenant.as_str());
     let rows = values.run(connection, RAISE_VERSION).await?;
-    rows.first().map(|row| RowReader::of(row).int()).transpose()
+    let read = |row| {
+        let mut columns = RowReader::of(row);
+        Ok((columns.int()?, columns.get()?))
+    };
+    rows.first().map(read).transpose()
 }

@@ -6,7 +6,7 @@ use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::Tenant;
 use sqlx::QueryBuilder;
 
-use super::config_rows::{subscription_of, tenant_of};
+use super::config_rows::tenant_of;
 use super::engine::SqliteStore;
 use super::errors::stored;
 use crate::config::{ListPage, SubscriptionQuery, TenantQuery};
@@ -17,9 +17,9 @@ const LIST_TENANTS: &str = "SELECT id, display_name, allow_insecure_urls, labels
         revision, create_time, update_time, delete_time
     FROM tenants
     WHERE true";
-const LIST_SUBSCRIPTIONS: &str = "SELECT tenant, id, status, status_reason, settings, signing_keys,
-        paused_total, paused_since, revision, request_revision, create_time, update_time,
-        delete_time
+const LIST_SUBSCRIPTIONS: &str = "SELECT tenant, id, status, status_reason, settings, data_key,
+        signing_keys, header_values, paused_total, paused_since, revision, request_revision,
+        create_time, update_time, delete_time
     FROM subscriptions";
 
 impl SqliteStore {
@@ -40,8 +40,9 @@ impl SqliteStore {
         loop {
             let mut sql = QueryBuilder::new(LIST_SUBSCRIPTIONS);
             subscription_list(&mut sql, query, &page)?;
-            let rows = sql.build().fetch_all(&mut *self.reader().await?).await.map_err(stored)?;
-            if page.add(rows.iter().map(subscription_of).collect::<StoreResult<_>>()?) {
+            let mut reader = self.reader().await?;
+            let rows = sql.build().fetch_all(&mut *reader).await.map_err(stored)?;
+            if page.add(self.opened(&mut reader, &rows).await?) {
                 return Ok(page.finish());
             }
         }

@@ -9,6 +9,7 @@ use super::bulk::BoundValues;
 use super::rows::RowReader;
 use crate::codec;
 use crate::error::StoreResult;
+use crate::sealing::{SealedColumns, SealedSubscription};
 
 pub(super) fn tenant_search(tenant: &Tenant) -> String {
     codec::search_text(&[tenant.id.as_str(), &tenant.display_name])
@@ -17,14 +18,23 @@ pub(super) fn tenant_search(tenant: &Tenant) -> String {
 pub(super) fn put_key_and_state(
     values: &mut BoundValues,
     subscription: &Subscription,
+    sealed: Option<SealedColumns>,
 ) -> StoreResult<()> {
+    let (data_key, signing_keys, header_values) = match sealed {
+        Some(sealed) => {
+            (Some(sealed.data_key), Some(sealed.signing_keys), Some(sealed.header_values))
+        }
+        None => (None, None, None),
+    };
     values
         .text(subscription.tenant.as_str())
         .text(subscription.id.as_str())
         .add(codec::status_code(subscription.status))
         .text(&subscription.status_reason)
         .text(&codec::to_json(&subscription.settings)?)
-        .text(&codec::to_json(&subscription.signing_keys)?)
+        .add(data_key)
+        .add(signing_keys)
+        .add(header_values)
         .add(codec::micros(subscription.paused_clock.total))
         .add(subscription.paused_clock.since.map(Timestamp::as_micros));
     Ok(())
@@ -63,15 +73,22 @@ pub(super) fn tenant_of(row: &SqliteRow) -> StoreResult<Tenant> {
     })
 }
 
-pub(super) fn subscription_of(row: &SqliteRow) -> StoreResult<Subscription> {
+/// A subscription, its secrets still sealed.
+pub(super) fn subscription_of(row: &SqliteRow) -> StoreResult<SealedSubscription> {
     let mut columns = RowReader::of(row);
-    Ok(Subscription {
-        tenant: columns.tenant()?,
-        id: columns.subscription()?,
-        status: codec::status(columns.int()?)?,
-        status_reason: columns.get()?,
-        settings: codec::from_json("settings", columns.text()?)?,
-        signing_keys: codec::from_json("signing_keys", columns.text()?)?,
+    let tenant = columns.tenant()?;
+    let id = columns.subscription()?;
+    let status = codec::status(columns.int()?)?;
+    let status_reason = columns.get()?;
+    let settings = codec::from_json("settings", columns.text()?)?;
+    let sealed = SealedColumns::of(columns.get()?, columns.get()?, columns.get()?)?;
+    let subscription = Subscription {
+        id,
+        tenant,
+        status,
+        status_reason,
+        settings,
+        signing_keys: Vec::new(),
         paused_clock: StoppedClock {
             total: columns.span("paused_total")?,
             since: columns.optional_time()?,
@@ -81,5 +98,6 @@ pub(super) fn subscription_of(row: &SqliteRow) -> StoreResult<Subscription> {
         create_time: columns.time()?,
         update_time: columns.time()?,
         delete_time: columns.optional_time()?,
-    })
+    };
+    Ok(SealedSubscription { subscription, sealed })
 }

@@ -3,6 +3,7 @@
 //! Fed by the methods in the files beside it; feeds the connections.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -17,6 +18,7 @@ use super::errors::stored;
 use super::lock::{FileLock, FilePlace};
 use super::writer::WriterConnection;
 use crate::error::StoreResult;
+use crate::sealing::SecretSealer;
 use crate::store::Store;
 
 /// A store in one SQLite file.
@@ -26,6 +28,9 @@ pub struct SqliteStore {
     pub(super) checkpoints: CheckpointTask,
     pub(super) clock: SteadyClock,
     pub(super) shards: u16,
+    pub(super) sealer: SecretSealer,
+    /// Since the log was last begun anew.
+    pub(super) secrets_removed: AtomicBool,
     pub(super) place: Arc<FilePlace>,
     /// Held until the store is closed or dropped; the last field.
     pub(super) lock: Mutex<Option<FileLock>>,

@@ -99,6 +99,7 @@ impl MaintenanceStore for SqliteStore {
         faults.keep(self.cut(&CUT_KEYS, now).await)?;
         faults.keep(self.cut_operations(cutoff).await)?;
         faults.keep(self.cut_stats(cutoff).await)?;
+        faults.keep(self.truncate_after_removals().await)?;
         faults.into_result()
     }
 

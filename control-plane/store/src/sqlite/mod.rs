@@ -17,6 +17,7 @@ mod conclude;
 mod config;
 mod config_lists;
 mod config_rows;
+mod data_keys;
 mod engine;
 mod errors;
 mod event_types;
@@ -51,6 +52,9 @@ impl SqliteStore {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use postrider_secret_encryption::LocalKeys;
     use sqlx::AssertSqlSafe;
 
     use super::{SqliteStore, ordering, work};
@@ -68,7 +72,8 @@ mod tests {
     async fn the_next_subscription_and_the_next_key_are_searched_for() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("db");
-        let options = OpenOptions { migrate: true, shards: 8, max_connections: 1 };
+        let keys = Arc::new(LocalKeys::default());
+        let options = OpenOptions { migrate: true, shards: 8, max_connections: 1, keys };
         let store = SqliteStore::open(path.to_str().unwrap(), &options).await.unwrap();
         for (statement, searches) in [
             (

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
@@ -19,6 +20,7 @@ use super::lock::FileLock;
 use super::writer::WriterConnection;
 use crate::error::{StoreError, StoreResult};
 use crate::schema::{self, KnownMigration};
+use crate::sealing::SecretSealer;
 use crate::store::OpenOptions;
 
 /// How long a reader is waited for, and how long for another program that looks at the
@@ -49,7 +51,6 @@ const MIGRATIONS: &[KnownMigration] = &[
     (6, "sequences", include_str!("../../migrations/sqlite/0006_sequences.sql")),
     (7, "ordering", include_str!("../../migrations/sqlite/0007_ordering.sql")),
     (8, "tokens", include_str!("../../migrations/sqlite/0008_tokens.sql")),
-    (9, "installation", include_str!("../../migrations/sqlite/0009_installation.sql")),
 ];
 
 const DELETE_REPLICAS: &str = "DELETE FROM replicas";
@@ -92,6 +93,9 @@ pub(super) async fn open(path: &str, options: &OpenOptions) -> StoreResult<Sqlit
         place,
         clock: SteadyClock { wall: wall_clock(), since: Instant::now() },
         shards: options.shards,
+        sealer: SecretSealer::new(Arc::clone(&options.keys)),
+        // Of what an earlier process removed, the log may have traces.
+        secrets_removed: AtomicBool::new(true),
         lock: Mutex::new(Some(lock)),
     })
 }
@@ -117,6 +121,7 @@ fn connect_options(path: &Path) -> SqliteConnectOptions {
         .pragma("journal_size_limit", LOG_LIMIT_BYTES)
         .pragma("mmap_size", MMAP_BYTES)
         .pragma("temp_store", "MEMORY")
+        .pragma("secure_delete", "FAST")
 }
 
 pub(super) fn wall_clock() -> Timestamp {

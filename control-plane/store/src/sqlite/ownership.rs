@@ -18,9 +18,10 @@ use super::rows::{RowReader, integer};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::ownership::{
-    ASSIGNMENT_KEY, AgentSighting, ClusterView, OwnershipStore, ProcessInstance, RegionClock,
-    ReplicaRow, ShardRow, latest_sightings,
+    AgentSighting, ClusterView, OwnershipStore, ProcessInstance, RegionClock, ReplicaRow, ShardRow,
+    latest_sightings,
 };
+use crate::sealing::{ASSIGNMENT_KEY_ID, assignment_key_of, no_tenant};
 
 /// How long those unheard are remembered, and those heard later than now, by a clock that
 /// was set back since; nor is a lease believed that ends so much later than one that begins
@@ -81,9 +82,10 @@ const UPSERT_REGION_CLOCK: &str = "INSERT INTO region_clocks (
 const FORGET_REGION: &str = "DELETE FROM region_clocks
     WHERE region = ?1
         AND NOT EXISTS (SELECT 1 FROM subscriptions WHERE region = ?1 AND delete_time IS NULL)";
-const INSERT_ASSIGNMENT_KEY: &str = "INSERT INTO installation (name, value) VALUES (?, ?)
+const INSERT_ASSIGNMENT_KEY: &str =
+    "INSERT INTO data_keys (tenant, id, wrapped_by, wrapped, create_time)
+    VALUES (?, ?, ?, ?, ?)
     ON CONFLICT DO NOTHING";
-const SELECT_ASSIGNMENT_KEY: &str = "SELECT value FROM installation WHERE name = ?";
 
 #[async_trait]
 impl OwnershipStore for SqliteStore {
@@ -217,14 +219,16 @@ impl OwnershipStore for SqliteStore {
     }
 
     async fn assignment_key(&self, proposed: &AssignmentKey) -> StoreResult<AssignmentKey> {
+        let owner = no_tenant();
+        let wrapped = self.sealer.wrap_assignment_key(proposed).await?;
         let mut values = BoundValues::default();
-        values.text(ASSIGNMENT_KEY).add(proposed.bytes().as_slice());
+        values.text(owner.as_str()).id(ASSIGNMENT_KEY_ID).text(wrapped.by.as_str());
+        values.add(wrapped.bytes).add(self.clock.now().as_micros());
         self.change(values, INSERT_ASSIGNMENT_KEY).await?;
-        let mut values = BoundValues::default();
-        values.text(ASSIGNMENT_KEY);
-        let rows = values.run(&mut *self.reader().await?, SELECT_ASSIGNMENT_KEY).await?;
-        let row = rows.first().ok_or_else(|| codec::corrupt("no assignment key"))?;
-        codec::fixed(ASSIGNMENT_KEY, RowReader::of(row).get()?).map(AssignmentKey::new)
+        let mut reader = self.reader().await?;
+        let found = self.stored_key(&mut reader, &owner, ASSIGNMENT_KEY_ID).await?;
+        let (key, _) = found.ok_or_else(|| codec::corrupt("the assignment key is not there"))?;
+        assignment_key_of(&key)
     }
 }
 

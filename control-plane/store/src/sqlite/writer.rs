@@ -13,13 +13,18 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteConnection};
+use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{Connection, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::errors::stored;
 use super::lock::FilePlace;
 use crate::error::{StoreError, StoreResult};
+
+/// Pages that become free are written once more, as zeros.
+const WIPE_ALL: &str = "PRAGMA secure_delete = ON";
+/// Only what is deleted in pages that are written anyway is overwritten.
+const WIPE_CHEAPLY: &str = "PRAGMA secure_delete = FAST";
 
 /// Owns the writing connection until closed.
 pub(super) struct WriterConnection {
@@ -75,11 +80,34 @@ impl WriterGuard<'_> {
         let connection = self.guard.as_mut().ok_or_else(closed)?;
         let started = connection.begin_with("BEGIN IMMEDIATE").await;
         started
-            .map(|transaction| WriteTransaction { transaction, place: &self.writer.place })
+            .map(|transaction| WriteTransaction {
+                transaction,
+                place: &self.writer.place,
+                wipes: false,
+            })
             .map_err(|error| {
                 doubtful.store(true, Ordering::Relaxed);
                 stored(error)
             })
+    }
+
+    /// As [`Self::begin`], and what the transaction overwrites or deletes is overwritten
+    /// with zeros, also where that costs another write.
+    pub(super) async fn begin_wiping(&mut self) -> StoreResult<WriteTransaction<'_>> {
+        self.run_alone(WIPE_ALL).await?;
+        let mut transaction = self.begin().await?;
+        transaction.wipes = true;
+        Ok(transaction)
+    }
+
+    /// Runs a statement outside of any transaction; returns its first row.
+    pub(super) async fn run_alone(&mut self, sql: &'static str) -> StoreResult<Option<SqliteRow>> {
+        self.writer.place.check()?;
+        if self.writer.doubtful.load(Ordering::Relaxed) {
+            self.repair().await?;
+        }
+        let connection = self.guard.as_mut().ok_or_else(closed)?;
+        sqlx::query(sql).fetch_optional(connection).await.map_err(stored)
     }
 
     /// Replaces a connection that is stuck in a transaction; nobody uses it now.
@@ -104,10 +132,17 @@ impl WriterGuard<'_> {
 pub(super) struct WriteTransaction<'a> {
     transaction: Transaction<'a, Sqlite>,
     place: &'a FilePlace,
+    /// Whether the connection wipes more than it does otherwise.
+    wipes: bool,
 }
 
 impl WriteTransaction<'_> {
-    pub(super) async fn commit(self) -> StoreResult<()> {
+    pub(super) async fn commit(mut self) -> StoreResult<()> {
+        if self.wipes {
+            // At the transaction's end; after a roll-back the next one wipes more than it
+            // must.
+            sqlx::query(WIPE_CHEAPLY).execute(&mut *self.transaction).await.map_err(stored)?;
+        }
         self.transaction.commit().await.map_err(stored)?;
         self.place.check()
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::FutureExt;
 use postrider_domain::time::Timestamp;
+use postrider_secret_encryption::LocalKeys;
 use postrider_store::{MaintenanceOptions, OpenOptions, Store};
 use postrider_store_memory::MemoryStore;
 
@@ -16,6 +17,7 @@ use crate::support::FreshDatabase;
 /// Not a power of two, and few enough for tenants to share one.
 pub const SHARDS: u16 = 6;
 pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub const TEST_KEY: &str = "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 pub struct Engine {
     pub name: &'static str,
@@ -32,7 +34,13 @@ enum Place {
 }
 
 pub fn options() -> OpenOptions {
-    OpenOptions { migrate: true, shards: SHARDS, max_connections: 4 }
+    options_with(&[TEST_KEY], "")
+}
+
+/// With these key-encryption keys.
+pub fn options_with(keys: &[&str], current: &str) -> OpenOptions {
+    let keys = Arc::new(LocalKeys::parse(keys, current).unwrap());
+    OpenOptions { migrate: true, shards: SHARDS, max_connections: 4, keys }
 }
 
 /// Runs a test on every engine; says which one it failed on.

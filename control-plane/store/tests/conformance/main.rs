@@ -15,6 +15,7 @@ mod attempts;
 mod backlog;
 mod by_hand;
 mod config;
+mod data_keys;
 mod database;
 mod engine;
 mod event_types;

@@ -1,0 +1,262 @@
+//! A subscription's secrets as its row holds them.
+//!
+//! Fed by the engines' writers with subscriptions and by their readers with rows; feeds
+//! them sealed columns and subscriptions. Guarantees that no engine writes a secret that
+//! is not sealed, and that a data key is unwrapped once and then remembered: reading a
+//! subscription costs two decryptions, and a delivery none.
+//!
+//! Keeps the invariant `secrets-encrypted`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use postrider_domain::assignment_key::AssignmentKey;
+use postrider_domain::ids::TenantId;
+use postrider_domain::secret::SecretText;
+use postrider_domain::subscription::{RequestHeader, Subscription};
+use postrider_secret_encryption::{
+    DataKey, DataKeyId, DataKeyOwner, KeyEncryptionKeys, KeyError, SecretPlace, WrappedDataKey,
+};
+use serde::Serialize;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::codec;
+use crate::error::{StoreError, StoreResult};
+
+const SIGNING_KEYS_FIELD: &str = "signing_keys";
+const HEADER_VALUES_FIELD: &str = "header_values";
+/// Most data keys that are remembered; beyond it an arbitrary one is forgotten.
+const MAX_CACHED_KEYS: usize = 20_000;
+/// More than the JSON of a signing key has beside its secret.
+const MAX_KEY_JSON_BYTES: usize = 256;
+
+/// The id of the assignment key, which stands among the data keys and belongs to no tenant:
+/// it is wrapped and turned over as they are.
+pub(crate) const ASSIGNMENT_KEY_ID: Uuid = Uuid::from_u128(1);
+
+/// Whose the assignment key is; sorts before every tenant, and can be none.
+pub(crate) fn no_tenant() -> TenantId {
+    TenantId::from_stored("")
+}
+
+/// The assignment key among the data keys.
+pub(crate) fn assignment_key_of(stored: &DataKey) -> StoreResult<AssignmentKey> {
+    codec::fixed("the assignment key", stored.expose()).map(AssignmentKey::new)
+}
+
+/// The columns that hold a subscription's secrets.
+pub(crate) struct SealedColumns {
+    pub data_key: Uuid,
+    pub signing_keys: Vec<u8>,
+    pub header_values: Vec<u8>,
+}
+
+impl SealedColumns {
+    /// Of three columns that are null together: those of a subscription that is deleted.
+    pub(crate) fn of(
+        data_key: Option<Uuid>,
+        signing_keys: Option<Vec<u8>>,
+        header_values: Option<Vec<u8>>,
+    ) -> StoreResult<Option<Self>> {
+        match (data_key, signing_keys, header_values) {
+            (Some(data_key), Some(signing_keys), Some(header_values)) => {
+                Ok(Some(Self { data_key, signing_keys, header_values }))
+            }
+            (None, None, None) => Ok(None),
+            _ => Err(codec::corrupt("a subscription has some of its secrets and not all")),
+        }
+    }
+}
+
+/// A row of a subscription.
+pub(crate) struct SealedSubscription {
+    /// Without its secrets.
+    pub subscription: Subscription,
+    pub sealed: Option<SealedColumns>,
+}
+
+/// Seals and opens with the data keys of tenants.
+pub(crate) struct SecretSealer {
+    keys: Arc<dyn KeyEncryptionKeys>,
+    cached: Mutex<HashMap<(TenantId, DataKeyId), Arc<DataKey>>>,
+}
+
+impl SecretSealer {
+    pub(crate) fn new(keys: Arc<dyn KeyEncryptionKeys>) -> Self {
+        Self { keys, cached: Mutex::default() }
+    }
+
+    pub(crate) fn keys(&self) -> &dyn KeyEncryptionKeys {
+        &*self.keys
+    }
+
+    pub(crate) fn cached(&self, tenant: &TenantId, id: Uuid) -> Option<Arc<DataKey>> {
+        let cached = self.cached.lock();
+        cached.get(&(tenant.clone(), DataKeyId(id))).cloned()
+    }
+
+    fn remember(&self, tenant: &TenantId, key: DataKey) -> Arc<DataKey> {
+        let mut cached = self.cached.lock();
+        if cached.len() >= MAX_CACHED_KEYS
+            && let Some(other) = cached.keys().next().cloned()
+        {
+            cached.remove(&other);
+        }
+        let key = Arc::new(key);
+        cached.insert((tenant.clone(), key.id()), Arc::clone(&key));
+        key
+    }
+
+    /// Unwraps a data key that is not remembered.
+    pub(crate) async fn unwrap(
+        &self,
+        tenant: &TenantId,
+        id: Uuid,
+        wrapped: &WrappedDataKey,
+    ) -> StoreResult<Arc<DataKey>> {
+        let owner = DataKeyOwner { tenant: tenant.as_str(), id: DataKeyId(id) };
+        let key = self.keys.unwrap(owner, wrapped).await.map_err(store_error)?;
+        Ok(self.remember(tenant, key))
+    }
+
+    /// Makes a data key, to be written down with the transaction that needs it.
+    pub(crate) async fn generate(
+        &self,
+        tenant: &TenantId,
+    ) -> StoreResult<(Arc<DataKey>, WrappedDataKey)> {
+        let key = DataKey::generate().map_err(store_error)?;
+        let wrapped = self.keys.wrap(tenant.as_str(), &key).await.map_err(store_error)?;
+        Ok((self.remember(tenant, key), wrapped))
+    }
+
+    /// Wraps an assignment key as a data key of no tenant.
+    pub(crate) async fn wrap_assignment_key(
+        &self,
+        key: &AssignmentKey,
+    ) -> StoreResult<WrappedDataKey> {
+        let key = DataKey::from_unwrapped(DataKeyId(ASSIGNMENT_KEY_ID), key.bytes());
+        let key = key.ok_or_else(|| codec::corrupt("the assignment key has another length"))?;
+        self.rewrap(&no_tenant(), &key).await
+    }
+
+    /// Wraps a data key anew.
+    pub(crate) async fn rewrap(
+        &self,
+        tenant: &TenantId,
+        key: &DataKey,
+    ) -> StoreResult<WrappedDataKey> {
+        self.keys.wrap(tenant.as_str(), key).await.map_err(store_error)
+    }
+}
+
+/// The data keys of some rows.
+#[derive(Default)]
+pub(crate) struct RowKeys(HashMap<Uuid, Option<Arc<DataKey>>>);
+
+impl RowKeys {
+    /// Those that are remembered.
+    pub(crate) fn of(sealer: &SecretSealer, rows: &[SealedSubscription]) -> Self {
+        let mut keys = HashMap::new();
+        for row in rows {
+            if let Some(sealed) = &row.sealed {
+                let cached = || sealer.cached(&row.subscription.tenant, sealed.data_key);
+                keys.entry(sealed.data_key).or_insert_with(cached);
+            }
+        }
+        Self(keys)
+    }
+
+    /// The ids of those that are not.
+    pub(crate) fn missing(&self) -> Vec<Uuid> {
+        let missing = self.0.iter().filter(|(_, key)| key.is_none());
+        missing.map(|(id, _)| *id).collect()
+    }
+
+    pub(crate) fn add(&mut self, key: Arc<DataKey>) {
+        self.0.insert(key.id().0, Some(key));
+    }
+
+    /// The subscription of a row, with its secrets.
+    pub(crate) fn open(&self, row: SealedSubscription) -> StoreResult<Subscription> {
+        let SealedSubscription { mut subscription, sealed } = row;
+        let Some(sealed) = sealed else {
+            return Ok(subscription);
+        };
+        let key = self.0.get(&sealed.data_key).and_then(Option::as_ref).ok_or_else(replaced)?;
+        let open = |bytes: &[u8], field| {
+            let opened = key.open(bytes, place(&subscription, field)).map_err(store_error)?;
+            Ok::<_, StoreError>(opened)
+        };
+        let signing_keys = open(&sealed.signing_keys, SIGNING_KEYS_FIELD)?;
+        let values = open(&sealed.header_values, HEADER_VALUES_FIELD)?;
+        subscription.signing_keys = codec::from_json_bytes(SIGNING_KEYS_FIELD, &signing_keys)?;
+        let values: Vec<SecretText> = codec::from_json_bytes(HEADER_VALUES_FIELD, &values)?;
+        let headers = &mut subscription.settings.headers;
+        if values.len() != headers.len() {
+            return Err(codec::corrupt("a subscription has other headers than values of them"));
+        }
+        for (header, value) in headers.iter_mut().zip(values) {
+            header.value = value;
+        }
+        Ok(subscription)
+    }
+}
+
+/// A row was read before its tenant's data key was replaced, and the key after.
+pub(crate) fn replaced() -> StoreError {
+    StoreError::Unavailable("a data key was replaced while it was looked for".to_owned())
+}
+
+/// The columns of a subscription's secrets; `None` of one that is deleted.
+pub(crate) fn seal(
+    subscription: &Subscription,
+    key: &DataKey,
+) -> StoreResult<Option<SealedColumns>> {
+    if subscription.delete_time.is_some() {
+        return Ok(None);
+    }
+    let keys = &subscription.signing_keys;
+    let secrets = keys.iter().map(|key| key.id.len() + 2 * key.secret.bytes().len());
+    let room = secrets.map(|bytes| bytes + MAX_KEY_JSON_BYTES).sum();
+    let signing_keys = json(keys, room)?;
+    let headers = &subscription.settings.headers;
+    let values: Vec<&SecretText> = headers.iter().map(|header| &header.value).collect();
+    let room =
+        headers.iter().map(|header: &RequestHeader| 2 * header.value.expose().len() + 4).sum();
+    let values = json(&values, room)?;
+    let seal = |text: &[u8], field| key.seal(text, place(subscription, field)).map_err(store_error);
+    Ok(Some(SealedColumns {
+        data_key: key.id().0,
+        signing_keys: seal(&signing_keys, SIGNING_KEYS_FIELD)?,
+        header_values: seal(&values, HEADER_VALUES_FIELD)?,
+    }))
+}
+
+fn place<'s>(subscription: &'s Subscription, field: &'s str) -> SecretPlace<'s> {
+    SecretPlace {
+        tenant: subscription.tenant.as_str(),
+        subscription: subscription.id.as_str(),
+        field,
+    }
+}
+
+/// JSON that is wiped. With `room` for it, so that it need not be moved as it grows.
+fn json(value: &impl Serialize, room: usize) -> StoreResult<Zeroizing<Vec<u8>>> {
+    let mut text = Zeroizing::new(Vec::with_capacity(room + 2));
+    let written = serde_json::to_writer(&mut *text, value);
+    written.map_err(|_| StoreError::Rejected("its secrets cannot be written".to_owned()))?;
+    Ok(text)
+}
+
+pub(crate) fn store_error(error: KeyError) -> StoreError {
+    match error {
+        KeyError::Unavailable(_) => StoreError::Unavailable(error.to_string()),
+        KeyError::NotSealedHere => StoreError::Corrupt(error.to_string()),
+        KeyError::Missing(_)
+        | KeyError::NoCurrentKey
+        | KeyError::NotWrappedBy(_)
+        | KeyError::NoRandomness => StoreError::Faulty(error.to_string()),
+    }
+}

@@ -1,0 +1,177 @@
+//! Secrets at rest: sealed, turned over, forgotten.
+
+use std::sync::Arc;
+
+use postrider_domain::assignment_key::AssignmentKey;
+use postrider_domain::secret::SigningSecret;
+use postrider_domain::signature::{KeyKind, SigningKey};
+use postrider_domain::subscription::{RequestHeader, Subscription};
+use postrider_store::{Store, StoreError, SubscriptionSideEffects};
+
+use crate::engine::{Engine, TEST_KEY, conformance, options_with};
+use crate::fixture::{SECOND, subscription, tenant};
+
+const OTHER_KEY: &str = "other:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+/// Of the same name, with other bytes.
+const FALSE_KEY: &str = "test:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
+
+/// A subscription with secrets of both kinds.
+fn with_secrets(id: &str, now: postrider_domain::time::Timestamp) -> Subscription {
+    let mut hook = subscription(&"acme".parse().unwrap(), id, now);
+    hook.settings.headers = vec![
+        RequestHeader { name: "authorization".into(), value: "Bearer \"quoted\"".into() },
+        RequestHeader { name: "x-team".into(), value: "pay in".into() },
+    ];
+    hook.signing_keys = vec![SigningKey {
+        id: "key-1".to_owned(),
+        kind: KeyKind::Text,
+        secret: SigningSecret::new(b"any \0 bytes \xff".to_vec()),
+        create_time: now,
+        expire_time: Some(now + SECOND),
+    }];
+    hook
+}
+
+async fn read(store: &dyn Store, like: &Subscription) -> Subscription {
+    store.get_subscription(&like.key()).await.unwrap().unwrap()
+}
+
+/// The same database with other key-encryption keys.
+async fn reopened(
+    engine: &Engine,
+    keys: &[&str],
+    current: &str,
+) -> Result<Arc<dyn Store>, StoreError> {
+    engine.store.close().await;
+    let store = postrider_store::open(&engine.url, &options_with(keys, current)).await?;
+    match store.require_keys().await {
+        Ok(()) => Ok(store),
+        Err(error) => {
+            store.close().await;
+            Err(error)
+        }
+    }
+}
+
+async fn used_keys(store: &dyn Store) -> Vec<(String, u64)> {
+    let counts = store.count_data_keys().await.unwrap();
+    counts.into_iter().map(|used| (used.by.to_string(), used.count)).collect()
+}
+
+conformance! {
+    async fn a_deletion_forgets_secrets_and_keeps_the_rest(engine) {
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        store.create_tenant(&tenant("acme", now)).await.unwrap();
+        let (erp, crm) = (with_secrets("erp", now), with_secrets("crm", now));
+        for hook in [&erp, &crm] {
+            store.create_subscription(hook).await.unwrap();
+            assert_eq!(read(&**store, hook).await, *hook);
+        }
+        let mut gone = Subscription { delete_time: Some(now), ..erp.clone() };
+        let news = SubscriptionSideEffects::default();
+        store.update_subscription(&gone, 1, &news).await.unwrap();
+        gone.revision = 2;
+        gone.forget_secrets();
+        assert_eq!(read(&**store, &erp).await, gone);
+        let headers = &gone.settings.headers;
+        assert!(headers.len() == 2 && headers.iter().all(|header| header.value.is_empty()));
+        let changes = store.tenant_changes(&erp.tenant, 0).await.unwrap().unwrap().changed;
+        assert!(changes.contains(&gone) && changes.contains(&crm));
+
+        store.delete_tenant(&crm.tenant, 1, now).await.unwrap();
+        let left = read(&**store, &crm).await;
+        assert!(left.signing_keys.is_empty() && left.delete_time.is_some());
+        assert_eq!(used_keys(&**store).await, [], "the tenant's data key is gone");
+        engine.maintain(std::time::Duration::ZERO, SECOND * 86_400 * 30).await;
+    }
+
+    async fn the_keys_of_what_is_stored_are_required(engine) {
+        if !engine.lasts() {
+            return;
+        }
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        store.require_keys().await.unwrap();
+        store.create_tenant(&tenant("acme", now)).await.unwrap();
+        let hook = with_secrets("erp", now);
+        store.create_subscription(&hook).await.unwrap();
+        assert_eq!(used_keys(&**store).await, [("test".to_owned(), 1)]);
+        let lacks = reopened(engine, &[OTHER_KEY], "").await.err().unwrap();
+        let told = lacks.to_string();
+        assert!(matches!(lacks, StoreError::Faulty(_)) && told.contains("\"test\" (1 data keys)"));
+        let wrong = reopened(engine, &[FALSE_KEY], "").await.err().unwrap();
+        assert!(wrong.to_string().contains("\"test\" is not the one that wrapped"), "{wrong}");
+        let store = reopened(engine, &[TEST_KEY, OTHER_KEY], "other").await.unwrap();
+        assert_eq!(read(&*store, &hook).await, hook);
+        store.close().await;
+    }
+
+    async fn keys_are_turned_over_in_steps_and_nothing_else_changes(engine) {
+        if !engine.lasts() {
+            return;
+        }
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        store.create_tenant(&tenant("acme", now)).await.unwrap();
+        let hooks: Vec<_> = (0..5).map(|n| with_secrets(&format!("hook-{n}"), now)).collect();
+        for hook in &hooks {
+            store.create_subscription(hook).await.unwrap();
+        }
+        let store = reopened(engine, &[TEST_KEY, OTHER_KEY], "other").await.unwrap();
+        let versions = store.config_versions(&[hooks[0].tenant.clone()]).await.unwrap();
+        assert_eq!(store.rewrap_data_keys(10).await.unwrap(), 1);
+        assert_eq!(store.rewrap_data_keys(10).await.unwrap(), 0);
+        assert_eq!(used_keys(&*store).await, [("other".to_owned(), 1)]);
+        store.close().await;
+        // The old key is needed no more.
+        let store = reopened(engine, &[OTHER_KEY], "").await.unwrap();
+        assert_eq!(read(&*store, &hooks[0]).await, hooks[0]);
+
+        let since = store.now().await.unwrap() + SECOND;
+        let acme = store.next_keyed_tenant(None).await.unwrap().unwrap();
+        assert_eq!(acme, hooks[0].tenant);
+        assert!(store.next_keyed_tenant(Some(&acme)).await.unwrap().is_none());
+        let step = store.replace_data_key(&acme, since, 2).await.unwrap();
+        assert_eq!((step.resealed, step.is_last), (2, false));
+        assert_eq!(used_keys(&*store).await, [("other".to_owned(), 2)], "the old one is needed");
+        for hook in &hooks {
+            assert_eq!(read(&*store, hook).await, *hook, "between two steps");
+        }
+        let mut sealed = 2;
+        loop {
+            let step = store.replace_data_key(&acme, since, 2).await.unwrap();
+            sealed += step.resealed;
+            if step.is_last {
+                break;
+            }
+        }
+        assert_eq!((sealed, used_keys(&*store).await), (5, vec![("other".to_owned(), 1)]));
+        let again = store.replace_data_key(&acme, since, 2).await.unwrap();
+        assert_eq!((again.resealed, again.is_last), (0, true));
+        assert_eq!(store.config_versions(&[acme]).await.unwrap(), versions);
+        store.rewrite_secrets().await.unwrap();
+        store.close().await;
+        let store = reopened(engine, &[OTHER_KEY], "").await.unwrap();
+        for hook in &hooks {
+            assert_eq!(read(&*store, hook).await, *hook, "by a process that has just started");
+        }
+        store.close().await;
+    }
+
+    async fn the_assignment_key_is_wrapped_as_data_keys_are_and_stays(engine) {
+        if !engine.lasts() {
+            return;
+        }
+        let [drawn, later] = [[7; 32], [8; 32]].map(AssignmentKey::new);
+        assert_eq!(engine.store.assignment_key(&drawn).await.unwrap(), drawn);
+        assert_eq!(used_keys(&*engine.store).await, [("test".to_owned(), 1)]);
+        let store = reopened(engine, &[TEST_KEY, OTHER_KEY], "other").await.unwrap();
+        assert_eq!(store.rewrap_data_keys(10).await.unwrap(), 1);
+        assert!(store.next_keyed_tenant(None).await.unwrap().is_none(), "it is no tenant's");
+        store.close().await;
+        let store = reopened(engine, &[OTHER_KEY], "").await.unwrap();
+        assert_eq!(store.assignment_key(&later).await.unwrap(), drawn);
+        store.close().await;
+    }
+}

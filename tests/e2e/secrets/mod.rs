@@ -1,0 +1,8 @@
+//! Where secrets are, and where they are not.
+//!
+//! Fed by clusters of its own. Guarantees that a secret leaves Postrider only in a
+//! request to its receiver and in the one answer that shows it.
+
+mod dump;
+mod needles;
+mod turn_over;
