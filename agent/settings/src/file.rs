@@ -59,7 +59,12 @@ fn written(value: DeValue<'_>) -> WrittenValue {
             let values = values.into_iter().map(|value| written(value.into_inner()));
             WrittenValue::List(values.collect())
         }
-        DeValue::Table(_) => WrittenValue::Other("a table".to_owned()),
+        DeValue::Table(table) => {
+            let entries = table
+                .into_iter()
+                .map(|(name, value)| (name.into_inner().into_owned(), written(value.into_inner())));
+            WrittenValue::Table(entries.collect())
+        }
     }
 }
 

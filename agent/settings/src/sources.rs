@@ -129,6 +129,24 @@ mod tests {
         tame: bool,
     }
 
+    /// Of another program, whose ports are tables.
+    #[derive(Debug, Deserialize)]
+    struct TableSample {
+        post: TablePost,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct TablePost {
+        ports: Vec<PortTable>,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct PortTable {
+        name: String,
+        numbers: Vec<u16>,
+        open: bool,
+    }
+
     #[derive(Debug, Deserialize)]
     struct PortList {
         #[serde(rename = "ports", deserialize_with = "crate::list")]
@@ -222,6 +240,23 @@ mod tests {
         for other in ["RIDER", "RIDER_", "RIDER_PORT", "RIDER_PORT_80_TCP", "RIDER_POST_PORT"] {
             assert!(read(&[(other, "4")], &[]).is_ok(), "{other}");
         }
+    }
+
+    #[test]
+    fn an_array_of_tables_is_for_settings_that_are_tables() {
+        let text = "[[post.ports]]\nname = \"a\"\nnumbers = [4]\nopen = true";
+        let tables = sources(Some(text), &[], &[]).unwrap().settings::<TableSample>();
+        let table = PortTable { name: "a".to_owned(), numbers: vec![4], open: true };
+        assert_eq!(tables.unwrap().post.ports, [table]);
+        let texts = sources(Some(text), &[], &[]).unwrap().settings::<Sample>();
+        let message = texts.unwrap_err().to_string();
+        assert!(
+            message.contains("post.ports") && message.contains("an array of texts"),
+            "{message}"
+        );
+        let message =
+            sources(Some("[[post.ports]]\nlegs = -1"), &[], &[]).err().unwrap().to_string();
+        assert!(message.starts_with("post.ports: has -1 in a table"), "{message}");
     }
 
     #[test]

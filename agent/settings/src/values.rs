@@ -66,7 +66,8 @@ impl<'de, T: FromStr<Err: Display>> Visitor<'de> for ListVisitor<T> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Vec<T>, A::Error> {
         let mut values = Vec::new();
-        while let Some(text) = array.next_element::<String>()? {
+        let text = |error| A::Error::custom(format!("must be an array of texts: {error}"));
+        while let Some(text) = array.next_element::<String>().map_err(text)? {
             values.push(parse_entry(&text)?);
         }
         Ok(values)

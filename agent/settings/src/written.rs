@@ -20,6 +20,8 @@ pub(crate) enum WrittenValue {
     Number(u64),
     Truth(bool),
     List(Vec<Self>),
+    /// In an array of tables; the entries in no particular order.
+    Table(Vec<(String, Self)>),
     /// What no setting takes: a fraction, a number below 0 or too large, a date.
     Other(String),
 }
@@ -33,6 +35,7 @@ impl fmt::Display for WrittenValue {
             Self::Number(number) => number.fmt(f),
             Self::Truth(truth) => truth.fmt(f),
             Self::List(_) => f.write_str("an array"),
+            Self::Table(_) => f.write_str("a table"),
             Self::Other(text) => f.write_str(text),
         }
     }
@@ -63,7 +66,7 @@ impl SettingKind {
             WrittenValue::Number(_) => Some(Self::Number),
             WrittenValue::Truth(_) => Some(Self::Truth),
             WrittenValue::List(_) => Some(Self::List),
-            WrittenValue::Bare(_) | WrittenValue::Other(_) => None,
+            WrittenValue::Bare(_) | WrittenValue::Table(_) | WrittenValue::Other(_) => None,
         }
     }
 
@@ -97,6 +100,7 @@ fn accept_number(value: &WrittenValue, range: Option<&SettingRange>) -> Result<V
         WrittenValue::Text(_)
         | WrittenValue::Truth(_)
         | WrittenValue::List(_)
+        | WrittenValue::Table(_)
         | WrittenValue::Other(_) => None,
     };
     match (number, range) {
@@ -118,9 +122,35 @@ fn accept_list(value: &WrittenValue) -> Result<ValueKind, String> {
         WrittenValue::List(entries) => entries,
         other => return Err(format!("must be an array of texts, not {other}")),
     };
-    let texts = entries.iter().map(|entry| match entry {
+    let values = entries.iter().map(|entry| match entry {
         WrittenValue::Text(text) => Ok(Value::from(text.clone())),
+        // Which settings are of tables is known by those who read them alone.
+        WrittenValue::Table(_) => accept_in_table(entry),
         other => Err(format!("must be an array of texts; {other} is not one")),
     });
-    Ok(ValueKind::Array(texts.collect::<Result<_, _>>()?))
+    Ok(ValueKind::Array(values.collect::<Result<_, _>>()?))
+}
+
+/// A table of an array of tables, or what stands in one.
+fn accept_in_table(value: &WrittenValue) -> Result<Value, String> {
+    Ok(match value {
+        WrittenValue::Bare(text) | WrittenValue::Text(text) => text.clone().into(),
+        WrittenValue::Number(number) => (*number).into(),
+        WrittenValue::Truth(truth) => (*truth).into(),
+        WrittenValue::List(entries) => {
+            let entries = entries.iter().map(accept_in_table);
+            ValueKind::Array(entries.collect::<Result<_, _>>()?).into()
+        }
+        WrittenValue::Table(entries) => {
+            let entry = |(name, value): &(String, _)| Ok((name.clone(), accept_in_table(value)?));
+            let entries = entries.iter().map(entry).collect::<Result<_, String>>()?;
+            ValueKind::Table(entries).into()
+        }
+        WrittenValue::Other(other) => {
+            return Err(format!(
+                "has {other} in a table, whose values are texts, whole numbers of at least 0, \
+                 true, false, arrays and tables"
+            ));
+        }
+    })
 }

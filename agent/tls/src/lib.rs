@@ -1,7 +1,8 @@
 //! What both programs need of TLS.
 //!
 //! Fed by PEM files and by certificates that were shown; feeds listeners, dialers and
-//! metrics of both programs. Knows nothing of what Postrider does.
+//! metrics of both programs. Guarantees that files which are wrong change nothing: the
+//! last good ones stay in force. Knows nothing of what Postrider does.
 //!
 //! - `pem_files`: what the settings name. `reloading`: read again when it changes.
 //! - `config`: both ends of a connection. `dialer`: connecting.

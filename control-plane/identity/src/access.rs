@@ -3,6 +3,8 @@
 //! Fed by the options in the protos; feeds the layer, which judges the caller, and the
 //! entrance of the handlers, which judges the tenant that a request names. Guarantees that
 //! a tenant of which a caller knows nothing looks like one that does not exist.
+//!
+//! Keeps the invariant `nothing-without-permission`.
 
 use postrider_domain::ids::TenantId;
 

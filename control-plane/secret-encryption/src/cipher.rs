@@ -4,6 +4,8 @@
 //! nonce, the ciphertext, the tag. Guarantees a new random nonce for each text (NIST SP
 //! 800-38D, 8.2.2, allows 2³² of them for a key) and that no copy of a text stays
 //! behind.
+//!
+//! Keeps the invariant `secrets-encrypted`.
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, MAX_TAG_LEN, NONCE_LEN, Nonce, UnboundKey};
 use ring::rand::{SecureRandom, SystemRandom};

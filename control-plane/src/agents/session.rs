@@ -3,6 +3,8 @@
 //! Fed by what the agent sends; feeds the dispatcher and, by `results`, `conclude`.
 //! Guarantees that whatever ends a stream, the scheduler is told; and that what an agent
 //! says of an attempt counts only if it was assigned to it (only-what-was-assigned).
+//!
+//! Keeps the invariant `certificate-says-who`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

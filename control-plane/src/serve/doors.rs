@@ -3,6 +3,8 @@
 //! Fed by the settings; feeds the services with connections. Guarantees that each service
 //! is reached through its own door only: the public API by callers, the work stream by
 //! agents, the peers' service by replicas.
+//!
+//! Keeps the invariant `certificate-says-who`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

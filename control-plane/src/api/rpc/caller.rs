@@ -4,6 +4,8 @@
 //! that name only what the caller may reach, and with whom to name in records. Guarantees
 //! that a resource of a tenant of which a caller knows nothing is not found, as one that
 //! does not exist.
+//!
+//! Keeps the invariant `nothing-without-permission`.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -2,6 +2,8 @@
 //!
 //! Fed by `layer` with an answer and with what waits for the end of the credential; feeds
 //! the connection. Guarantees that nothing is sent after that end but the error.
+//!
+//! Keeps the invariant `revoked-means-refused`.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -8,6 +8,8 @@
 //! a call which fails leaves one line, whether a service refused it or it could not be
 //! decoded. The services' streams log the errors that end them
 //! ([`super::spans::log_stream_end`]).
+//!
+//! Keeps the invariant `nothing-without-permission`.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};

@@ -3,6 +3,8 @@
 //! Fed by the options in the protos, and by the table below for methods of others'
 //! protos; feeds the layer. Guarantees that a method of which nothing is said keeps the
 //! program from starting, and that a method which is not listed is not served.
+//!
+//! Keeps the invariant `nothing-without-permission`.
 
 use std::collections::HashMap;
 

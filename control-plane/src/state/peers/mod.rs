@@ -5,7 +5,7 @@
 //!
 //! - `calls`: the calls, independent of their transport; `links`: a link to each replica.
 //!
-//! Keeps the invariant `answered-change-in-force`.
+//! Keeps the invariants `answered-change-in-force` and `revoked-means-refused`.
 
 pub mod calls;
 pub mod links;
