@@ -127,24 +127,4 @@ mod tests {
             assert_eq!(own.check(&forged), None, "{forged:?}");
         }
     }
-
-    /// Not a bound: `cargo test --release -- --ignored --nocapture what_a_proof_costs`.
-    #[test]
-    #[ignore = "measures"]
-    fn what_a_proof_costs() {
-        const ROUNDS: u32 = 1_000_000;
-        let prover = prover(1, "agent-eu-west-1-7f9c4", "eu-west-1");
-        let key = assigned(&prover, 2, 5);
-        let named = named_attempt(&key).unwrap();
-        let begun = std::time::Instant::now();
-        for epoch in 0..ROUNDS {
-            std::hint::black_box(prover.prove(named, u64::from(epoch)));
-        }
-        println!("made in {:?}", begun.elapsed() / ROUNDS);
-        let begun = std::time::Instant::now();
-        for _ in 0..ROUNDS {
-            std::hint::black_box(prover.check(&key));
-        }
-        println!("checked in {:?}", begun.elapsed() / ROUNDS);
-    }
 }
