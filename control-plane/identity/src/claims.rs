@@ -76,7 +76,7 @@ impl ClaimMapping {
 
 impl ClaimRule {
     fn grant(&self, claims: &Value) -> Option<Grant> {
-        let found = texts(claim(claims, &self.claim)?);
+        let found = texts(&self.claim, claim(claims, &self.claim)?);
         let applies = match &self.value {
             Some(wanted) => found.contains(&wanted.as_str()),
             None => !found.is_empty(),
@@ -100,12 +100,17 @@ fn claim<'a>(claims: &'a Value, path: &str) -> Option<&'a Value> {
         .find_map(|(first, rest)| claim(claims.get(first)?, rest.strip_prefix('.')?))
 }
 
-/// The words of a claim: a text's own words, as in `scope`, or the texts of a list.
-fn texts(value: &Value) -> Vec<&str> {
+/// The texts of a claim: one, those of a list, or the words of a scope, which is the one
+/// claim that has its values in a text with spaces between them (RFC 8693, 4.2; `scp` is
+/// the name that some issuers give it).
+fn texts<'a>(path: &str, value: &'a Value) -> Vec<&'a str> {
+    let is_scope = matches!(path.rsplit('.').next(), Some("scope" | "scp"));
     match value {
+        Value::String(text) if is_scope => {
+            text.split(' ').filter(|word| !word.is_empty()).collect()
+        }
         Value::String(text) => {
-            let whole = std::iter::once(text.as_str()).filter(|text| !text.is_empty());
-            whole.chain(text.split(' ').filter(|word| !word.is_empty() && *word != text)).collect()
+            std::iter::once(text.as_str()).filter(|text| !text.is_empty()).collect()
         }
         Value::Array(all) => all.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),
@@ -145,14 +150,19 @@ mod tests {
     fn a_claim_is_a_text_a_list_or_words() {
         let everywhere = || ClaimScope::Fixed(GrantScope::Installation);
         let all = Some(GrantScope::Installation);
-        for claims in [
-            json!({"groups": "ops"}),
-            json!({"groups": ["dev", "ops"]}),
-            json!({"groups": "dev ops"}),
-        ] {
+        for claims in [json!({"groups": "ops"}), json!({"groups": ["dev", "ops"]})] {
             assert_eq!(granted(rule("groups", Some("ops"), everywhere()), &claims), all);
             assert_eq!(granted(rule("groups", Some("op"), everywhere()), &claims), None);
             assert_eq!(granted(rule("groups", None, everywhere()), &claims), all);
+        }
+        for claim in ["scope", "scp", "realm.scope"] {
+            let words = json!({"scope": "dev ops", "scp": "dev ops", "realm": {"scope": "ops"}});
+            assert_eq!(granted(rule(claim, Some("ops"), everywhere()), &words), all, "{claim}");
+        }
+        // What users choose, such as a name, must not become a role by one of its words.
+        for claim in ["groups", "sub", "scope.sub"] {
+            let words = json!({"groups": "dev ops", "sub": "a ops", "scope": {"sub": "a ops"}});
+            assert_eq!(granted(rule(claim, Some("ops"), everywhere()), &words), None, "{claim}");
         }
         for claims in [json!({}), json!({"groups": 7}), json!({"groups": []}), json!([])] {
             assert_eq!(granted(rule("groups", None, everywhere()), &claims), None, "{claims}");

@@ -87,10 +87,10 @@ pub trait KeyEncryptionKeys: fmt::Debug + Send + Sync + 'static {
     fn holds(&self, key: &KeyId) -> bool;
 
     /// Wraps a data key by the current key.
-    async fn wrap(&self, tenant: &str, key: &DataKey) -> Result<WrappedDataKey, KeyError>;
+    async fn wrap_key(&self, tenant: &str, key: &DataKey) -> Result<WrappedDataKey, KeyError>;
 
-    /// Unwraps a data key that [`Self::wrap`] wrapped for the same owner.
-    async fn unwrap(
+    /// Unwraps a data key that [`Self::wrap_key`] wrapped for the same owner.
+    async fn unwrap_key(
         &self,
         owner: DataKeyOwner<'_>,
         wrapped: &WrappedDataKey,

@@ -101,7 +101,7 @@ impl KeyEncryptionKeys for LocalKeys {
         self.keys.contains_key(key)
     }
 
-    async fn wrap(&self, tenant: &str, key: &DataKey) -> Result<WrappedDataKey, KeyError> {
+    async fn wrap_key(&self, tenant: &str, key: &DataKey) -> Result<WrappedDataKey, KeyError> {
         let by = self.current.clone().ok_or(KeyError::NoCurrentKey)?;
         let wrapping = self.keys.get(&by).ok_or(KeyError::NoCurrentKey)?;
         let place = DataKeyOwner { tenant, id: key.id() }.bound_to(&by);
@@ -109,7 +109,7 @@ impl KeyEncryptionKeys for LocalKeys {
         Ok(WrappedDataKey { by, bytes })
     }
 
-    async fn unwrap(
+    async fn unwrap_key(
         &self,
         owner: DataKeyOwner<'_>,
         wrapped: &WrappedDataKey,
@@ -178,15 +178,15 @@ mod tests {
     async fn a_data_key_unwraps_for_its_owner_by_the_key_that_wrapped_it() {
         let data = DataKey::generate().unwrap();
         let old = keys(&entry("old", 1), "");
-        let wrapped = old.wrap("acme", &data).await.unwrap();
+        let wrapped = old.wrap_key("acme", &data).await.unwrap();
         assert_eq!(wrapped.by.as_str(), "old");
         let owner = DataKeyOwner { tenant: "acme", id: data.id() };
         let both = keys(&format!("{},{}", entry("old", 1), entry("new", 2)), "new");
-        assert_eq!(both.unwrap(owner, &wrapped).await.unwrap().expose(), data.expose());
-        assert_eq!(both.wrap("acme", &data).await.unwrap().by.as_str(), "new");
+        assert_eq!(both.unwrap_key(owner, &wrapped).await.unwrap().expose(), data.expose());
+        assert_eq!(both.wrap_key("acme", &data).await.unwrap().by.as_str(), "new");
 
         let refused = async |keys: &LocalKeys, owner, wrapped: &WrappedDataKey| {
-            keys.unwrap(owner, wrapped).await.unwrap_err()
+            keys.unwrap_key(owner, wrapped).await.unwrap_err()
         };
         let new = keys(&entry("new", 2), "");
         assert_eq!(refused(&new, owner, &wrapped).await, KeyError::Missing(wrapped.by.clone()));
@@ -196,9 +196,9 @@ mod tests {
         let stranger = DataKeyOwner { tenant: "globex", ..owner };
         assert_eq!(refused(&old, stranger, &wrapped).await, error);
         let renamed = WrappedDataKey { by: KeyId::from_stored("new"), ..wrapped };
-        assert!(both.unwrap(owner, &renamed).await.is_err());
+        assert!(both.unwrap_key(owner, &renamed).await.is_err());
         let none = LocalKeys::default();
-        assert_eq!(none.wrap("acme", &data).await, Err(KeyError::NoCurrentKey));
+        assert_eq!(none.wrap_key("acme", &data).await, Err(KeyError::NoCurrentKey));
     }
 
     #[test]

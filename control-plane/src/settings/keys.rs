@@ -103,10 +103,12 @@ pub fn holds_key(path: &Path, id: &KeyId) -> Result<bool, KeySettingsError> {
 /// if there is none.
 pub fn add_key_to_file(path: &Path, id: &KeyId) -> Result<(), KeySettingsError> {
     let entry = generate_key_entry(id).ok_or(KeySettingsError::NoRandomness)?;
-    let line = Zeroizing::new(format!("{}\n", *entry));
     let add = || {
         let mut options = OpenOptions::new();
         let mut file = options.append(true).create(true).mode(0o600).open(path)?;
+        // The line before may have no end; blank ones are passed over.
+        let start = if file.metadata()?.len() == 0 { "" } else { "\n" };
+        let line = Zeroizing::new(format!("{start}{}\n", *entry));
         file.write_all(line.as_bytes())?;
         file.sync_all()
     };
@@ -136,12 +138,16 @@ mod tests {
         let file = folder.path().join("keys");
         add_key_to_file(&file, &"old".parse().unwrap()).unwrap();
         add_key_to_file(&file, &"new".parse().unwrap()).unwrap();
+        let written = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, written.trim_end()).unwrap();
+        add_key_to_file(&file, &"newest".parse().unwrap()).unwrap();
         assert!(holds_key(&file, &"old".parse().unwrap()).unwrap());
+        assert!(holds_key(&file, &"newest".parse().unwrap()).unwrap());
         assert!(!holds_key(&file, &"other".parse().unwrap()).unwrap());
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         let inline = generate_key_entry(&"third".parse().unwrap()).unwrap();
         let keys = settings(&file, &inline, "new").load().unwrap();
-        assert_eq!(keys.ids().count(), 3);
+        assert_eq!(keys.ids().count(), 4);
         assert_eq!(keys.current().unwrap().as_str(), "new");
         let told = |given: KeySettings| given.load().unwrap_err().to_string();
         assert!(told(settings(&file, "", "")).starts_with("keys.current: several"));

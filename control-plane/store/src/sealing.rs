@@ -110,14 +110,14 @@ impl SecretSealer {
     }
 
     /// Unwraps a data key that is not remembered.
-    pub(crate) async fn unwrap(
+    pub(crate) async fn unwrap_key(
         &self,
         tenant: &TenantId,
         id: Uuid,
         wrapped: &WrappedDataKey,
     ) -> StoreResult<Arc<DataKey>> {
         let owner = DataKeyOwner { tenant: tenant.as_str(), id: DataKeyId(id) };
-        let key = self.keys.unwrap(owner, wrapped).await.map_err(store_error)?;
+        let key = self.keys.unwrap_key(owner, wrapped).await.map_err(store_error)?;
         Ok(self.remember(tenant, key))
     }
 
@@ -127,7 +127,7 @@ impl SecretSealer {
         tenant: &TenantId,
     ) -> StoreResult<(Arc<DataKey>, WrappedDataKey)> {
         let key = DataKey::generate().map_err(store_error)?;
-        let wrapped = self.keys.wrap(tenant.as_str(), &key).await.map_err(store_error)?;
+        let wrapped = self.keys.wrap_key(tenant.as_str(), &key).await.map_err(store_error)?;
         Ok((self.remember(tenant, key), wrapped))
     }
 
@@ -147,7 +147,7 @@ impl SecretSealer {
         tenant: &TenantId,
         key: &DataKey,
     ) -> StoreResult<WrappedDataKey> {
-        self.keys.wrap(tenant.as_str(), key).await.map_err(store_error)
+        self.keys.wrap_key(tenant.as_str(), key).await.map_err(store_error)
     }
 }
 

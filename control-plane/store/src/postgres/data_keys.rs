@@ -133,7 +133,7 @@ impl PostgresStore {
         let made = rows::time(&row, "create_time")?;
         let key = match self.sealer.cached(tenant, id) {
             Some(key) => key,
-            None => self.sealer.unwrap(tenant, id, &wrapped(&row)?).await?,
+            None => self.sealer.unwrap_key(tenant, id, &wrapped(&row)?).await?,
         };
         Ok(Some((key, made)))
     }
@@ -191,7 +191,7 @@ impl PostgresStore {
         let row = call.row(sqlx::query(SAMPLE).bind(by.as_str())).await?;
         if let Some(row) = row {
             let tenant = rows::tenant_id(&row, "tenant")?;
-            self.sealer.unwrap(&tenant, rows::get(&row, "id")?, &wrapped(&row)?).await?;
+            self.sealer.unwrap_key(&tenant, rows::get(&row, "id")?, &wrapped(&row)?).await?;
         }
         Ok(())
     }
@@ -230,7 +230,7 @@ impl DataKeyStore for PostgresStore {
         for row in &found {
             let (tenant, id) = (rows::tenant_id(row, "tenant")?, rows::get::<Uuid>(row, "id")?);
             let old = wrapped(row)?;
-            let key = self.sealer.unwrap(&tenant, id, &old).await?;
+            let key = self.sealer.unwrap_key(&tenant, id, &old).await?;
             let new = self.sealer.rewrap(&tenant, &key).await?;
             let query = sqlx::query(REWRAP)
                 .bind(tenant.as_str())

@@ -124,7 +124,7 @@ impl SqliteStore {
         let made = columns.time()?;
         let key = match self.sealer.cached(tenant, id) {
             Some(key) => key,
-            None => self.sealer.unwrap(tenant, id, &wrapped).await?,
+            None => self.sealer.unwrap_key(tenant, id, &wrapped).await?,
         };
         Ok(Some((key, made)))
     }
@@ -206,7 +206,7 @@ impl DataKeyStore for SqliteStore {
             for row in &rows {
                 let mut columns = RowReader::of(row);
                 let (tenant, id) = (columns.tenant()?, columns.id()?);
-                self.sealer.unwrap(&tenant, id, &wrapped(&mut columns)?).await?;
+                self.sealer.unwrap_key(&tenant, id, &wrapped(&mut columns)?).await?;
             }
         }
         Ok(())
@@ -235,7 +235,7 @@ impl DataKeyStore for SqliteStore {
         for row in &rows {
             let mut columns = RowReader::of(row);
             let (tenant, id) = (columns.tenant()?, columns.id()?);
-            let key = self.sealer.unwrap(&tenant, id, &wrapped(&mut columns)?).await?;
+            let key = self.sealer.unwrap_key(&tenant, id, &wrapped(&mut columns)?).await?;
             let new = self.sealer.rewrap(&tenant, &key).await?;
             let mut values = BoundValues::default();
             values.text(tenant.as_str()).id(id).text(new.by.as_str()).add(new.bytes);
