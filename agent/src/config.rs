@@ -155,7 +155,7 @@ pub struct AgentConfig {
     pub tls: ControlPlaneTls,
     /// The region that the agent serves.
     pub region: String,
-    /// The agent's name, unique in the installation.
+    /// The agent's name, unique in its region.
     pub agent_id: String,
     /// Attempts in flight over all streams.
     pub max_in_flight: u32,

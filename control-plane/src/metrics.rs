@@ -185,7 +185,7 @@ impl Metrics {
         );
         registry.register(
             "results_ignored",
-            "Results from agents that changed nothing, by kind: unproven, unknown or recorded",
+            "Results from agents that changed nothing, by kind: unproven, returned, unknown or recorded",
             inner.results_ignored.clone(),
         );
         registry

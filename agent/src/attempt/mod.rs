@@ -365,8 +365,8 @@ fn wire_duration(duration: Duration) -> Option<prost_types::Duration> {
     duration.try_into().ok()
 }
 
-/// hyper's errors name their causes only as sources.
-fn describe_with_causes(error: &dyn std::error::Error) -> String {
+/// An error with its causes. Those of hyper and tonic name them only as sources.
+pub fn describe_with_causes(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

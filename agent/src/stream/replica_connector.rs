@@ -6,6 +6,7 @@
 //! A message that every retry would repeat is logged once.
 
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -42,6 +43,13 @@ const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 /// A stream that lasted this long resets the count of consecutive failures. Twice the
 /// silence that ends a stream: one that never worked has ended by then.
 const STABLE_STREAM_AGE: Duration = Duration::from_secs(10);
+
+const PLAIN_ADVICE: &str =
+    "if the control plane's door has TLS, its URL must begin with https:// (control_plane.urls)";
+const NO_CERTIFICATE_ADVICE: &str = "the agent shows no certificate (control_plane.tls_cert, \
+    control_plane.tls_key), and a control plane with TLS lets in no agent without one";
+const CERTIFICATE_ADVICE: &str = "the control plane may have refused the agent's certificate \
+    (control_plane.tls_cert); its log says why";
 
 /// Where the replicas are now; an address belongs to the first name that has it.
 type ReplicaAddresses = HashMap<SocketAddr, Arc<ControlPlaneEndpoint>>;
@@ -174,12 +182,26 @@ impl ReplicaConnector {
         let session = ReplicaSession::open(coordinator, signals, |outgoing| {
             open_work_stream(channel, outgoing)
         })
-        .await?;
+        .await;
+        let session = session.map_err(|error| with_advice(error, self.advice(control_plane)))?;
         self.logged.id_in_use.store(false, Ordering::Relaxed);
         if session.region_is_unsubscribed() {
             self.log_region_is_unsubscribed();
         }
         session.run().await
+    }
+
+    /// What to look at if a connection to a control plane breaks before it has said anything.
+    fn advice(&self, control_plane: &ControlPlaneEndpoint) -> &'static str {
+        let shows_certificate = self
+            .tls
+            .as_ref()
+            .is_some_and(|tls| tls.current().client_auth_cert_resolver.has_certs());
+        match (control_plane.tls, shows_certificate) {
+            (false, _) => PLAIN_ADVICE,
+            (true, false) => NO_CERTIFICATE_ADVICE,
+            (true, true) => CERTIFICATE_ADVICE,
+        }
     }
 
     fn log_id_in_use(&self, error: &ReplicaSessionError) {
@@ -230,6 +252,16 @@ impl ReplicaConnector {
     }
 }
 
+/// A status that the replica did not send is of a connection that broke.
+fn with_advice(error: ReplicaSessionError, advice: &'static str) -> ReplicaSessionError {
+    match error {
+        ReplicaSessionError::StreamFailed(status) if status.source().is_some() => {
+            ReplicaSessionError::NotBegun { status, advice }
+        }
+        other => other,
+    }
+}
+
 async fn open_work_stream(
     channel: Channel,
     outgoing: AgentMessageStream,
@@ -250,6 +282,19 @@ fn retry_delay(failures: u32, random: u64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_connection_that_breaks_at_once_says_what_to_look_at() {
+        let broken = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        let mut status = Status::unknown("stream closed because of a broken pipe");
+        status.set_source(Arc::new(broken));
+        let error = with_advice(status.into(), NO_CERTIFICATE_ADVICE).to_string();
+        assert!(error.contains("broken pipe; the agent shows no certificate"), "{error}");
+        // What a replica says is the reason.
+        let refused = Status::permission_denied("the certificate is no agent's");
+        let error = with_advice(refused.into(), CERTIFICATE_ADVICE).to_string();
+        assert!(error.contains("is no agent's") && !error.contains("its log"), "{error}");
+    }
 
     #[test]
     fn pauses_are_jittered_in_full_and_bounded() {

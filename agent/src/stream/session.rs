@@ -22,6 +22,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
+use crate::attempt::describe_with_causes;
 use crate::work::coordinator::{StreamRegistration, WorkCoordinator};
 
 /// One message being sent and one ready; more would only get old in the queue.
@@ -42,12 +43,15 @@ const MAX_AGREED_INTERVAL: Duration = Duration::from_secs(60);
 /// Why a session ended before the agent did.
 #[derive(Debug, Error)]
 pub enum ReplicaSessionError {
-    #[error("the replica cannot be reached: {0}")]
+    #[error("the replica cannot be reached: {}", describe_with_causes(.0))]
     Unreachable(#[from] tonic::transport::Error),
     #[error("{0} cannot be asked for over TLS")]
     NoTls(String),
     #[error("the stream failed: {0}")]
     StreamFailed(Status),
+    /// The replica said nothing at all, and the usual reason may be this.
+    #[error("the connection broke before the stream began: {}; {advice}", .status.message())]
+    NotBegun { status: Status, advice: &'static str },
     #[error("the replica ended the stream")]
     Ended,
     #[error("the replica's first message was not Welcome")]

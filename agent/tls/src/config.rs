@@ -1,15 +1,18 @@
 //! The configurations of both ends of a connection.
 //!
 //! Fed by what PEM files say; feeds listeners and dialers. TLS is rustls with ring,
-//! HTTP/2 the only protocol that is offered.
+//! HTTP/2 the only protocol that is offered. Guarantees that where clients show certificates
+//! each handshake checks them: none is resumed.
+//!
+//! Keeps the invariant `certificate-says-who`.
 
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor};
+use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls::server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier};
 use rustls::{
     ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig, SignatureScheme,
 };
@@ -64,6 +67,12 @@ pub fn server_config(
     let config = builder.with_single_cert(material.chain.clone(), key.clone_key());
     let mut config = config.context("the certificate and the key cannot be used together")?;
     config.alpn_protocols = vec![HTTP2_PROTOCOL.to_vec()];
+    if !material.authorities.is_empty() {
+        // A session that is resumed keeps the client's certificate unchecked: one that has
+        // expired since, or whose authority was taken away, would go on counting.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     Ok(config)
 }
 
@@ -110,6 +119,8 @@ fn client_config_with(
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![HTTP2_PROTOCOL.to_vec()];
+    // As listeners do, so that each connection checks the certificate that it is shown.
+    config.resumption = Resumption::disabled();
     Ok(config)
 }
 
@@ -172,5 +183,64 @@ impl ServerCertVerifier for PeerVerifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::{ClientConnection, Connection, HandshakeKind, ServerConnection};
+
+    use super::*;
+
+    fn material() -> TlsMaterial {
+        let names = vec!["agents.example".to_owned()];
+        let certified = rcgen::generate_simple_self_signed(names).unwrap();
+        let certificate = certified.cert.der().clone();
+        TlsMaterial {
+            chain: vec![certificate.clone()],
+            key: Some(certified.signing_key.serialize_der().try_into().unwrap()),
+            authorities: vec![certificate],
+        }
+    }
+
+    fn pass(from: &mut Connection, to: &mut Connection) {
+        let mut bytes = Vec::new();
+        while from.wants_write() {
+            from.write_tls(&mut bytes).unwrap();
+        }
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            to.read_tls(&mut rest).unwrap();
+            to.process_new_packets().unwrap();
+        }
+    }
+
+    fn handshake(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> HandshakeKind {
+        let name = ServerName::try_from("agents.example").unwrap();
+        let client = ClientConnection::new(Arc::clone(client), name).unwrap();
+        let server = ServerConnection::new(Arc::clone(server)).unwrap();
+        let (mut client, mut server) = (Connection::Client(client), Connection::Server(server));
+        for _ in 0..4 {
+            pass(&mut client, &mut server);
+            pass(&mut server, &mut client);
+        }
+        assert!(!client.is_handshaking() && !server.is_handshaking());
+        assert!(server.peer_certificates().is_some());
+        server.handshake_kind().unwrap()
+    }
+
+    #[test]
+    fn a_client_with_a_certificate_never_resumes_a_session() {
+        let material = material();
+        for clients in [ClientCertificates::Required, ClientCertificates::Optional] {
+            let server = Arc::new(server_config(&material, clients).unwrap());
+            let mut client = client_config(&material).unwrap();
+            // Whatever the client would like.
+            client.resumption = Resumption::default();
+            let client = Arc::new(client);
+            for _ in 0..3 {
+                assert_eq!(handshake(&client, &server), HandshakeKind::Full);
+            }
+        }
     }
 }

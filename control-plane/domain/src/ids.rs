@@ -203,13 +203,43 @@ pub struct Epoch(pub u64);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplicaId(pub Arc<str>);
 
-/// One agent process.
+/// An agent's id: `REGION/NAME` of one that is connected, or its name alone, as history and
+/// callers have it. Names are unique within a region, so that agents of one region do not
+/// keep those of another out by their names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AgentId(pub Arc<str>);
+
+impl AgentId {
+    /// The id of an agent of a region that calls itself by this name.
+    pub fn in_region(region: &Region, name: &str) -> Self {
+        Self(format!("{region}/{name}").into())
+    }
+
+    /// What the agent calls itself, which contains no slash.
+    pub fn name(&self) -> &str {
+        self.0.rsplit_once('/').map_or(&*self.0, |(_, name)| name)
+    }
+
+    /// The name alone.
+    pub fn without_region(&self) -> Self {
+        Self(self.name().into())
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn agents_of_two_regions_may_have_one_name() {
+        let of = |region: &str| AgentId::in_region(&region.parse().unwrap(), "pod-1");
+        assert_ne!(of("eu"), of("us"));
+        assert_eq!(
+            (of("eu").name(), of("us").without_region()),
+            ("pod-1", AgentId("pod-1".into()))
+        );
+        assert_eq!(AgentId("pod-1".into()).name(), "pod-1");
+    }
 
     #[test]
     fn names_follow_aip_122() {

@@ -37,7 +37,7 @@ impl AssignmentProver {
     ) -> Result<Self, InvalidLength> {
         let mut mac = Hmac::<Sha256>::new_from_slice(key.bytes())?;
         mac.update(STREAM_KEY_PURPOSE);
-        for name in [region.as_str(), &agent.0] {
+        for name in [region.as_str(), agent.name()] {
             mac.update(&u64::try_from(name.len()).unwrap_or(u64::MAX).to_be_bytes());
             mac.update(name.as_bytes());
         }

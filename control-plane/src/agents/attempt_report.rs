@@ -68,7 +68,7 @@ pub(super) fn to_attempt_report(
         response_body_bytes: result.response_body_bytes.clamp(read, MAX_BODY_BYTES),
         response_body_truncated: result.response_body_truncated || excerpt_is_cut,
         error: printable_error(result.error),
-        agent: agent.identity.agent.clone(),
+        agent: agent.identity.agent.without_region(),
         region: agent.region.clone(),
         remote_address: remote_address(result.remote_address),
         http_version: http_version(&result.http_version).to_owned(),
@@ -79,7 +79,13 @@ pub(super) fn to_attempt_report(
     };
     // A status is a response, whatever became of the body.
     let response = http_status.map(|_| ReportedResponse { outcome, error: record.error.clone() });
-    Some(AttemptReport { record: Arc::new(record), response, retry_after, stream: Some(stream) })
+    Some(AttemptReport {
+        record: Arc::new(record),
+        response,
+        retry_after,
+        stream: Some(stream),
+        reporter: Some(agent.identity.clone()),
+    })
 }
 
 /// The most that an agent is believed to have read of a response, in bytes: it stops at
@@ -155,7 +161,7 @@ mod tests {
     use postrider_domain::delivery::DeliveryState;
     use postrider_domain::ids::{AgentId, Region};
     use postrider_domain::scheduler::AgentIdentity;
-    use postrider_proto::attempt_limits::{MAX_ERROR_BYTES, MAX_RETRY_AFTER_BYTES};
+    use postrider_proto::attempt_limits::{MAX_ERROR_BYTES, MAX_RETRY_AFTER_BYTES, is_unprintable};
     use proptest::collection::vec;
     use proptest::prelude::*;
 
@@ -171,7 +177,7 @@ mod tests {
 
     fn agent() -> ConnectedAgent {
         ConnectedAgent {
-            identity: AgentIdentity { agent: AgentId("agent-1".into()), incarnation: [1; 16] },
+            identity: AgentIdentity { agent: AgentId("eu/agent-1".into()), incarnation: [1; 16] },
             region: Region::from_stored("eu"),
             version: String::new(),
             max_in_flight: 8,
@@ -309,7 +315,7 @@ mod tests {
             prop_assert!(record.response_body_bytes >= record.response_body.len() as u64);
             prop_assert!(i64::try_from(record.response_body_bytes).is_ok());
             prop_assert!(record.error.len() <= MAX_ERROR_BYTES);
-            prop_assert!(!record.error.contains(char::is_control));
+            prop_assert!(!record.error.contains(is_unprintable));
             prop_assert!(record.remote_address.is_empty()
                 || record.remote_address.parse::<SocketAddr>().is_ok());
             prop_assert!(["", "HTTP/1.1", "HTTP/2"].contains(&record.http_version.as_str()));

@@ -9,6 +9,7 @@ use postrider_domain::subscription::{BodyEnvelope, JsonForm, Subscription};
 use postrider_domain::time::Timestamp;
 use postrider_proto::agent::v1 as wire;
 use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
+use postrider_proto::attempt_limits::is_unprintable;
 use postrider_proto::webhook_url::is_insecure;
 use tonic::Status;
 
@@ -51,7 +52,7 @@ pub fn agent_state(
         return refuse("region");
     };
     if hello.version.chars().count() > MAX_VERSION_CHARACTERS
-        || hello.version.chars().any(char::is_control)
+        || hello.version.chars().any(is_unprintable)
     {
         return refuse("version");
     }
@@ -70,7 +71,10 @@ pub fn agent_state(
         return refuse("open_streams");
     }
     Ok(ConnectedAgent {
-        identity: AgentIdentity { agent: AgentId(hello.agent_id.as_str().into()), incarnation },
+        identity: AgentIdentity {
+            agent: AgentId::in_region(&region, &hello.agent_id),
+            incarnation,
+        },
         region,
         version: hello.version.clone(),
         max_in_flight: hello.max_in_flight,

@@ -1,4 +1,4 @@
-//! Refused streams: the status for the agent, and one log line per process.
+//! Refused and ended streams: the status for the agent, and one log line per process.
 //!
 //! A process that keeps trying is logged once, not at every try.
 
@@ -21,7 +21,7 @@ const MAX_REMEMBERED_REFUSALS: usize = 1_000;
 
 /// What an agent is told; the messages name the id.
 pub fn status(why: StreamRefusal, identity: &AgentIdentity) -> Status {
-    let id = &identity.agent.0;
+    let id = identity.agent.name();
     match why {
         StreamRefusal::SameProcess => Status::aborted(format!(
             "this process of agent {id} already has a stream at this replica"
@@ -32,6 +32,29 @@ pub fn status(why: StreamRefusal, identity: &AgentIdentity) -> Status {
         StreamRefusal::TooManyStreams => {
             Status::resource_exhausted("this replica has reached its limit of agent streams")
         }
+        StreamRefusal::TooManyOfCertificate => Status::resource_exhausted(format!(
+            "the certificate of agent {id} has as many streams at this replica as it may \
+             (agents.max_streams_per_certificate)"
+        )),
+        StreamRefusal::CertificateExpired => Status::unauthenticated(format!(
+            "the certificate of agent {id} has expired; connect again with one that is valid"
+        )),
+        StreamRefusal::UnprovenResults => Status::invalid_argument(format!(
+            "agent {id} sent too many results of attempts that were not assigned to it"
+        )),
+        StreamRefusal::ResultWithoutFact => Status::invalid_argument(format!(
+            "a result of agent {id} has no valid fact: it does not say how its attempt ended"
+        )),
+        StreamRefusal::SecondHello => {
+            Status::invalid_argument(format!("agent {id} sent a second Hello on its stream"))
+        }
+        StreamRefusal::Silent => {
+            Status::deadline_exceeded(format!("agent {id} was silent for too long"))
+        }
+        StreamRefusal::NotReading => Status::resource_exhausted(format!(
+            "agent {id} does not read its messages fast enough (agents.max_queued_messages)"
+        )),
+        StreamRefusal::Stopping => Status::unavailable("this replica is stopping"),
         StreamRefusal::TooManyRegions => Status::resource_exhausted(format!(
             "no subscription names the region of agent {id}, and this replica has reached its \
              limit of such regions (agents.max_unnamed_regions)"
@@ -50,14 +73,14 @@ impl RefusalLog {
         if why == StreamRefusal::SameProcess || !self.is_new(identity, now) {
             return;
         }
-        let (agent, reason) = (&identity.agent.0, status(why, identity));
+        let (agent, reason) = (identity.agent.name(), status(why, identity));
         tracing::warn!(%agent, reason = reason.message(), "agent's stream refused; it may retry");
     }
 
     /// Notes that a process asked for what its certificate does not allow.
     pub fn note_denied(&self, why: &str, identity: &AgentIdentity, now: Timestamp) {
         if self.is_new(identity, now) {
-            tracing::warn!(agent = %identity.agent.0, reason = why, "agent's stream refused");
+            tracing::warn!(agent = %identity.agent.name(), reason = why, "agent's stream refused");
         }
     }
 

@@ -4,8 +4,9 @@
 //! agent with acknowledgements of those that do not. Guarantees that a result counts
 //! only with the proof that its attempt was assigned to this agent, for the delivery
 //! as this replica knows it; that what has to be looked up is looked up in the
-//! stream's own turn, so that it delays nobody else's results; and that a stream which
-//! brings ever more without a proof is ended.
+//! stream's own turn, so that it delays nobody else's results; that what an agent gave
+//! back it does not conclude; and that a stream which brings ever more without a proof is
+//! ended.
 //!
 //! What nobody knows any more (a restore, a deletion) and what is recorded already is
 //! acknowledged, so that an honest agent forgets it, and dropped.
@@ -18,7 +19,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use postrider_domain::delivery::{Delivery, DeliveryState, Outcome};
 use postrider_domain::ids::{AttemptKey, TenantId};
-use postrider_domain::scheduler::{ScheduledDelivery, StreamId};
+use postrider_domain::scheduler::{ReportedAttempt, StreamId};
 use postrider_proto::agent::v1 as wire;
 use postrider_store::StoreResult;
 use tokio::sync::mpsc;
@@ -28,7 +29,7 @@ use super::assignment_proof::{AssignmentProver, named_attempt};
 use super::attempt_report::to_attempt_report;
 use crate::flow::conclude::ResultIntake;
 use crate::state::context::ReplicaContext;
-use crate::state::dispatcher::streams::{ConnectedAgent, StreamCommand};
+use crate::state::dispatcher::streams::{ConnectedAgent, StreamCommand, StreamRefusal};
 
 /// A stream that brought more results without a proof is ended. An honest agent has some
 /// only after its replicas were given another database, and no more than it had in
@@ -92,7 +93,7 @@ impl ResultReader {
     }
 
     /// Takes a message's results; says why the stream must end, if it must.
-    pub async fn take(&mut self, results: wire::Results) -> Result<(), String> {
+    pub async fn take(&mut self, results: wire::Results) -> Result<(), StreamRefusal> {
         let mut proven = Vec::with_capacity(results.results.len());
         let mut unproven = Vec::new();
         for result in results.results {
@@ -103,27 +104,34 @@ impl ResultReader {
         }
         self.refuse(&unproven)?;
         // In one look, as memory is locked for it.
-        let scheduled: Vec<Option<Arc<ScheduledDelivery>>> =
-            self.reader.context.dispatcher.read(|scheduler, _| {
-                proven.iter().map(|said| scheduler.scheduled_at_agent(said.key).cloned()).collect()
-            });
-        for (said, scheduled) in proven.into_iter().zip(scheduled) {
-            match scheduled {
-                Some(scheduled) => self.reader.submit(said, &scheduled.delivery, false).await?,
-                None => self.look_ups.send(said).await.map_err(|_| stopping())?,
+        let agent = &self.reader.agent.identity;
+        let reported: Vec<ReportedAttempt> = self.reader.context.dispatcher.read(|scheduler, _| {
+            proven.iter().map(|said| scheduler.reported_attempt(said.key, agent)).collect()
+        });
+        let mut returned = Vec::new();
+        for (said, reported) in proven.into_iter().zip(reported) {
+            match reported {
+                ReportedAttempt::Theirs(scheduled) => {
+                    self.reader.submit(said, &scheduled.delivery, false).await?;
+                }
+                ReportedAttempt::NotTheirs => returned.push(said.key),
+                ReportedAttempt::NotInMemory => {
+                    self.look_ups.send(said).await.map_err(|_| StreamRefusal::Stopping)?;
+                }
             }
         }
+        self.reader.ignore_returned(returned);
         Ok(())
     }
 
-    fn refuse(&mut self, unproven: &[Option<wire::AttemptKey>]) -> Result<(), String> {
+    fn refuse(&mut self, unproven: &[Option<wire::AttemptKey>]) -> Result<(), StreamRefusal> {
         if unproven.is_empty() {
             return Ok(());
         }
         let StreamReader { context, id, agent, .. } = &*self.reader;
         if self.unproven == 0 {
             tracing::warn!(
-                agent = %agent.identity.agent.0, stream = id.0, count = unproven.len(),
+                agent = %agent.identity.agent.name(), stream = id.0, count = unproven.len(),
                 "results of attempts that were not assigned to this agent are ignored"
             );
         }
@@ -132,14 +140,10 @@ impl ResultReader {
         let named = unproven.iter().flatten().filter_map(named_attempt);
         self.reader.acknowledge(named.collect());
         match self.unproven > MAX_UNPROVEN_RESULTS {
-            true => Err("too many results of attempts that were not assigned to it".to_owned()),
+            true => Err(StreamRefusal::UnprovenResults),
             false => Ok(()),
         }
     }
-}
-
-fn stopping() -> String {
-    "the replica is stopping".to_owned()
 }
 
 impl StreamReader {
@@ -148,15 +152,24 @@ impl StreamReader {
         ProvenResult { key, result }: ProvenResult,
         delivery: &Delivery,
         is_row: bool,
-    ) -> Result<(), String> {
+    ) -> Result<(), StreamRefusal> {
         let now = self.context.clock.now();
         let report = to_attempt_report(result, key, delivery, (&self.agent, self.id), now);
-        let report = report.ok_or("a result without a valid fact")?;
+        let report = report.ok_or(StreamRefusal::ResultWithoutFact)?;
         let queued = match is_row {
             true => self.results.submit_with_row(report, delivery.clone()).await,
             false => self.results.submit(report).await,
         };
-        queued.map_err(|_| stopping())
+        queued.map_err(|_| StreamRefusal::Stopping)
+    }
+
+    /// Results of attempts that the agent gave back: they wait to be sent again, or
+    /// another agent has them.
+    fn ignore_returned(&self, keys: Vec<AttemptKey>) {
+        if !keys.is_empty() {
+            self.context.metrics.results_ignored("returned", keys.len());
+            self.acknowledge(keys);
+        }
     }
 
     /// Looks up the deliveries of results that memory does not know.
@@ -195,7 +208,13 @@ impl StreamReader {
             FoundAttempt::Unknown => "unknown",
         };
         self.context.metrics.results_ignored(ignored, 1);
-        self.context.dispatcher.update(|scheduler, now| scheduler.forget(key, now));
+        self.context.dispatcher.update(|scheduler, now| {
+            // It may have come into memory since, for another agent.
+            let reported = scheduler.reported_attempt(key, &self.agent.identity);
+            if !matches!(reported, ReportedAttempt::NotTheirs) {
+                scheduler.forget(key, now);
+            }
+        });
         self.acknowledge(vec![key]);
     }
 

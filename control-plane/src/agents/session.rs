@@ -1,8 +1,10 @@
 //! One agent's work stream, from Hello to its end.
 //!
 //! Fed by what the agent sends; feeds the dispatcher and, by `results`, `conclude`.
-//! Guarantees that whatever ends a stream, the scheduler is told; and that what an agent
-//! says of an attempt counts only if it was assigned to it (only-what-was-assigned).
+//! Guarantees that whatever ends a stream, the scheduler is told, and the agent too if it
+//! is to do something about it; that none outlives its agent's certificate; and that what
+//! an agent says of an attempt counts only if it was assigned to it
+//! (only-what-was-assigned).
 //!
 //! Keeps the invariant `certificate-says-who`.
 
@@ -109,7 +111,7 @@ impl AgentSessions {
             return Err(Status::invalid_argument("the first message must be Hello"));
         };
         let id = StreamId(self.next.fetch_add(1, Ordering::Relaxed));
-        let session = self.begin(id, &hello)?;
+        let session = self.begin(id, &hello, grants)?;
         let (identity, region) = (&session.state.identity, &session.state.region);
         if let Err(why) = grants.check(region, &identity.agent) {
             self.refusals.note_denied(&why, identity, self.context.clock.now());
@@ -119,8 +121,8 @@ impl AgentSessions {
         let place = place.ok_or_else(|| self.refuse(StreamRefusal::TooManyRegions, &session))?;
         let (sender, receiver) = mpsc::channel(self.context.settings.agents.max_queued_messages);
         let stop = self.stop.child_token();
-        let reason = Arc::default();
-        if let Err(why) = session.open(hello, sender, stop.clone(), Arc::clone(&reason)) {
+        let reason = Arc::clone(&session.reason);
+        if let Err(why) = session.open(hello, sender, stop.clone()) {
             return Err(self.refuse(why, &session));
         }
         let (identity, region) = (session.state.identity.clone(), session.state.region.clone());
@@ -144,13 +146,19 @@ impl AgentSessions {
         Ok(outgoing.boxed())
     }
 
-    fn begin(&self, id: StreamId, hello: &Hello) -> Result<AgentSession, Status> {
+    fn begin(
+        &self,
+        id: StreamId,
+        hello: &Hello,
+        grants: &AgentGrants,
+    ) -> Result<AgentSession, Status> {
         let ReplicaContext { settings, clock, assignment_key, .. } = &self.context;
         let state = convert::agent_state(hello, &settings.agents, clock.now())?;
         let prover = AssignmentProver::new(assignment_key, &state.identity.agent, &state.region)
             .map_err(|error| Status::internal(format!("the assignment key: {error}")))?;
         let (context, flow) = (self.context.clone(), self.flow.clone());
-        let mut session = AgentSession { context, flow, id, state, prover, held: Vec::new() };
+        let (grants, reason, held) = (grants.clone(), Arc::default(), Vec::new());
+        let mut session = AgentSession { context, flow, id, state, prover, grants, reason, held };
         session.held = session.proven(hello.in_flight.iter().chain(&hello.unacknowledged));
         Ok(session)
     }
@@ -204,6 +212,9 @@ struct AgentSession {
     id: StreamId,
     state: ConnectedAgent,
     prover: AssignmentProver,
+    grants: AgentGrants,
+    /// Why the stream ended, if the agent is to be told.
+    reason: Arc<OnceLock<StreamRefusal>>,
     held: Vec<AttemptKey>,
 }
 
@@ -219,22 +230,22 @@ impl AgentSession {
         hello: Hello,
         sender: mpsc::Sender<StreamCommand>,
         stop: CancellationToken,
-        reason: Arc<OnceLock<StreamRefusal>>,
     ) -> Result<(), StreamRefusal> {
         self.flow.agent_admission.admit_agent(NewStream {
             id: self.id,
             state: self.state.clone(),
             number: hello.stream,
+            holder: self.grants.holder(),
             open: hello.open_streams,
             held: self.held.clone(),
             sender,
             stop,
-            reason,
+            reason: Arc::clone(&self.reason),
         })?;
         // Until its first heartbeat tells its clock skew.
         self.context.dispatcher.update(|scheduler, _| scheduler.suspend(self.id, true));
         tracing::info!(
-            agent = %self.state.identity.agent.0, region = %self.state.region,
+            agent = %self.state.identity.agent.name(), region = %self.state.region,
             stream = self.id.0, held = self.held.len(), "agent connected"
         );
         Ok(())
@@ -251,39 +262,50 @@ impl AgentSession {
         let mut results =
             ResultReader::begin(&self.context, &self.flow.results, stream, &self.prover, &stop);
         let silence = self.context.settings.agents.silence_timeout();
+        let mut expired = std::pin::pin!(self.grants.expired());
         let mut goodbye = false;
         let mut draining = false;
-        let why = loop {
+        let ended: Result<String, StreamRefusal> = loop {
             let message = tokio::select! {
                 message = tokio::time::timeout(silence, incoming.next()) => message,
-                () = stop.cancelled() => break "closed".to_owned(),
+                () = &mut expired => break Err(StreamRefusal::CertificateExpired),
+                () = stop.cancelled() => break Ok("closed".to_owned()),
             };
             match message {
-                Err(_) => break "silent for too long".to_owned(),
-                Ok(Some(Err(status))) => break status.message().to_owned(),
+                Err(_) => break Err(StreamRefusal::Silent),
+                Ok(Some(Err(status))) => break Ok(status.message().to_owned()),
                 Ok(None) => {
                     goodbye = draining;
-                    break "the agent closed the stream".to_owned();
+                    break Ok("the agent closed the stream".to_owned());
                 }
                 Ok(Some(Ok(WorkRequest { message: Some(said) }))) => {
                     draining |= matches!(said, AgentMessage::Draining(_));
                     if let Err(refused) = self.take(said, &mut results).await {
-                        break refused;
+                        break Err(refused);
                     }
                 }
                 Ok(Some(Ok(WorkRequest { message: None }))) => {}
             }
         };
+        let why = ended.unwrap_or_else(|refusal| {
+            // Before the stream's end, by which it is told.
+            let _ = self.reason.set(refusal);
+            refusals::status(refusal, &self.state.identity).message().to_owned()
+        });
         stop.cancel();
         self.context.dispatcher.close_stream(self.id, goodbye);
-        tracing::info!(agent = %self.state.identity.agent.0, stream = self.id.0, %why, "agent stream ended");
+        tracing::info!(agent = %self.state.identity.agent.name(), stream = self.id.0, %why, "agent stream ended");
     }
 
-    async fn take(&self, said: AgentMessage, results: &mut ResultReader) -> Result<(), String> {
+    async fn take(
+        &self,
+        said: AgentMessage,
+        results: &mut ResultReader,
+    ) -> Result<(), StreamRefusal> {
         let dispatcher = &self.context.dispatcher;
         dispatcher.note_heard(self.id, |_| {});
         match said {
-            AgentMessage::Hello(_) => return Err("a second Hello".to_owned()),
+            AgentMessage::Hello(_) => return Err(StreamRefusal::SecondHello),
             AgentMessage::Credit(credit) => dispatcher.update(|scheduler, _| {
                 let most = self.state.max_in_flight;
                 scheduler.credit(self.id, credit.assignments, credit.payload_bytes, most);
@@ -304,7 +326,7 @@ impl AgentSession {
         let keys = self.proven(returned.keys.iter());
         let reason = returned.reason();
         if reason != ReturnReason::Draining {
-            tracing::debug!(agent = %self.state.identity.agent.0, ?reason, count = keys.len(), "assignments returned");
+            tracing::debug!(agent = %self.state.identity.agent.name(), ?reason, count = keys.len(), "assignments returned");
         }
         let forget_settings = reason == ReturnReason::UnknownSubscription;
         self.context.dispatcher.update(|scheduler, now| {
@@ -345,3 +367,7 @@ impl AgentSession {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

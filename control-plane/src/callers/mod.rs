@@ -105,7 +105,12 @@ impl Authenticator {
             Some(text) => self.by_bearer(text).await,
             None => {
                 let found = certificates::find(&self.0.certificates, connection);
-                found.ok_or(CredentialRefusal::Missing)
+                let found = found.ok_or(CredentialRefusal::Missing)?;
+                // It was valid at the handshake, and the connection may be old.
+                match found.has_expired(self.0.clock.now()) {
+                    true => Err(CredentialRefusal::Invalid("the certificate has expired")),
+                    false => Ok(found),
+                }
             }
         }
     }

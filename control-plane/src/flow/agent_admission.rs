@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::state::cluster::ClusterState;
 use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
-use crate::state::dispatcher::streams::{NewStream, StreamRefusal};
+use crate::state::dispatcher::streams::{NewStream, StreamLimits, StreamRefusal};
 
 /// Admits agents' streams, by what all replicas hear. Cheap to clone.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ pub struct AgentAdmission {
     replica: ReplicaId,
     clock: Arc<dyn Clock>,
     lost_after: Duration,
-    max_streams: usize,
+    limits: StreamLimits,
     dispatcher: Dispatcher,
     cluster: ClusterState,
 }
@@ -37,7 +37,10 @@ impl AgentAdmission {
             replica: context.replica.clone(),
             clock: Arc::clone(&context.clock),
             lost_after: context.settings.ownership.lost_after(),
-            max_streams: context.settings.agents.max_streams,
+            limits: StreamLimits {
+                max_streams: context.settings.agents.max_streams,
+                max_streams_per_certificate: context.settings.agents.max_streams_per_certificate,
+            },
             dispatcher: context.dispatcher.clone(),
             cluster: context.cluster.clone(),
         }
@@ -48,7 +51,7 @@ impl AgentAdmission {
         if self.id_is_in_use(&stream.state.identity) {
             return Err(StreamRefusal::IdInUse);
         }
-        self.dispatcher.admit_stream(stream, self.lost_after, self.max_streams)
+        self.dispatcher.admit_stream(stream, self.lost_after, self.limits)
     }
 
     /// Judges by the clock alone, not by `ClusterState::is_heard`, which waits for as long

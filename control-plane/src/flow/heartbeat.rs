@@ -61,7 +61,7 @@ impl Heartbeat {
         }
         for (agent, error) in &parts.guilty {
             if !refused.contains(agent) {
-                tracing::error!(agent = %agent.0, %error, "an agent's heartbeat was refused by the database");
+                tracing::error!(agent = %agent.name(), %error, "an agent's heartbeat was refused by the database");
             }
         }
         *refused = parts.guilty.into_iter().map(|(agent, _)| agent).collect();

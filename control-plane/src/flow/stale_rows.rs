@@ -124,9 +124,15 @@ impl StaleRows {
     pub async fn conclude_as_unknown(&self, delivery: Delivery, agent: Option<&AgentIdentity>) {
         let error = "it may have been sent; no living agent knows of it";
         let mut record = AttemptRecord::unknown(&delivery, error, self.clock.now());
-        record.agent = agent.map_or(record.agent, |identity| identity.agent.clone());
+        record.agent = agent.map_or(record.agent, |identity| identity.agent.without_region());
         let record = Arc::new(record);
-        let report = AttemptReport { record, response: None, retry_after: None, stream: None };
+        let report = AttemptReport {
+            record,
+            response: None,
+            retry_after: None,
+            stream: None,
+            reporter: None,
+        };
         // The queue closes only when the process ends; the next owner recovers the row.
         let _ = self.results.submit_with_row(report, delivery).await;
     }

@@ -2,9 +2,11 @@
 //!
 //! Fed by a listening socket; feeds a gRPC server with connections. Guarantees that a
 //! handshake has a time limit and holds up no other, that so many are made at once and
-//! no more, and that each is made with the certificates that are current.
+//! no more, that each is made with the certificates that are current, and that the log
+//! says what those who are refused did wrong, since they are told little.
 
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,13 +16,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use futures::Stream;
 use postrider_tls::Reloading;
-use rustls::ServerConfig;
+use rustls::{InvalidMessage, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::connection::DoorConnection;
+use super::denials::DenialLog;
 use super::door::Door;
 
 /// A caller far away needs one second, with lost packets a few.
@@ -65,6 +68,7 @@ async fn accept_all(
     sender: mpsc::Sender<DoorConnection>,
 ) {
     let handshakes = Arc::new(Semaphore::new(MAX_CONCURRENT_HANDSHAKES));
+    let denials = Arc::new(DenialLog::default());
     loop {
         let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await else {
             return;
@@ -77,17 +81,36 @@ async fn accept_all(
                 continue;
             }
         };
-        let (tls, sender) = (tls.clone(), sender.clone());
+        let (tls, sender, denials) = (tls.clone(), sender.clone(), Arc::clone(&denials));
         tokio::spawn(async move {
             match complete(stream, address, tls).await {
                 // The server has ended: so does the connection.
                 Ok(connection) => drop(sender.send(connection).await),
-                Err(error) => {
-                    tracing::debug!(%door, %address, error = format!("{error:#}"), "no connection");
-                }
+                Err(error) => match clients_fault(&error) {
+                    Some(reason) => denials.note_handshake(door, address, &reason),
+                    None => {
+                        let error = format!("{error:#}");
+                        tracing::debug!(%door, %address, error, "no connection");
+                    }
+                },
             }
             drop(permit);
         });
+    }
+}
+
+/// What whoever came did wrong, if an operator can do something about it.
+fn clients_fault(error: &anyhow::Error) -> Option<String> {
+    let error = error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>()?;
+    match error {
+        rustls::Error::NoCertificatesPresented => Some("it showed no certificate".to_owned()),
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            Some("it speaks without TLS; the URL must begin with https://".to_owned())
+        }
+        rustls::Error::InvalidCertificate(problem) => {
+            Some(format!("its certificate is not accepted: {problem}"))
+        }
+        _ => None,
     }
 }
 
@@ -103,4 +126,27 @@ async fn complete(
     let handshake = TlsAcceptor::from(tls.current()).accept(stream);
     let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await;
     DoorConnection::tls(address, handshake.context("no handshake in time")??)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::CertificateError;
+
+    use super::*;
+
+    fn failed(error: rustls::Error) -> Option<String> {
+        clients_fault(&io::Error::new(io::ErrorKind::InvalidData, error).into())
+    }
+
+    #[test]
+    fn the_log_says_what_a_client_did_wrong() {
+        let none = failed(rustls::Error::NoCertificatesPresented).unwrap();
+        assert!(none.contains("no certificate"), "{none}");
+        let plain = failed(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType));
+        assert!(plain.unwrap().contains("https://"));
+        let expired = failed(rustls::Error::InvalidCertificate(CertificateError::Expired));
+        assert!(expired.unwrap().to_lowercase().contains("expired"));
+        let gone = io::Error::from(io::ErrorKind::UnexpectedEof);
+        assert_eq!(clients_fault(&gone.into()), None, "a probe of the port");
+    }
 }

@@ -1,8 +1,9 @@
-//! The log line about certificates that are let in nowhere.
+//! The log line about certificates that are let in nowhere, and connections that fail.
 //!
-//! Fed by the doors of agents and replicas; feeds the log. Guarantees that whoever keeps
+//! Fed by the doors; feeds the log. Guarantees that whoever keeps
 //! trying leaves a line every ten seconds and no more.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -24,6 +25,13 @@ impl DenialLog {
             tracing::warn!(%door, reason, left_out, "a certificate was refused");
         }
         Status::permission_denied(reason)
+    }
+
+    /// Notes that a handshake failed by the fault of whoever came, who is told little.
+    pub fn note_handshake(&self, door: Door, address: SocketAddr, reason: &str) {
+        if let Some(left_out) = self.next_line(Instant::now()) {
+            tracing::warn!(%door, %address, reason, left_out, "a connection was refused");
+        }
     }
 
     /// How many lines were left out, if one is due.

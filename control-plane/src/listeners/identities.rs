@@ -11,11 +11,13 @@
 //! ```
 //!
 //! and beside it the rules of the configuration, for names that are given already.
-//! Guarantees that nothing is an agent or a replica that neither names.
+//! Guarantees that nothing is an agent or a replica that neither names, and nobody any more
+//! whose certificate has expired.
 //!
 //! Keeps the invariant `certificate-says-who`.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use postrider_domain::ids::{AgentId, Region};
 use postrider_tls::CertificateNames;
@@ -24,6 +26,7 @@ use tonic::{Request, Status};
 use super::connection::ConnectionPeer;
 use super::denials::DenialLog;
 use super::door::Door;
+use super::expiry;
 use crate::settings::{
     AgentCertificateRule, AgentsSettings, PREFIX_MARK, ReplicaCertificateRule, ReplicasSettings,
 };
@@ -126,13 +129,36 @@ pub struct AgentGrants {
     grants: Arc<[AgentGrant]>,
     /// The certificate's names, for messages.
     shown: Arc<str>,
+    /// `None`: the door has no TLS.
+    certificate: Option<ShownCertificate>,
+}
+
+/// What is kept of the certificate that an agent showed.
+#[derive(Clone, Debug)]
+struct ShownCertificate {
+    /// All of its names: the same for one that replaces it.
+    holder: Arc<str>,
+    not_after: SystemTime,
 }
 
 impl AgentGrants {
     /// For agents of this machine, where the door has no TLS.
     pub fn unrestricted() -> Self {
         let anything = AgentGrant { regions: None, id: NamePattern::any() };
-        Self { grants: Arc::new([anything]), shown: "none".into() }
+        Self { grants: Arc::new([anything]), shown: "none".into(), certificate: None }
+    }
+
+    /// Whose certificate was shown, if one was; the same when it is renewed.
+    pub fn holder(&self) -> Option<Arc<str>> {
+        self.certificate.as_ref().map(|certificate| Arc::clone(&certificate.holder))
+    }
+
+    /// Completes when the certificate has expired; never without one.
+    pub async fn expired(&self) {
+        match &self.certificate {
+            Some(certificate) => expiry::wait_until(certificate.not_after).await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Whether an agent may serve a region under an id; an error says what is allowed.
@@ -140,7 +166,7 @@ impl AgentGrants {
         let mut grants = self.grants.iter();
         let is_granted = grants.any(|grant| {
             grant.regions.as_ref().is_none_or(|regions| regions.contains(region))
-                && grant.id.matches(&agent.0)
+                && grant.id.matches(agent.name())
         });
         if is_granted {
             return Ok(());
@@ -148,7 +174,7 @@ impl AgentGrants {
         let allowed: Vec<String> = self.grants.iter().map(AgentGrant::shown).collect();
         Err(format!(
             "agent {} may not serve region {region}: its certificate ({}) allows {}",
-            agent.0,
+            agent.name(),
             self.shown,
             allowed.join(", and ")
         ))
@@ -187,7 +213,10 @@ impl AgentIdentities {
                  agents.identities say which are"
             ));
         }
-        Ok(AgentGrants { grants: grants.into(), shown: shown.into() })
+        let CertificateNames { uris, dns_names, subject, not_after, .. } = names;
+        let holder = format!("{uris:?} {dns_names:?} {subject:?}").into();
+        let certificate = Some(ShownCertificate { holder, not_after: *not_after });
+        Ok(AgentGrants { grants: grants.into(), shown: shown.into(), certificate })
     }
 
     fn by_spiffe_id(&self, names: &CertificateNames) -> Option<AgentGrant> {
@@ -282,7 +311,15 @@ fn shown_certificate(request: &Request<()>) -> Result<&CertificateNames, Status>
     let peer = request.extensions().get::<ConnectionPeer>();
     let shown = peer.and_then(|peer| peer.certificate.as_deref());
     // The handshake fails without one; this is for a door that was put together wrongly.
-    shown.ok_or_else(|| Status::unauthenticated("a client certificate is required"))
+    let shown = shown.ok_or_else(|| Status::unauthenticated("a client certificate is required"))?;
+    // It was valid at the handshake, and the connection may be old.
+    match expiry::has_expired(shown.not_after) {
+        true => Err(Status::unauthenticated(format!(
+            "the certificate ({}) has expired; connect again with one that is valid",
+            shown.description()
+        ))),
+        false => Ok(shown),
+    }
 }
 
 #[cfg(test)]

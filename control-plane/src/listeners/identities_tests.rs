@@ -1,6 +1,8 @@
 //! Tests of what certificates say.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use futures::FutureExt as _;
 
 use super::*;
 use crate::settings::Settings;
@@ -108,4 +110,41 @@ fn replicas_are_known_by_their_role() {
     }
     let by_rule = identities.find(&named(&[], &["replica-7.pods"])).unwrap();
     assert!(by_rule.permit("replica-7") && !by_rule.permit("other"));
+}
+
+#[tokio::test]
+async fn who_has_expired_is_let_in_no_more() {
+    let flags = [
+        ("agents.spiffe_trust_domain", "bank.example"),
+        ("replicas.spiffe_trust_domain", "bank.example"),
+    ];
+    let settings = settings(&flags);
+    let agents = AgentIdentities::new(&settings.agents);
+    let replicas = ReplicaIdentities::new(&settings.replicas);
+    let hour = Duration::from_secs(3600);
+    let request = |role: &str, not_after| {
+        let uri = format!("spiffe://bank.example/postrider/{role}");
+        let shown = CertificateNames { not_after, ..named(&[&uri], &[]) };
+        let mut request = Request::new(());
+        let (address, certificate) = (([127, 0, 0, 1], 1).into(), Some(Arc::new(shown)));
+        request.extensions_mut().insert(ConnectionPeer { address, certificate });
+        request
+    };
+    let (past, future) = (SystemTime::now() - hour, SystemTime::now() + hour);
+    assert!(replicas.admit(request("replica", future)).is_ok());
+    let admitted = agents.admit(request("agent/eu", future)).unwrap();
+    let grants = admitted.extensions().get::<AgentGrants>().unwrap();
+    assert!(grants.expired().now_or_never().is_none());
+    let renewed = agents.admit(request("agent/eu", future + hour)).unwrap();
+    let renewed = renewed.extensions().get::<AgentGrants>().unwrap();
+    assert!(grants.holder().is_some() && grants.holder() == renewed.holder());
+    for refused in
+        [agents.admit(request("agent/eu", past)), replicas.admit(request("replica", past))]
+    {
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::Unauthenticated, "{refused}");
+        assert!(refused.message().contains("has expired"), "{refused}");
+    }
+    let unlimited = AgentGrants::unrestricted();
+    assert!(unlimited.holder().is_none() && unlimited.expired().now_or_never().is_none());
 }

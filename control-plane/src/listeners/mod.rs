@@ -4,13 +4,14 @@
 //! handshake is over, each with who is at its other end ([`ConnectionPeer`]). Guarantees
 //! that agents and replicas have shown a certificate wherever anybody but this machine
 //! can reach their doors, that a request at these doors comes from one that is an agent's
-//! or a replica's, and that renewed certificates are used without losing a connection.
+//! or a replica's and has not expired, however old the connection, and that renewed
+//! certificates are used without losing a connection.
 //!
 //! - `door`: who comes in where. `open_door`: listening. `accept`: the handshakes.
 //!   `connection`: what comes of them.
 //! - `certificates`: what the settings' files are made into.
 //! - `identities`: what a certificate is, and what its holder may be. `denials`: the line
-//!   about those that are let in nowhere.
+//!   about those that are let in nowhere. `expiry`: until when a certificate counts.
 //!
 //! Keeps the invariant `certificate-says-who`.
 
@@ -19,6 +20,7 @@ mod certificates;
 mod connection;
 mod denials;
 mod door;
+mod expiry;
 mod identities;
 mod open_door;
 

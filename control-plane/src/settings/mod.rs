@@ -183,6 +183,7 @@ pub struct AgentsSettings {
     pub silence_timeout_milliseconds: u64,
     pub max_queued_messages: usize,
     pub max_streams: usize,
+    pub max_streams_per_certificate: usize,
     pub max_in_flight_per_agent: u32,
     #[serde(deserialize_with = "postrider_settings::list")]
     pub regions: Vec<Region>,

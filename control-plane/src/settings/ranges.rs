@@ -73,6 +73,7 @@ pub static SETTING_RANGES: &[SettingRange] = &[
     whole_numbers("agents.silence_timeout_milliseconds", 100, 600_000, "milliseconds"),
     whole_numbers("agents.max_queued_messages", 1, 1_000_000, "messages"),
     whole_numbers("agents.max_streams", 1, 100_000, "streams"),
+    whole_numbers("agents.max_streams_per_certificate", 1, 100_000, "streams"),
     // The keys of so many attempts fit into one message.
     whole_numbers("agents.max_in_flight_per_agent", 1, 65_536, "attempts"),
     whole_numbers("agents.max_unnamed_regions", 1, 100_000, "regions"),

@@ -7,7 +7,7 @@ use super::entry::{AttemptFeedback, ScheduledDelivery, ScheduledEntry, Scheduled
 use super::lane::{Lane, LaneGate};
 use super::state::Scheduler;
 use crate::delivery::DeliveryTransition;
-use crate::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey};
+use crate::ids::{AttemptKey, DeliveryId, Epoch, Region, Shard, SubscriptionKey};
 use crate::subscription::Subscription;
 use crate::time::Timestamp;
 
@@ -34,14 +34,28 @@ impl Scheduler {
                     old.ring.remove(&key);
                     old.queued = old.queued.saturating_sub(queued);
                     self.region(&subscription.settings.region).queued += queued;
+                    self.move_tests(&key, &subscription.settings.region);
                 }
             }
             None => {
+                // Its id may have been another's, which was deleted.
+                self.move_tests(&key, &subscription.settings.region);
                 self.lanes.insert(key.clone(), Lane::new(subscription, shard, &config, now));
             }
         }
         self.push_settings(&key);
         self.wake(&key, now);
+    }
+
+    /// Waiting tests go to agents of the region that the subscription has now.
+    fn move_tests(&mut self, key: &SubscriptionKey, to: &Region) {
+        let elsewhere = self.regions.iter_mut().filter(|(region, _)| *region != to);
+        let tests: Vec<_> = elsewhere.flat_map(|(_, state)| state.take_tests(key)).collect();
+        if !tests.is_empty() {
+            let state = self.region(to);
+            state.queued += tests.len();
+            state.tests.extend(tests);
+        }
     }
 
     /// The endpoint asked the previous owner for a hold until `until`.
@@ -242,27 +256,6 @@ impl Scheduler {
             }
             self.wake(key, now);
         }
-    }
-
-    /// The delivery of an attempt that is at an agent, as far as memory knows.
-    pub fn scheduled_at_agent(&self, key: AttemptKey) -> Option<&Arc<ScheduledDelivery>> {
-        let entry = self.entries.get(&key.delivery)?;
-        let is_current = entry.scheduled.delivery.attempts == key.number;
-        (is_current && entry.phase.is_at_agent()).then_some(&entry.scheduled)
-    }
-
-    /// A result arrived. Returns its delivery if the attempt is current.
-    pub fn begin_conclusion(&mut self, key: AttemptKey) -> Option<Arc<ScheduledDelivery>> {
-        let entry = self.entries.get_mut(&key.delivery)?;
-        if entry.scheduled.delivery.attempts != key.number {
-            return None;
-        }
-        if let ScheduledPhase::Sent { agent } | ScheduledPhase::Concluding { agent } = &entry.phase
-        {
-            entry.phase = ScheduledPhase::Concluding { agent: agent.clone() };
-            return Some(Arc::clone(&entry.scheduled));
-        }
-        None
     }
 
     /// A conclusion committed.

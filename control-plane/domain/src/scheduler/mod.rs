@@ -16,6 +16,7 @@
 //! - `streams`: agents' streams, their credit, and choosing among them.
 //! - `shards`: leases, and settling a take-over.
 //! - `intake`: how deliveries come in and go out of memory.
+//! - `reported`: whose an attempt is of which a result comes.
 //! - `leaving`: how what was not sent goes back to the table, and what is lost is found.
 //! - `parked`: deliveries whose earlier attempt an agent still holds.
 //! - `dispatch`: who is next.
@@ -29,6 +30,7 @@ mod intake;
 mod lane;
 mod leaving;
 mod parked;
+mod reported;
 mod shard_state;
 mod shards;
 mod state;
@@ -43,6 +45,7 @@ pub use self::entry::{
 };
 pub use self::lane::LaneView;
 pub use self::leaving::UnconfirmedAttempt;
+pub use self::reported::ReportedAttempt;
 pub use self::shard_state::{ShardLease, UnsettledShard};
 pub use self::state::Scheduler;
 pub use self::stream_state::{RegionFigures, StreamView};

@@ -62,6 +62,21 @@ impl StreamState {
     pub fn fits(&self, bytes: u64) -> bool {
         self.credit() > 0 && self.used_bytes.saturating_add(bytes) <= self.granted_bytes
     }
+
+    /// The subscription has left the stream's region: what was not sent yet is not sent.
+    /// Should it come back, its settings are sent anew.
+    pub fn forget_settings(&mut self, key: &SubscriptionKey) {
+        if self.versions.remove(key).is_none() {
+            return;
+        }
+        let Some(dispatch) = &mut self.pending else { return };
+        // Deliveries are added only while a poll decides, which sends them at its end.
+        debug_assert!(dispatch.deliveries.is_empty(), "what is assigned is sent at once");
+        dispatch.updates.retain(|subscription| subscription.key() != *key);
+        if dispatch.updates.is_empty() && dispatch.deliveries.is_empty() {
+            self.pending = None;
+        }
+    }
 }
 
 /// One region: its ring of subscriptions and its streams.
@@ -78,6 +93,16 @@ pub(super) struct RegionState {
 impl RegionState {
     pub fn new() -> Self {
         Self { ring: TwoLevelRing::new(), streams: Vec::new(), tests: VecDeque::new(), queued: 0 }
+    }
+
+    /// Takes a subscription's waiting tests out of the queue, in their order.
+    pub fn take_tests(&mut self, key: &SubscriptionKey) -> Vec<Arc<ScheduledDelivery>> {
+        let tests = std::mem::take(&mut self.tests).into_iter();
+        let (taken, kept): (Vec<_>, Vec<_>) =
+            tests.partition(|test| test.delivery.subscription == *key);
+        self.tests = kept.into();
+        self.queued = self.queued.saturating_sub(taken.len());
+        taken
     }
 
     /// Takes waiting tests out of the queue.

@@ -1,4 +1,7 @@
 //! Opens and closes agents' streams, counts their credit, and chooses one for a delivery.
+//!
+//! Keeps the invariant `certificate-says-who`: a subscription's secrets go to agents of its
+//! region alone.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -167,6 +170,10 @@ impl Scheduler {
         let (Some(stream), Some(lane)) = (self.streams.get_mut(&id), self.lanes.get(key)) else {
             return;
         };
+        debug_assert_eq!(
+            stream.region, lane.subscription.settings.region,
+            "secrets go to agents of the subscription's region alone"
+        );
         let revision = lane.subscription.revision;
         stream.used_assignments += 1;
         stream.used_bytes += u64::try_from(scheduled.payload_bytes()).unwrap_or(u64::MAX);
@@ -192,13 +199,18 @@ impl Scheduler {
         dispatch.deliveries.push((scheduled, revision));
     }
 
-    /// Sends new settings to every stream that has older ones.
+    /// Sends new settings to every stream of the subscription's region that has older ones.
+    /// Agents of other regions get no more of them: the secrets are not for them any more.
     pub(super) fn push_settings(&mut self, key: &SubscriptionKey) {
         let Some(lane) = self.lanes.get(key) else {
             return;
         };
         let subscription = &lane.subscription;
         for (id, stream) in &mut self.streams {
+            if stream.region != subscription.settings.region {
+                stream.forget_settings(key);
+                continue;
+            }
             let Some(known) = stream.versions.get_mut(key) else {
                 continue;
             };

@@ -135,7 +135,7 @@ impl FleetApi {
         let view = self.context.cluster.view();
         let lost_after = self.context.settings.ownership.lost_after();
         let mut seen = view.agents.iter().filter(|seen| {
-            seen.agent == *id
+            seen.agent.name() == id.name()
                 && seen.replica != self.context.replica
                 && view.now.since(seen.heard) <= lost_after
         });
@@ -146,15 +146,18 @@ impl FleetApi {
     }
 }
 
-/// The connected agents as all replicas together see them: for each name, the process
-/// heard from last.
+/// The connected agents as all replicas together see them, in the order of their names:
+/// for each id, the process heard from last. Agents of several regions may have one name.
 fn agents(view: &ClusterView, settings: &OwnershipSettings) -> Vec<v1::Agent> {
     let fresh = view.agents.iter().filter(|s| view.now.since(s.heard) <= settings.lost_after());
     let mut by_agent: BTreeMap<&AgentId, Vec<&AgentSighting>> = BTreeMap::new();
     for seen in fresh {
         by_agent.entry(&seen.agent).or_default().push(seen);
     }
-    by_agent.into_values().filter_map(|seen| agent(&seen, settings)).collect()
+    let mut agents: Vec<v1::Agent> =
+        by_agent.into_values().filter_map(|seen| agent(&seen, settings)).collect();
+    agents.sort_by(|a, b| (&a.name, &a.region).cmp(&(&b.name, &b.region)));
+    agents
 }
 
 fn agent(seen: &[&AgentSighting], settings: &OwnershipSettings) -> Option<v1::Agent> {

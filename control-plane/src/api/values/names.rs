@@ -219,7 +219,7 @@ pub fn of_region(region: &Region) -> String {
 }
 
 pub fn of_agent(agent: &AgentId) -> String {
-    format!("agents/{}", agent.0)
+    format!("agents/{}", agent.name())
 }
 
 pub fn of_replica(replica: &str) -> String {

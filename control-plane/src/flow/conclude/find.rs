@@ -3,7 +3,8 @@
 //! Fed by the writer with a batch of results as they were reported; feeds `decide` with
 //! those of current attempts, and `late` with those whose deliveries have moved on.
 //! Guarantees that the subscription of a result is looked up once: what follows uses
-//! the one found here; and that results keep their order.
+//! the one found here; that results keep their order; and that nobody concludes an
+//! attempt that another agent has.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use postrider_domain::delivery::{Delivery, Outcome};
 use postrider_domain::failure_streak::FailureStreak;
 use postrider_domain::ids::SubscriptionKey;
+use postrider_domain::scheduler::ReportedAttempt;
 use postrider_domain::subscription::Subscription;
 use postrider_store::StoreResult;
 
@@ -116,18 +118,25 @@ impl ConcludeWriter {
         results: Vec<QueuedResult>,
         unrecorded: &mut UnrecordedResults,
     ) -> Vec<LocatedResult> {
-        let deliveries: Vec<_> = self.dispatcher.update(|scheduler, _| {
-            let keys = results.iter().map(|result| result.report.record.key);
-            keys.map(|key| scheduler.begin_conclusion(key)).collect()
+        let reported: Vec<_> = self.dispatcher.update(|scheduler, _| {
+            let reports = results.iter().map(|result| &result.report);
+            let begin = |report: &AttemptReport| {
+                scheduler.begin_conclusion(report.record.key, report.reporter.as_ref())
+            };
+            reports.map(begin).collect()
         });
         let mut located: Vec<(usize, LocatedResult)> = Vec::with_capacity(results.len());
         let mut elsewhere = Vec::new();
-        let results = results.into_iter().zip(deliveries).enumerate();
-        for (position, (QueuedResult { report, row }, scheduled)) in results {
-            let delivery = match (scheduled, row) {
-                (Some(scheduled), _) => CurrentDelivery::InMemory(scheduled),
-                (None, Some(row)) => CurrentDelivery::InTable(row),
-                (None, None) => {
+        let results = results.into_iter().zip(reported).enumerate();
+        for (position, (QueuedResult { report, row }, reported)) in results {
+            let delivery = match (reported, row) {
+                (ReportedAttempt::Theirs(scheduled), _) => CurrentDelivery::InMemory(scheduled),
+                (ReportedAttempt::NotTheirs, _) => {
+                    self.ignore_foreign(&report);
+                    continue;
+                }
+                (ReportedAttempt::NotInMemory, Some(row)) => CurrentDelivery::InTable(row),
+                (ReportedAttempt::NotInMemory, None) => {
                     elsewhere.push((position, report));
                     continue;
                 }
@@ -139,6 +148,12 @@ impl ConcludeWriter {
             located.sort_unstable_by_key(|(position, _)| *position);
         }
         located.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Whoever reports it gave the attempt back while the result waited here.
+    fn ignore_foreign(&self, report: &AttemptReport) {
+        self.metrics.results_ignored("returned", 1);
+        self.acknowledge([report]);
     }
 
     /// Reads rows, a few in parallel, until the database is unavailable.

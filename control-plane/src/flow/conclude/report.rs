@@ -9,7 +9,7 @@ use std::time::Duration;
 use fair_batch::{BatchSender, EnqueueError};
 use postrider_domain::delivery::{AttemptRecord, Delivery, ReportedResponse};
 use postrider_domain::ids::AttemptKey;
-use postrider_domain::scheduler::StreamId;
+use postrider_domain::scheduler::{AgentIdentity, StreamId};
 use postrider_store::StoreError;
 
 /// Bytes counted for a queued result besides the response's excerpt. Ids, times and
@@ -30,6 +30,8 @@ pub struct AttemptReport {
     pub retry_after: Option<Duration>,
     /// The stream to acknowledge the result on.
     pub stream: Option<StreamId>,
+    /// The process that reports it; `None` of an attempt that no agent can account for.
+    pub reporter: Option<AgentIdentity>,
 }
 
 /// A result that waits for its commit.

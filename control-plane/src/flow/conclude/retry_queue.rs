@@ -235,7 +235,7 @@ mod tests {
             ..fixtures::attempt()
         };
         let record = Arc::new(record);
-        AttemptReport { record, response: None, retry_after: None, stream: None }
+        AttemptReport { record, response: None, retry_after: None, stream: None, reporter: None }
     }
 
     fn retries() -> RetryQueue {

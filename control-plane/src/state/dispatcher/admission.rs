@@ -5,7 +5,8 @@
 //! new stream replaces its own earlier one, which it has given up by its own word. If
 //! it still wants both, as over two addresses of this replica, the earlier one stays;
 //! otherwise the two would replace each other for ever. A process that uses another
-//! process's id waits until that one is silent.
+//! process's id waits until that one is silent. Holders of one certificate do not take all
+//! the streams that there may be.
 //!
 //! Keeps the invariant `one-process-per-name`.
 
@@ -15,7 +16,7 @@ use postrider_domain::ids::AgentId;
 use postrider_domain::scheduler::{AgentIdentity, StreamId};
 
 use super::Dispatcher;
-use super::streams::{NewStream, OpenStream, StreamCommand, StreamRefusal};
+use super::streams::{NewStream, OpenStream, StreamCommand, StreamLimits, StreamRefusal};
 
 impl Dispatcher {
     /// Admits a new stream. Another process with its id is replaced only if it has been
@@ -25,11 +26,11 @@ impl Dispatcher {
         &self,
         new: NewStream,
         lost_after: Duration,
-        max_streams: usize,
+        limits: StreamLimits,
     ) -> Result<(), StreamRefusal> {
         let (id, identity, region) = (new.id, new.state.identity.clone(), new.state.region.clone());
         let held = new.held.clone();
-        let replaced = self.insert_stream(new, lost_after, max_streams)?;
+        let replaced = self.insert_stream(new, lost_after, limits)?;
         let (leases, unconfirmed) = self.update(|scheduler, now| {
             for other in replaced {
                 scheduler.stream_closed(other);
@@ -53,7 +54,7 @@ impl Dispatcher {
         &self,
         new: NewStream,
         lost_after: Duration,
-        max_streams: usize,
+        limits: StreamLimits,
     ) -> Result<Vec<StreamId>, StreamRefusal> {
         let now = self.0.clock.now();
         let mut sessions = self.0.sessions.lock();
@@ -64,24 +65,34 @@ impl Dispatcher {
                 replaced.push(*other);
             }
         }
-        if sessions.len() - replaced.len() >= max_streams {
+        if sessions.len() - replaced.len() >= limits.max_streams {
             return Err(StreamRefusal::TooManyStreams);
+        }
+        if let Some(holder) = &new.holder {
+            let of_holder = sessions.iter().filter(|(other, session)| {
+                session.holder.as_ref() == Some(holder) && !replaced.contains(other)
+            });
+            if of_holder.count() >= limits.max_streams_per_certificate {
+                return Err(StreamRefusal::TooManyOfCertificate);
+            }
         }
         for other in &replaced {
             if let Some(session) = sessions.remove(other) {
-                session.stop.cancel();
+                match session.state.identity == new.state.identity {
+                    true => session.stop.cancel(),
+                    false => session.end(StreamRefusal::IdInUse),
+                }
             }
         }
-        let NewStream { id, state, number, sender, stop, reason, .. } = new;
-        sessions.insert(id, OpenStream { sender, state, number, stop, reason });
+        let NewStream { id, state, number, holder, sender, stop, reason, .. } = new;
+        sessions.insert(id, OpenStream { sender, state, number, holder, stop, reason });
         Ok(replaced)
     }
 
     /// Ends a stream, and says why.
     pub fn end_stream(&self, id: StreamId, why: StreamRefusal) {
         if let Some(session) = self.0.sessions.lock().get(&id) {
-            let _ = session.reason.set(why);
-            session.stop.cancel();
+            session.end(why);
         }
     }
 
@@ -128,6 +139,8 @@ mod tests {
 
     const LOST_AFTER: Duration = Duration::from_secs(5);
     const SECOND: Duration = Duration::from_secs(1);
+    const ONE_STREAM: StreamLimits =
+        StreamLimits { max_streams: 1, max_streams_per_certificate: 1 };
 
     struct Standing;
 
@@ -160,6 +173,33 @@ mod tests {
         Dispatcher::new(Scheduler::new(config), Arc::new(Standing))
     }
 
+    fn connected(process: u8, silence: Duration) -> ConnectedAgent {
+        ConnectedAgent {
+            identity: AgentIdentity { agent: AgentId("a".into()), incarnation: [process; 16] },
+            region: Region::from_stored("eu"),
+            version: String::new(),
+            max_in_flight: 1,
+            in_flight: 0,
+            draining: false,
+            clock_skew_us: 0,
+            last_heard: Standing.now() - silence,
+        }
+    }
+
+    fn new_stream(id: u64, state: ConnectedAgent, number: u64, holder: Option<&str>) -> NewStream {
+        NewStream {
+            id: StreamId(id),
+            state,
+            number,
+            holder: holder.map(Into::into),
+            open: Vec::new(),
+            held: Vec::new(),
+            sender: mpsc::channel(8).0,
+            stop: CancellationToken::new(),
+            reason: Arc::default(),
+        }
+    }
+
     /// Opens a stream of a process, last heard so long ago, with this number, beside
     /// those that it still wants.
     fn admit_stream(
@@ -169,27 +209,13 @@ mod tests {
         (number, wanted): (u64, &[u64]),
     ) -> Result<CancellationToken, StreamRefusal> {
         let stop = CancellationToken::new();
-        let state = ConnectedAgent {
-            identity: AgentIdentity { agent: AgentId("a".into()), incarnation: [process; 16] },
-            region: Region::from_stored("eu"),
-            version: String::new(),
-            max_in_flight: 1,
-            in_flight: 0,
-            draining: false,
-            clock_skew_us: 0,
-            last_heard: Standing.now() - silence,
-        };
+        let id = u64::from(process) * 100 + number;
         let new = NewStream {
-            id: StreamId(u64::from(process) * 100 + number),
-            state,
-            number,
             open: wanted.to_vec(),
-            held: Vec::new(),
-            sender: mpsc::channel(8).0,
             stop: stop.clone(),
-            reason: Arc::default(),
+            ..new_stream(id, connected(process, silence), number, None)
         };
-        dispatcher.admit_stream(new, LOST_AFTER, 1).map(|()| stop)
+        dispatcher.admit_stream(new, LOST_AFTER, ONE_STREAM).map(|()| stop)
     }
 
     #[test]
@@ -221,6 +247,42 @@ mod tests {
         let first = admit_stream(&silent, 1, LOST_AFTER, (1, &[])).ok();
         assert!(admit_stream(&silent, 2, Duration::ZERO, (1, &[])).is_ok());
         assert!(first.is_some_and(|stop| stop.is_cancelled()));
+    }
+
+    #[test]
+    fn a_region_s_agent_keeps_no_other_region_s_out() {
+        let dispatcher = dispatcher();
+        let limits = StreamLimits { max_streams: 4, max_streams_per_certificate: 4 };
+        for (id, region) in [(1, "us"), (2, "eu")] {
+            let region: Region = region.parse().unwrap();
+            let agent = AgentId::in_region(&region, "pod-1");
+            let identity = AgentIdentity { agent, incarnation: [1; 16] };
+            let state = ConnectedAgent { identity, region, ..connected(1, Duration::ZERO) };
+            let new = new_stream(id, state, 1, None);
+            assert!(dispatcher.admit_stream(new, LOST_AFTER, limits).is_ok());
+        }
+        assert_eq!(dispatcher.connected_processes().len(), 2);
+        assert!(dispatcher.drain_agent(&AgentId("pod-1".into())));
+    }
+
+    #[test]
+    fn one_certificate_takes_only_its_part_of_the_streams() {
+        let dispatcher = dispatcher();
+        let limits = StreamLimits { max_streams: 4, max_streams_per_certificate: 2 };
+        let admit = |id: u64, agent: &str, number: u64, holder: Option<&str>| {
+            let identity = AgentIdentity { agent: AgentId(agent.into()), incarnation: [1; 16] };
+            let state = ConnectedAgent { identity, ..connected(1, Duration::ZERO) };
+            let new = new_stream(id, state, number, holder);
+            dispatcher.admit_stream(new, LOST_AFTER, limits).err()
+        };
+        assert_eq!(admit(1, "a", 1, Some("CN=eu")), None);
+        assert_eq!(admit(2, "b", 1, Some("CN=eu")), None);
+        let refused = Some(StreamRefusal::TooManyOfCertificate);
+        assert_eq!(admit(3, "c", 1, Some("CN=eu")), refused);
+        assert_eq!(admit(4, "a", 2, Some("CN=eu")), None, "it replaces its own");
+        assert_eq!(admit(5, "d", 1, Some("CN=us")), None);
+        assert_eq!(admit(6, "e", 1, None), None, "it showed none");
+        assert_eq!(admit(7, "f", 1, Some("CN=us")), Some(StreamRefusal::TooManyStreams));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use postrider_domain::time::Timestamp;
 use postrider_store::AgentSighting;
 use tokio::sync::Notify;
 
-use self::streams::{ConnectedAgent, OpenStream, StreamCommand};
+use self::streams::{ConnectedAgent, OpenStream, StreamCommand, StreamRefusal};
 use super::cluster::ClusterState;
 use crate::clock::Clock;
 
@@ -116,7 +116,7 @@ impl Dispatcher {
         if let Some(session) = sessions.get(&stream)
             && session.sender.try_send(message).is_err()
         {
-            session.stop.cancel();
+            session.end(StreamRefusal::NotReading);
         }
     }
 
@@ -207,14 +207,15 @@ impl Dispatcher {
         !self.is_connected_or_heard_within(agent, lost_after) && !cluster.is_agent_alive(agent)
     }
 
-    /// Asks an agent to stop; false when it has no stream here.
+    /// Asks the agents of a name to stop; false when none has a stream here.
     pub fn drain_agent(&self, agent: &AgentId) -> bool {
         let sessions = self.0.sessions.lock();
         let mut found = false;
-        for session in sessions.values().filter(|s| s.state.identity.agent == *agent) {
+        let is_named = |s: &&OpenStream| s.state.identity.agent.name() == agent.name();
+        for session in sessions.values().filter(is_named) {
             found = true;
             if session.sender.try_send(StreamCommand::Drain).is_err() {
-                session.stop.cancel();
+                session.end(StreamRefusal::NotReading);
             }
         }
         found

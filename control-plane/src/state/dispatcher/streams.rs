@@ -1,7 +1,8 @@
 //! An agent's stream as the dispatcher knows it.
 //!
 //! Fed by agents' sessions; feeds the dispatcher. Guarantees that a stream replaces
-//! only one that its process has given up, or one of a silent process.
+//! only one that its process has given up, or one of a silent process; and that whoever
+//! loses a stream is told why.
 
 use std::sync::{Arc, OnceLock};
 
@@ -39,6 +40,7 @@ pub(super) struct OpenStream {
     pub state: ConnectedAgent,
     /// The stream's number in its process.
     pub number: u64,
+    pub holder: Option<Arc<str>>,
     /// Ends the session.
     pub stop: CancellationToken,
     /// Why it ended, if the agent is to be told.
@@ -54,8 +56,32 @@ pub enum StreamRefusal {
     IdInUse,
     /// The replica has reached `agents.max_streams`.
     TooManyStreams,
+    /// Its certificate has reached `agents.max_streams_per_certificate`.
+    TooManyOfCertificate,
     /// The replica has reached `agents.max_unnamed_regions`.
     TooManyRegions,
+    /// Its certificate has expired since it connected.
+    CertificateExpired,
+    /// It brought too many results of attempts that were not assigned to it.
+    UnprovenResults,
+    /// A result does not say how its attempt ended.
+    ResultWithoutFact,
+    /// It said Hello twice.
+    SecondHello,
+    /// Nothing arrived from it for too long.
+    Silent,
+    /// It does not read what is sent.
+    NotReading,
+    /// The replica is stopping.
+    Stopping,
+}
+
+/// How many streams there may be.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamLimits {
+    pub max_streams: usize,
+    /// Of those that showed a certificate with the same names.
+    pub max_streams_per_certificate: usize,
 }
 
 /// A stream that asks for admission.
@@ -64,6 +90,8 @@ pub struct NewStream {
     pub state: ConnectedAgent,
     /// Its number in its process; 0: unknown, and then it replaces none.
     pub number: u64,
+    /// Whose certificate it showed, if it showed one.
+    pub holder: Option<Arc<str>>,
     /// The numbers of the process's other streams that it still wants.
     pub open: Vec<u64>,
     /// What the agent holds.
@@ -73,6 +101,14 @@ pub struct NewStream {
     pub stop: CancellationToken,
     /// Why it ended, if the agent is to be told.
     pub reason: Arc<OnceLock<StreamRefusal>>,
+}
+
+impl OpenStream {
+    /// Ends the session, and tells the agent why; the first reason counts.
+    pub fn end(&self, why: StreamRefusal) {
+        let _ = self.reason.set(why);
+        self.stop.cancel();
+    }
 }
 
 impl NewStream {

@@ -31,7 +31,7 @@ proptest! {
                 }
                 2 => {
                     if let Some((id, one)) = out.iter().next().map(|(id, next)| (*id, Arc::clone(next))) {
-                        scheduler.begin_conclusion(one.delivery.current_attempt());
+                        scheduler.begin_conclusion(one.delivery.current_attempt(), Some(&identity(1)));
                         scheduler.concluded(one.delivery.current_attempt(), &success(), now);
                         out.remove(&id);
                     }

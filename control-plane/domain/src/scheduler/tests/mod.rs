@@ -17,7 +17,9 @@ use crate::time::{StoppedClock, Timestamp};
 mod holding;
 mod interleaving;
 mod leaving;
+mod moved;
 mod parked;
+mod reported;
 mod resting;
 mod streams;
 mod take_over;
@@ -171,7 +173,8 @@ fn conclude(
     feedback: &AttemptFeedback,
     now: Timestamp,
 ) {
-    assert!(scheduler.begin_conclusion(scheduled.delivery.current_attempt()).is_some());
+    let begun = scheduler.begin_conclusion(scheduled.delivery.current_attempt(), None);
+    assert!(matches!(begun, ReportedAttempt::Theirs(_)), "{begun:?}");
     scheduler.concluded(scheduled.delivery.current_attempt(), feedback, now);
 }
 
@@ -263,7 +266,8 @@ fn what_a_lost_agent_held_is_told_and_its_result_still_counts() {
         scheduler.find_unconfirmed_attempts(&identity(1), &[]).is_empty(),
         "it is being recorded as UNKNOWN"
     );
-    assert!(scheduler.begin_conclusion(one.delivery.current_attempt()).is_some());
+    let begun = scheduler.begin_conclusion(one.delivery.current_attempt(), Some(&identity(1)));
+    assert!(matches!(begun, ReportedAttempt::Theirs(_)), "{begun:?}");
 }
 
 #[test]
