@@ -1,6 +1,6 @@
 //! What is reported about a response.
 //!
-//! The size of the reported headers is bounded. If a response was accepted although it
+//! The size of the reported headers is bounded, and secrets of the request are masked in them. If a response was accepted although it
 //! was irregular, the result says so; a regular response costs nothing extra.
 
 use std::time::Duration;
@@ -9,11 +9,12 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, Version};
 use postrider_proto::agent::v1 as wire;
 use postrider_proto::attempt_limits::MAX_REPORTED_HEADERS;
+use postrider_webhook_request::EchoMask;
 
 use crate::client::traffic::ConnectionTraffic;
 
 /// The headers, in order, as long as they fit; at most [`MAX_REPORTED_HEADERS`].
-pub fn reported_headers(headers: &HeaderMap, limit: usize) -> Vec<wire::Header> {
+pub fn reported_headers(headers: &HeaderMap, limit: usize, echoes: &EchoMask) -> Vec<wire::Header> {
     let mut left = limit;
     let mut fits = |name: &HeaderName, length: usize| {
         let size = name.as_str().len() + length;
@@ -23,9 +24,13 @@ pub fn reported_headers(headers: &HeaderMap, limit: usize) -> Vec<wire::Header> 
         .iter()
         .filter(|(name, value)| fits(name, value.len()))
         .take(MAX_REPORTED_HEADERS)
-        .map(|(name, value)| wire::Header {
-            name: name.as_str().to_owned(),
-            value: bytes::Bytes::copy_from_slice(value.as_bytes()),
+        .map(|(name, value)| {
+            let mut name = name.as_str().as_bytes().to_vec();
+            let mut value = value.as_bytes().to_vec();
+            echoes.mask(&mut name);
+            echoes.mask(&mut value);
+            let name = String::from_utf8_lossy(&name).into_owned();
+            wire::Header { name, value: value.into() }
         })
         .collect()
 }
@@ -81,10 +86,26 @@ mod tests {
         headers
     }
 
+    fn echoes() -> EchoMask {
+        let secret = wire::Header { name: "x-key".to_owned(), value: "secret-1".into() };
+        EchoMask::from_wire(&wire::SubscriptionUpdate {
+            headers: vec![secret],
+            ..Default::default()
+        })
+    }
+
+    #[test]
+    fn secrets_of_the_request_are_masked_in_headers() {
+        let all = headers(&[("x-echo", "you sent secret-1"), ("x-secret-1", "1")]);
+        let reported = reported_headers(&all, usize::MAX, &echoes());
+        let told: Vec<_> = reported.iter().map(|h| (h.name.as_str(), &*h.value)).collect();
+        assert_eq!(told, [("x-echo", &b"you sent ********"[..]), ("x-********", &b"1"[..])]);
+    }
+
     #[test]
     fn headers_are_reported_as_long_as_they_fit() {
         let all = headers(&[("a", "1234"), ("big", "0123456789"), ("b", "5")]);
-        let reported = reported_headers(&all, 8);
+        let reported = reported_headers(&all, 8, &echoes());
         let names: Vec<_> = reported.iter().map(|header| header.name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
     }
@@ -92,7 +113,10 @@ mod tests {
     #[test]
     fn only_so_many_headers_are_reported() {
         let many = vec![("a", "1"); MAX_REPORTED_HEADERS + 50];
-        assert_eq!(reported_headers(&headers(&many), usize::MAX).len(), MAX_REPORTED_HEADERS);
+        assert_eq!(
+            reported_headers(&headers(&many), usize::MAX, &echoes()).len(),
+            MAX_REPORTED_HEADERS
+        );
     }
 
     #[test]

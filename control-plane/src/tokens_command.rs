@@ -6,14 +6,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use clap::Args;
 use postrider_domain::ids::TenantId;
+use postrider_domain::limits::MAX_DISPLAY_NAME_CHARS;
 use postrider_identity::{Grant, GrantScope, IssuedToken, Role, TokenKind};
+use postrider_proto::attempt_limits::is_unprintable;
+use postrider_store::TokenCreation;
 
 use crate::serve;
 use crate::settings::Settings;
-use crate::state::tokens::MAX_TOKENS;
+use crate::state::tokens::{COMMAND_TOKEN_BOUNDS, MAX_TOKENS};
 
 /// Who makes a token at the command line, as the list of tokens shows it.
 const COMMAND_CREATOR: &str = "command:tokens";
@@ -39,8 +42,9 @@ pub struct CreateTokenArguments {
 
 /// Makes the token and prints it.
 pub async fn create(settings: Settings, wanted: CreateTokenArguments) -> anyhow::Result<()> {
-    const MAX_DISPLAY_NAME_BYTES: usize = 256;
-    ensure!(wanted.display_name.len() <= MAX_DISPLAY_NAME_BYTES, "--display-name is too long");
+    check_display_name(&wanted.display_name)
+        .map_err(|problem| anyhow!("--display-name {problem}"))?;
+    let tenants = wanted.tenant.clone();
     let scope = match wanted.tenant.is_empty() {
         true => GrantScope::Installation,
         false => GrantScope::Tenants(wanted.tenant.into_iter().collect()),
@@ -50,20 +54,39 @@ pub async fn create(settings: Settings, wanted: CreateTokenArguments) -> anyhow:
     Grant::check_all(&grants).context("--role, --tenant")?;
     let keys = Arc::new(settings.keys.load()?);
     let store = serve::open_store(&settings, keys, Arc::new(())).await?;
+    for tenant in &tenants {
+        let known = store.get_tenant(tenant).await?;
+        if known.is_none_or(|known| known.delete_time.is_some()) {
+            eprintln!("warning: --tenant: there is no tenant \"{tenant}\" now");
+        }
+    }
     let now = store.now().await?;
     let secret = zeroize::Zeroizing::new(rand::random());
     let mut token = IssuedToken::new(rand::random(), &secret, TokenKind::Service, grants, now);
     token.record.display_name = wanted.display_name;
     token.record.created_by = COMMAND_CREATOR.to_owned();
     token.record.expire_time = wanted.expires_in.map(|span| now + span);
-    let created = store.create_token(&token.record, MAX_TOKENS).await;
+    let created = store.create_token(&token.record, COMMAND_TOKEN_BOUNDS).await;
     store.close().await;
-    if !created.context("storing the token")? {
-        bail!("there are {MAX_TOKENS} tokens already");
-    }
+    let created = created.context("storing the token")?;
+    ensure!(created == TokenCreation::Created, "there are {MAX_TOKENS} tokens already");
     eprintln!("tokens/{}; its text is shown this once:", token.record.id);
     println!("{}", token.text.reveal());
     Ok(())
+}
+
+/// As the API has it.
+fn check_display_name(name: &str) -> Result<(), String> {
+    if name.chars().count() > MAX_DISPLAY_NAME_CHARS {
+        return Err(format!("must have at most {MAX_DISPLAY_NAME_CHARS} characters"));
+    }
+    match name.contains(is_unprintable) {
+        true => {
+            Err("must not contain control characters, nor any that turn a text's direction"
+                .to_owned())
+        }
+        false => Ok(()),
+    }
 }
 
 /// A number and a unit.
@@ -86,6 +109,15 @@ fn span(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_display_name_is_bounded_and_printable() {
+        assert_eq!(check_display_name(&"ä".repeat(MAX_DISPLAY_NAME_CHARS)), Ok(()));
+        assert!(check_display_name(&"a".repeat(MAX_DISPLAY_NAME_CHARS + 1)).is_err());
+        for bad in ["\u{1b}[31m", "a\nb", "\0", "a\u{202e}b"] {
+            assert!(check_display_name(bad).is_err(), "{bad:?}");
+        }
+    }
 
     #[test]
     fn times_have_a_unit_and_a_bound() {

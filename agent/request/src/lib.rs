@@ -8,11 +8,12 @@
 //!
 //! ```text
 //! rebuilt ─▶ request ─▶ envelope ─▶ compact_json
-//!               └─────▶ template ─▶ target, custom_headers ─▶ signing ─▶ header_names
+//!               └─────▶ template ─▶ target, echo_mask, custom_headers ─▶ signing ─▶ header_names
 //! ```
 
 mod compact_json;
 mod custom_headers;
+mod echo_mask;
 mod envelope;
 mod header_names;
 mod rebuilt;
@@ -23,6 +24,7 @@ mod template;
 mod trace_context;
 
 pub use custom_headers::CustomHeaderError;
+pub use echo_mask::EchoMask;
 pub use envelope::EnvelopeError;
 pub use rebuilt::{
     RebuildError, RebuiltHeader, RebuiltHeaderValue, RebuiltRequest, rebuild_request,

@@ -10,6 +10,7 @@ use postrider_proto::agent::v1::{self as wire, Envelope};
 use thiserror::Error;
 
 use crate::custom_headers::{CustomHeaderError, parse_custom_headers};
+use crate::echo_mask::EchoMask;
 use crate::signing::{SignerSet, SigningError};
 use crate::target::{TargetError, WebhookTarget};
 
@@ -26,6 +27,8 @@ pub struct RequestTemplate {
     pub compact_json: bool,
     /// Of every request.
     pub headers: HeaderMap,
+    /// What answers are not to show.
+    pub echoes: EchoMask,
     /// Whether HTTP/2 is not to be spoken.
     pub http1_only: bool,
 }
@@ -55,7 +58,7 @@ impl RequestTemplate {
         let headers = parse_custom_headers(&update.headers, &signers)?;
         let envelope = Envelope::try_from(update.envelope).map_err(|_| TemplateError::Envelope)?;
         let compact_json = update.compact_json;
-        let http1_only = update.http1_only;
-        Ok(Self { target, signers, envelope, compact_json, headers, http1_only })
+        let (http1_only, echoes) = (update.http1_only, EchoMask::from_wire(update));
+        Ok(Self { target, signers, envelope, compact_json, headers, echoes, http1_only })
     }
 }

@@ -5,7 +5,7 @@
 //! that no more of a response is read than the limit; that redirects are not followed;
 //! and that a POST which the receiver may have seen is never sent again here. One that
 //! the receiver did not process is sent again at once. The result states facts, not a
-//! verdict.
+//! verdict, and shows none of the secrets that the request carried, unless encoded.
 //!
 //! Keeps the invariant `agent-reports-facts`.
 
@@ -22,7 +22,7 @@ use hyper::{Response, StatusCode};
 use postrider_proto::agent::v1::{self as wire, Assignment, Fact};
 use postrider_proto::attempt_limits::{MAX_RETRY_AFTER_BYTES, is_http_status, printable_error};
 use postrider_webhook_request::{
-    OutgoingTraceContext, RequestTemplate, SigningTime, build_request,
+    EchoMask, OutgoingTraceContext, RequestTemplate, SigningTime, build_request,
 };
 use tokio::time::timeout_at;
 
@@ -80,6 +80,8 @@ struct AttemptProgress {
     headers: Vec<wire::Header>,
     retry_after: bytes::Bytes,
     excerpt: bytes::BytesMut,
+    /// What the last request was made with, whose secrets the answer may echo.
+    sent_with: Option<Arc<SubscriptionSettings>>,
     body_bytes: usize,
 }
 
@@ -179,13 +181,16 @@ impl HttpAttemptExecutor {
             let request = build_request(assignment, template, trace, version, now)
                 .map_err(|error| AttemptFailure::new(Fact::InvalidRequest, error))?;
             progress.version = Some(version);
+            progress.sent_with = Some(Arc::clone(&settings));
             progress.phase = AttemptPhase::Waiting;
             let sent = Instant::now();
             let error = match connection.send(request).await {
                 Ok(response) => {
                     progress.timings.first_byte = wire_duration(sent.elapsed());
                     progress.phase = AttemptPhase::Reading;
-                    return self.read_response(connection, response, progress).await;
+                    return self
+                        .read_response(connection, response, &template.echoes, progress)
+                        .await;
                 }
                 Err(error) => error,
             };
@@ -272,6 +277,7 @@ impl HttpAttemptExecutor {
         &self,
         connection: PooledConnection,
         response: Response<Incoming>,
+        echoes: &EchoMask,
         progress: &mut AttemptProgress,
     ) -> Result<String, AttemptFailure> {
         let (head, mut body) = response.into_parts();
@@ -287,7 +293,7 @@ impl HttpAttemptExecutor {
         if let Some(value) = retry_after.filter(|value| value.len() <= MAX_RETRY_AFTER_BYTES) {
             progress.retry_after = bytes::Bytes::copy_from_slice(value);
         }
-        progress.headers = reported_headers(&head.headers, self.limits.headers_bytes);
+        progress.headers = reported_headers(&head.headers, self.limits.headers_bytes, echoes);
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| {
                 let words =
@@ -335,7 +341,18 @@ impl AttemptProgress {
         }
     }
 
-    fn into_result(self, assignment: Assignment, fact: Fact, error: String) -> wire::AttemptResult {
+    fn into_result(
+        mut self,
+        assignment: Assignment,
+        fact: Fact,
+        error: String,
+    ) -> wire::AttemptResult {
+        // Here, since an attempt may have ended in the midst of a body.
+        if let Some(settings) = &self.sent_with
+            && let Ok(template) = &settings.template
+        {
+            template.echoes.mask(&mut self.excerpt);
+        }
         wire::AttemptResult {
             key: assignment.key,
             tenant: assignment.tenant,

@@ -34,3 +34,24 @@ async fn an_attempt_that_waits_is_small() {
     let attempt = attempts.execute(&subscription, Assignment::default(), trace);
     assert!(size_of_val(&*attempt) < 2000, "{} bytes", size_of_val(&*attempt));
 }
+
+#[tokio::test]
+async fn an_excerpt_shows_no_secret_of_the_request() {
+    let mut subscriptions = SubscriptionCache::new(1, 1);
+    subscriptions.update(&wire::SubscriptionUpdate {
+        url: "https://pay.example/hooks".to_owned(),
+        unsigned: true,
+        headers: vec![wire::Header { name: "x-key".to_owned(), value: "secret-1".into() }],
+        ..Default::default()
+    });
+    let subscription = subscriptions.get_at_version("", "", 0).unwrap();
+    let progress = AttemptProgress {
+        sent_with: Some(subscription.newest_settings()),
+        excerpt: (&b"you sent secret-1, and sec"[..]).into(),
+        body_bytes: 40,
+        ..AttemptProgress::default()
+    };
+    let result = progress.into_result(Assignment::default(), Fact::Timeout, String::new());
+    assert_eq!(result.response_body, "you sent ********, and sec");
+    assert!(result.response_body_truncated);
+}

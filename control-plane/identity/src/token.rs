@@ -7,13 +7,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use postrider_domain::ids::TenantId;
 use postrider_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::grant::Grant;
+use crate::grant::{Grant, GrantScope};
 
 /// By this a token is recognised, by people and by scanners of secrets.
 const TOKEN_PREFIX: &str = "prt_";
@@ -173,6 +174,17 @@ impl TokenRecord {
     pub fn is_valid(&self, now: Timestamp) -> bool {
         self.revoke_time.is_none() && self.expire_time.is_none_or(|end| now < end)
     }
+
+    /// The tenant for which it counts where tokens are bounded: the first of those that it
+    /// holds in, all of which its maker holds too. None where it holds in the installation.
+    pub fn counted_tenant(&self) -> Option<&TenantId> {
+        let mut first = None;
+        for grant in &self.grants {
+            let GrantScope::Tenants(tenants) = &grant.scope else { return None };
+            first = first.into_iter().chain(tenants.first()).min();
+        }
+        first
+    }
 }
 
 /// A token that was just made: its text, and what is stored of it.
@@ -211,6 +223,7 @@ impl IssuedToken {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::role::Role;
 
     fn made(secret: u8) -> IssuedToken {
         let time = Timestamp::from_micros(1);
@@ -253,6 +266,25 @@ mod tests {
         let printed = format!("{token:?}");
         assert!(!printed.contains(token.text.reveal()), "{printed}");
         assert!(!printed.contains(&hex::encode(token.record.hash.as_bytes())), "{printed}");
+    }
+
+    #[test]
+    fn a_token_counts_for_its_first_tenant_unless_it_holds_everywhere() {
+        let grant = |tenants: &[&str]| Grant {
+            role: Role::Reader,
+            scope: match tenants {
+                [] => GrantScope::Installation,
+                some => GrantScope::Tenants(some.iter().map(|id| id.parse().unwrap()).collect()),
+            },
+        };
+        let counted = |grants: Vec<Grant>| {
+            let record = TokenRecord { grants, ..made(9).record };
+            record.counted_tenant().map(ToString::to_string)
+        };
+        assert_eq!(counted(vec![grant(&["b", "a"])]).as_deref(), Some("a"));
+        assert_eq!(counted(vec![grant(&["c"]), grant(&["b"])]).as_deref(), Some("b"));
+        assert_eq!(counted(vec![grant(&["a"]), grant(&[])]), None);
+        assert_eq!(counted(Vec::new()), None);
     }
 
     #[test]

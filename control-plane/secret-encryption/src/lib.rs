@@ -14,11 +14,13 @@
 
 mod cipher;
 mod data_key;
+mod derived_key;
 mod error;
 mod key_encryption;
 mod local_keys;
 
 pub use data_key::{DataKey, DataKeyId, SecretPlace};
+pub use derived_key::DerivedKey;
 pub use error::{KeyError, KeyListError};
 pub use key_encryption::{DataKeyOwner, KeyEncryptionKeys, KeyId, WrappedDataKey};
 pub use local_keys::{LocalKeys, generate_key_entry};

@@ -37,19 +37,20 @@ use tonic_reflection::server::Builder;
 use crate::api::rpc::forwarding::ForwardedMethodsLayer;
 use crate::api::rpc::gate::{CallGate, CredentialSource};
 use crate::api::rpc::layer::CallLayer;
+use crate::api::rpc::methods::callers_descriptors;
 use crate::callers::Authenticator;
 use crate::flow::Flow;
 use crate::state::context::ReplicaContext;
 
-/// The public services with reflection, for callers. Fails if the compiled-in descriptors
+/// The public services with reflection of them, for callers. Fails if the compiled-in descriptors
 /// contradict each other, or say of a method nothing about permissions.
 pub fn routes(
     context: ReplicaContext,
     flow: Flow,
     authenticator: Authenticator,
 ) -> anyhow::Result<Routes> {
-    let reflection =
-        || Builder::configure().register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET);
+    let described = callers_descriptors(FILE_DESCRIPTOR_SET)?;
+    let reflection = || Builder::configure().register_file_descriptor_set(described.clone());
     let (v1, v1alpha) = (reflection().build_v1()?, reflection().build_v1alpha()?);
     let gate = gate(CredentialSource::Callers, &context, authenticator)?;
     let public = services(context, flow).add_service(v1).add_service(v1alpha);

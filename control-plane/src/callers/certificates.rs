@@ -15,6 +15,9 @@ use postrider_tls::CertificateNames;
 use crate::listeners::ConnectionPeer;
 use crate::settings::AuthSettings;
 
+/// Before a common name.
+const COMMON_NAME_MARK: &str = "CN=";
+
 /// What the holder of a certificate may do.
 pub struct CertificateRule {
     name: String,
@@ -26,7 +29,7 @@ impl CertificateRule {
         let rules = settings.certificates.iter().map(|rule| {
             let grants =
                 rule.grants().map_err(|problem| anyhow!("auth.certificates: {problem}"))?;
-            Ok(Self { name: rule.name.clone(), grants })
+            Ok(Self { name: comparable(&rule.name), grants })
         });
         rules.collect()
     }
@@ -44,11 +47,20 @@ pub fn find(rules: &[CertificateRule], connection: &Extensions) -> Option<Arc<Ca
     Some(Arc::new(CallerIdentity { principal, grants, expire_time }))
 }
 
+/// A rule's name as [`names`] has it: the case of a DNS name means nothing, that of a URI
+/// and of a common name does.
+fn comparable(name: &str) -> String {
+    match name.contains(':') || name.starts_with(COMMON_NAME_MARK) {
+        true => name.to_owned(),
+        false => name.to_ascii_lowercase(),
+    }
+}
+
 /// A certificate's names, as rules are written.
 fn names(certificate: &CertificateNames) -> Vec<String> {
     let mut names = certificate.uris.clone();
     names.extend(certificate.dns_names.iter().map(|name| name.to_ascii_lowercase()));
-    names.extend(certificate.common_name.iter().map(|name| format!("CN={name}")));
+    names.extend(certificate.common_name.iter().map(|name| format!("{COMMON_NAME_MARK}{name}")));
     names
 }
 
@@ -71,6 +83,13 @@ mod tests {
         let certificate = certificate.map(Arc::new);
         connection.insert(ConnectionPeer { address, certificate });
         connection
+    }
+
+    #[test]
+    fn the_case_of_a_rule_counts_where_that_of_the_name_does() {
+        assert_eq!(comparable("Billing.Example"), "billing.example");
+        assert_eq!(comparable("CN=Billing"), "CN=Billing");
+        assert_eq!(comparable("spiffe://bank.example/Billing"), "spiffe://bank.example/Billing");
     }
 
     #[test]

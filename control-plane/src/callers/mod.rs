@@ -22,7 +22,7 @@ use postrider_store::StoreError;
 use self::certificates::CertificateRule;
 use self::issuers::Issuers;
 use crate::clock::Clock;
-use crate::settings::Settings;
+use crate::settings::{Settings, warn_if_open_to_others};
 use crate::state::tokens::{TokenRefusal, Tokens};
 
 /// Longest credential that is looked at. A JWT with many groups has 8 KiB; HTTP/2 headers
@@ -168,6 +168,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, CredentialRefusal> {
 }
 
 fn read_bootstrap(path: &Path) -> anyhow::Result<BootstrapToken> {
+    warn_if_open_to_others(path);
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let (id, hash) = TokenText::read(text.trim()).map_err(|error| {

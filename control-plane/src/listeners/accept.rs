@@ -102,16 +102,17 @@ async fn accept_all(
 /// What whoever came did wrong, if an operator can do something about it.
 fn clients_fault(error: &anyhow::Error) -> Option<String> {
     let error = error.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref::<rustls::Error>()?;
-    match error {
-        rustls::Error::NoCertificatesPresented => Some("it showed no certificate".to_owned()),
-        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            Some("it speaks without TLS; the URL must begin with https://".to_owned())
-        }
-        rustls::Error::InvalidCertificate(problem) => {
-            Some(format!("its certificate is not accepted: {problem}"))
-        }
-        _ => None,
+    if let rustls::Error::InvalidCertificate(problem) = error {
+        return Some(format!("its certificate is not accepted: {problem}"));
     }
+    let fault = if matches!(error, rustls::Error::NoCertificatesPresented) {
+        "it showed no certificate"
+    } else if matches!(error, rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)) {
+        "it speaks without TLS; the URL must begin with https://"
+    } else {
+        return None;
+    };
+    Some(fault.to_owned())
 }
 
 async fn complete(

@@ -13,7 +13,7 @@ use postrider_secret_encryption::{KeyEncryptionKeys as _, KeyId, LocalKeys, gene
 use postrider_store::Store;
 
 use super::{open_store, require_keys};
-use crate::settings::{Settings, add_key_to_file, holds_key};
+use crate::settings::{Settings, add_key_to_file, holds_key, is_open_to_others};
 
 /// Data keys, or subscriptions, of one step.
 const STEP_ROWS: u32 = 100;
@@ -31,6 +31,9 @@ pub fn create(id: &str, file: Option<&Path>) -> anyhow::Result<()> {
     };
     ensure!(!holds_key(file, &id)?, "--id: {} has a key \"{id}\" already", file.display());
     add_key_to_file(file, &id)?;
+    if is_open_to_others(file) {
+        eprintln!("warning: others can read or write {}: chmod 600 closes it", file.display());
+    }
     let file = file.display();
     println!("the key \"{id}\" is in {file}; keep a copy where the database's backups are not");
     Ok(())

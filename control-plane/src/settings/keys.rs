@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,8 @@ use postrider_secret_encryption::{KeyId, KeyListError, LocalKeys, generate_key_e
 use serde::Deserialize;
 use thiserror::Error;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use super::secret_files;
 
 /// Thousands of keys.
 const MAX_KEY_FILE_BYTES: u64 = 1024 * 1024;
@@ -43,6 +45,8 @@ pub enum KeySettingsError {
     Read { file: String, problem: io::Error },
     #[error("cannot write {file}: {problem}")]
     Write { file: String, problem: io::Error },
+    #[error("{file} was written, and the key is not in it as it was made")]
+    NotKept { file: String },
     #[error("keys.current: {0}")]
     Current(KeyListError),
     #[error("keys.file, keys.encryption_keys: {0}")]
@@ -56,7 +60,10 @@ impl KeySettings {
     pub fn load(&self) -> Result<LocalKeys, KeySettingsError> {
         let of_file = match self.file.as_os_str().is_empty() {
             true => Zeroizing::default(),
-            false => read_key_file(&self.file).map_err(|error| unreadable(&self.file, error))?,
+            false => {
+                secret_files::warn_if_open_to_others(&self.file);
+                read_key_file(&self.file).map_err(|error| unreadable(&self.file, error))?
+            }
         };
         let lists: [&str; 2] = [&of_file, &self.encryption_keys.0];
         LocalKeys::parse(&lists, &self.current).map_err(|error| match error {
@@ -99,21 +106,39 @@ pub fn holds_key(path: &Path, id: &KeyId) -> Result<bool, KeySettingsError> {
     }
 }
 
-/// Adds a new random key to a file of keys that only its owner may read; makes the file
-/// if there is none.
+/// Adds a new random key, on a line of its own, to a file of keys; makes one that only its
+/// owner may read if there is none. The file is read again afterwards.
 pub fn add_key_to_file(path: &Path, id: &KeyId) -> Result<(), KeySettingsError> {
     let entry = generate_key_entry(id).ok_or(KeySettingsError::NoRandomness)?;
+    let line = Zeroizing::new(format!("{}\n", *entry));
     let add = || {
         let mut options = OpenOptions::new();
-        let mut file = options.append(true).create(true).mode(0o600).open(path)?;
-        // The line before may have no end; blank ones are passed over.
-        let start = if file.metadata()?.len() == 0 { "" } else { "\n" };
-        let line = Zeroizing::new(format!("{start}{}\n", *entry));
+        let mut file = options.read(true).append(true).create(true).mode(0o600).open(path)?;
+        if !ends_with_line_end(&mut file)? {
+            file.write_all(b"\n")?;
+        }
         file.write_all(line.as_bytes())?;
         file.sync_all()
     };
-    let file = path.display().to_string();
-    add().map_err(|problem| KeySettingsError::Write { file, problem })
+    let file = || path.display().to_string();
+    add().map_err(|problem| KeySettingsError::Write { file: file(), problem })?;
+    let text = read_key_file(path).map_err(|error| unreadable(path, error))?;
+    let is_kept = text.lines().any(|kept| kept == *entry);
+    match is_kept && holds_key(path, id)? {
+        true => Ok(()),
+        false => Err(KeySettingsError::NotKept { file: file() }),
+    }
+}
+
+/// Whether what is written next begins a line; so it does in an empty file.
+fn ends_with_line_end(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
 }
 
 #[cfg(test)]
@@ -130,6 +155,28 @@ mod tests {
             encryption_keys: SecretSetting(inline.to_owned()),
             current: current.to_owned(),
         }
+    }
+
+    #[test]
+    fn a_key_gets_a_line_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys");
+        let first = generate_key_entry(&"old".parse().unwrap()).unwrap();
+        std::fs::write(&file, first.as_bytes()).unwrap();
+        add_key_to_file(&file, &"new".parse().unwrap()).unwrap();
+        let keys = settings(&file, "", "old").load().unwrap();
+        assert_eq!(keys.ids().count(), 2);
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with(&format!("{}\n", *first)) && text.ends_with('\n'));
+        assert_eq!(text.lines().count(), 2);
+    }
+
+    #[test]
+    fn a_file_that_is_no_list_of_keys_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("keys");
+        std::fs::write(&file, "no key").unwrap();
+        assert!(add_key_to_file(&file, &"new".parse().unwrap()).is_err());
     }
 
     #[test]

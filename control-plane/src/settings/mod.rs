@@ -11,6 +11,7 @@ mod identities;
 mod keys;
 mod ranges;
 mod relations;
+mod secret_files;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +24,7 @@ use serde::Deserialize;
 pub use self::auth::{AuthSettings, CallerCertificateSettings, ClaimRuleSettings, IssuerSettings};
 pub use self::identities::{AgentCertificateRule, PREFIX_MARK, ReplicaCertificateRule};
 pub use self::keys::{KeySettings, KeySettingsError, SecretSetting, add_key_to_file, holds_key};
+pub use self::secret_files::{is_open_to_others, warn_if_open_to_others};
 
 /// The defaults are also the documentation.
 static FORMAT: SettingsFormat = SettingsFormat {

@@ -3,7 +3,8 @@
 //! Fed by the store and by revocations anywhere; feeds the check of calls. Guarantees
 //! that a revocation is answered only once every replica that can be reached has forgotten
 //! the token, and any other must have read it again; that a check of a token in use costs
-//! no read; and that so many tokens are remembered, and no more.
+//! no read; that so many tokens are remembered, and no more; and that no tenant and no
+//! maker takes the room of all others.
 //!
 //! Keeps the invariant `revoked-means-refused`.
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use postrider_domain::time::Timestamp;
 use postrider_identity::{CallerIdentity, IssuedToken, TokenHash, TokenId, TokenRecord};
-use postrider_store::{Store, StoreError, StoreResult, WriteError};
+use postrider_store::{Store, StoreError, StoreResult, TokenBounds, TokenCreation, WriteError};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -34,7 +35,31 @@ const MAX_CACHED_TOKENS: usize = 10_000;
 /// millisecond.
 const MAX_CONCURRENT_READS: usize = 4;
 /// Most tokens of an installation. A thousand tenants with a hundred open pages each.
-pub const MAX_TOKENS: usize = 100_000;
+pub const MAX_TOKENS: u64 = 100_000;
+/// Of these only the command makes the last: whoever runs it gets in, and can revoke.
+const TOKENS_RESERVED_FOR_COMMAND: u64 = 1000;
+/// Before these only tokens for the whole installation are made: tenants do not keep its
+/// services out.
+const TOKENS_RESERVED_FOR_INSTALLATION: u64 = 9000;
+/// Most tokens of one tenant, ended ones included until they are forgotten: two thousand
+/// open pages that ask for another token every quarter of an hour.
+const MAX_TENANT_TOKENS: u64 = 10_000;
+/// Most tokens of one maker: half, since one backend may serve every tenant's portal.
+const MAX_MAKER_TOKENS: u64 = MAX_TOKENS / 2;
+
+/// What holds for a token that a caller makes.
+fn callers_bounds(token: &TokenRecord) -> TokenBounds {
+    let of_callers = MAX_TOKENS - TOKENS_RESERVED_FOR_COMMAND;
+    let all = match token.counted_tenant() {
+        Some(_) => of_callers - TOKENS_RESERVED_FOR_INSTALLATION,
+        None => of_callers,
+    };
+    TokenBounds { all, of_tenant: MAX_TENANT_TOKENS, of_maker: MAX_MAKER_TOKENS }
+}
+
+/// What holds for a token that the command makes.
+pub const COMMAND_TOKEN_BOUNDS: TokenBounds =
+    TokenBounds { all: MAX_TOKENS, of_tenant: MAX_TOKENS, of_maker: MAX_TOKENS };
 
 /// Why a token is refused.
 #[derive(Debug, thiserror::Error)]
@@ -167,9 +192,9 @@ impl Tokens {
         cache.by_id.remove(id);
     }
 
-    /// Stores a new token; false when there are too many.
-    pub async fn create(&self, token: &IssuedToken) -> Result<bool, WriteError> {
-        self.0.store.create_token(&token.record, MAX_TOKENS).await
+    /// Stores a new token that a caller makes, if there is room for it.
+    pub async fn create(&self, token: &IssuedToken) -> Result<TokenCreation, WriteError> {
+        self.0.store.create_token(&token.record, callers_bounds(&token.record)).await
     }
 
     /// Revokes a token. Returns once no replica accepts a new call with it.
@@ -211,5 +236,26 @@ impl TokenCache {
         let id = record.id.clone();
         let fresh = CachedToken { record, identity, read_at, refreshing: false, used };
         self.by_id.insert(id, fresh);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use postrider_identity::{Grant, GrantScope, Role, TokenKind};
+
+    use super::*;
+
+    #[test]
+    fn tenants_leave_room_for_the_installation_and_both_for_the_command() {
+        let bounds = |scope: GrantScope| {
+            let grants = vec![Grant { role: Role::Reader, scope }];
+            let now = Timestamp::from_micros(1);
+            let token = IssuedToken::new([1; 10], &[1; 32], TokenKind::Service, grants, now);
+            callers_bounds(&token.record)
+        };
+        let tenant = bounds(GrantScope::tenant("acme".parse().unwrap()));
+        let installation = bounds(GrantScope::Installation);
+        assert!(tenant.of_tenant < tenant.of_maker && tenant.of_maker < tenant.all);
+        assert!(tenant.all < installation.all && installation.all < COMMAND_TOKEN_BOUNDS.all);
     }
 }

@@ -65,7 +65,7 @@ pub use publishing::{
     IdempotencyRecord, NewEvent, PublishOutcome, PublishingStore, UsedIdempotencyKey,
 };
 pub use store::{CallObserver, OpenOptions, Store};
-pub use tokens::{TokenQuery, TokenStore};
+pub use tokens::{TokenBounds, TokenCounts, TokenCreation, TokenQuery, TokenStore};
 pub use work::{
     CancelOutcome, ClaimLimits, ClaimRequest, ClaimedDelivery, Conclusion, ConclusionOutcome,
     EndWaitingRequest, SubscriptionBacklog, WaitingSubscription, WorkStore,

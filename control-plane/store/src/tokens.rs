@@ -3,6 +3,7 @@
 //! Only hashes are stored. A revoked or expired token stays listed until it is forgotten.
 
 use async_trait::async_trait;
+use postrider_domain::ids::TenantId;
 use postrider_domain::time::Timestamp;
 use postrider_identity::{Grant, TokenHash, TokenId, TokenKind, TokenRecord};
 
@@ -13,9 +14,12 @@ use crate::error::{StoreError, StoreResult};
 /// Reads and changes tokens.
 #[async_trait]
 pub trait TokenStore {
-    /// Inserts a token; false when there are `most` already. `AlreadyExists` when its id
-    /// is in use.
-    async fn create_token(&self, token: &TokenRecord, most: usize) -> Result<bool, WriteError>;
+    /// Inserts a token, if there is room for it. `AlreadyExists` when its id is in use.
+    async fn create_token(
+        &self,
+        token: &TokenRecord,
+        bounds: TokenBounds,
+    ) -> Result<TokenCreation, WriteError>;
 
     async fn get_token(&self, id: &TokenId) -> StoreResult<Option<TokenRecord>>;
 
@@ -30,6 +34,58 @@ pub trait TokenStore {
 
     /// Forgets tokens of a kind that ended before a time.
     async fn forget_tokens(&self, kind: TokenKind, ended_before: Timestamp) -> StoreResult<()>;
+}
+
+/// Most tokens that there may be once another was made. Ended ones count until they are
+/// forgotten, since they take room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenBounds {
+    pub all: u64,
+    /// That count for the new token's tenant ([`TokenRecord::counted_tenant`]).
+    pub of_tenant: u64,
+    /// That the new token's maker made.
+    pub of_maker: u64,
+}
+
+/// What became of a token that was to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenCreation {
+    Created,
+    TooMany,
+    TooManyOfTenant,
+    TooManyOfMaker,
+}
+
+/// How many tokens there are before another is made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TokenCounts {
+    pub all: u64,
+    /// Of no interest where the new one counts for no tenant.
+    pub of_tenant: u64,
+    pub of_maker: u64,
+}
+
+impl TokenBounds {
+    /// Whether there is room for one more: the narrowest bound is told first.
+    pub fn judge(self, token: &TokenRecord, there: TokenCounts) -> TokenCreation {
+        if token.counted_tenant().is_some() && there.of_tenant >= self.of_tenant {
+            TokenCreation::TooManyOfTenant
+        } else if there.of_maker >= self.of_maker {
+            TokenCreation::TooManyOfMaker
+        } else if there.all >= self.all {
+            TokenCreation::TooMany
+        } else {
+            TokenCreation::Created
+        }
+    }
+}
+
+pub(crate) fn tenant_column(token: &TokenRecord) -> &str {
+    token.counted_tenant().map_or("", TenantId::as_str)
+}
+
+pub(crate) fn token_count(stored: i64) -> u64 {
+    u64::try_from(stored).unwrap_or_default()
 }
 
 /// Which tokens.

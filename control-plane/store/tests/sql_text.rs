@@ -37,7 +37,7 @@ const POSTGRES_LISTS: &[&str] = &[
      update_time, revision",
     "tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time",
     "id, hash, kind, display_name, grants, created_by, create_time, expire_time, revoke_time, \
-     last_use_time",
+     last_use_time, tenant",
 ];
 
 const SQLITE_LISTS: &[&str] = &[
@@ -60,7 +60,7 @@ const SQLITE_LISTS: &[&str] = &[
      update_time, revision",
     "tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time",
     "id, hash, kind, display_name, grants, created_by, create_time, expire_time, revoke_time, \
-     last_use_time",
+     last_use_time, tenant",
 ];
 
 fn files(folder: &str) -> Vec<PathBuf> {

@@ -35,8 +35,8 @@ use postrider_store::{
     OrderingStore, OutboxEntry, OutboxStore, OwnershipStore, ProcessInstance, PublishOutcome,
     PublishingStore, RecordedAttempt, RegionClock, ReplacementStep, ReplicaRow, RescheduleRequest,
     StatsRow, Store, StoreError, StoreResult, SubscriptionBacklog, SubscriptionQuery,
-    SubscriptionSideEffects, TailPage, TenantQuery, TokenQuery, TokenStore, UsedIdempotencyKey,
-    WaitingSubscription, WorkStore, WrappedKeyCount, WriteError,
+    SubscriptionSideEffects, TailPage, TenantQuery, TokenBounds, TokenCreation, TokenQuery,
+    TokenStore, UsedIdempotencyKey, WaitingSubscription, WorkStore, WrappedKeyCount, WriteError,
 };
 
 use crate::entropy;
@@ -296,7 +296,7 @@ passed_on!(OperationStore {
 });
 
 passed_on!(TokenStore {
-    create_token(token: &TokenRecord, most: usize) -> Result<bool, WriteError>;
+    create_token(token: &TokenRecord, bounds: TokenBounds) -> Result<TokenCreation, WriteError>;
     get_token(id: &TokenId) -> StoreResult<Option<TokenRecord>>;
     list_tokens(query: &TokenQuery) -> StoreResult<Vec<TokenRecord>>;
     revoke_token(id: &TokenId, now: Timestamp) -> StoreResult<bool>;

@@ -38,8 +38,8 @@ pub async fn list(
     request: v1::ListAttemptsRequest,
 ) -> Result<v1::ListAttemptsResponse, Status> {
     let v1::ListAttemptsRequest { parent, filter, page_size, page_token } = &request;
-    let settings = &context.settings.api;
-    let mut call = ListCall::begin("ListAttempts", *page_size, page_token, settings);
+    let (settings, key) = (&context.settings.api, &context.assignment_key);
+    let mut call = ListCall::begin("ListAttempts", *page_size, page_token, settings, key);
     let parent = call.select("parent", parent, names::attempt_parent);
     let filter = parent.as_ref().and_then(|parent| {
         call.select("filter", filter, |text| AttemptFilter::parse(text, parent.tenant()))
@@ -194,7 +194,7 @@ async fn of_tenant(
     let query = AttemptQuery { before: page.after().copied(), limit, ..filter.query };
     let AttemptPage { attempts, next } =
         context.store.find_attempts(&query).await.map_err(errors::store)?;
-    Ok(page.cut(attempts, next, RecordedAttempt::position, bytes, MAX_PAGE_BYTES))
+    page.cut(attempts, next, RecordedAttempt::position, bytes, MAX_PAGE_BYTES)
 }
 
 fn bytes(attempt: &RecordedAttempt) -> usize {

@@ -48,8 +48,8 @@ impl DeliveryApi {
         request: v1::ListDeliveriesRequest,
     ) -> Result<v1::ListDeliveriesResponse, Status> {
         let v1::ListDeliveriesRequest { parent, filter, page_size, page_token } = &request;
-        let settings = &self.context.settings.api;
-        let mut call = ListCall::begin("ListDeliveries", *page_size, page_token, settings);
+        let (settings, key) = (&self.context.settings.api, &self.context.assignment_key);
+        let mut call = ListCall::begin("ListDeliveries", *page_size, page_token, settings, key);
         let tenant = call.select("parent", parent, names::tenant);
         let filter = tenant.as_ref().and_then(|tenant| {
             call.select("filter", filter, |text| DeliveryFilter::parse(text, tenant))

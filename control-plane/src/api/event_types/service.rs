@@ -38,8 +38,8 @@ impl EventTypeApi {
         request: v1::ListEventTypesRequest,
     ) -> Result<v1::ListEventTypesResponse, Status> {
         let v1::ListEventTypesRequest { page_size, page_token, .. } = &request;
-        let settings = &self.context.settings.api;
-        let mut call = ListCall::begin("ListEventTypes", *page_size, page_token, settings);
+        let (settings, key) = (&self.context.settings.api, &self.context.assignment_key);
+        let mut call = ListCall::begin("ListEventTypes", *page_size, page_token, settings, key);
         let group = call.text(&request.group);
         let search = call.search(&request.search);
         let show_archived = call.choice("with archived", request.show_archived);

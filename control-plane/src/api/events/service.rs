@@ -59,8 +59,8 @@ impl EventApi {
 
     async fn list(&self, request: v1::ListEventsRequest) -> Result<v1::ListEventsResponse, Status> {
         let v1::ListEventsRequest { parent, filter, page_size, page_token, view: shape } = &request;
-        let settings = &self.context.settings.api;
-        let mut call = ListCall::begin("ListEvents", *page_size, page_token, settings);
+        let (settings, key) = (&self.context.settings.api, &self.context.assignment_key);
+        let mut call = ListCall::begin("ListEvents", *page_size, page_token, settings, key);
         let tenant = call.select("parent", parent, names::tenant);
         let filter = call.select("filter", filter, EventFilter::parse);
         let with_payload = view(*shape, false, &mut call.violations);

@@ -53,7 +53,7 @@ impl FleetApi {
         let (mut figures, silent) = self.context.peers.region_figures().await;
         figures.extend(self.context.dispatcher.region_figures());
         let regions = region_figures(&self.context.cluster.view(), &self.agents(), figures, due);
-        let page = page.of_memory(regions, |region| &region.name);
+        let page = page.of_memory(regions, |region| &region.name)?;
         let mut unreachable: Vec<String> =
             silent.iter().map(|replica| names::of_replica(&replica.0)).collect();
         unreachable.sort();
@@ -72,7 +72,7 @@ impl FleetApi {
         let filter = call.select("filter", &request.filter, AgentFilter::parse);
         let (filter, page) = call.finish(filter)?;
         let agents = self.agents().into_iter().filter(|agent| filter.matches(agent)).collect();
-        let page = page.of_memory(agents, |agent| &agent.name);
+        let page = page.of_memory(agents, |agent| &agent.name)?;
         Ok(v1::ListAgentsResponse { agents: page.items, next_page_token: page.next_page_token })
     }
 
@@ -84,7 +84,7 @@ impl FleetApi {
         let ((), page) = call.finish(Some(()))?;
         let lost_after = self.context.settings.ownership.lost_after();
         let replicas = replicas(&self.context.cluster.view(), lost_after);
-        let page = page.of_memory(replicas, |replica| &replica.name);
+        let page = page.of_memory(replicas, |replica| &replica.name)?;
         let insecure = self.context.settings.insecure_settings().into_iter();
         let insecure_settings = insecure.map(str::to_owned).collect();
         Ok(v1::ListReplicasResponse {
@@ -95,7 +95,8 @@ impl FleetApi {
     }
 
     fn begin_list<'r>(&self, method: &str, page_size: i32, page_token: &'r str) -> ListCall<'r> {
-        ListCall::begin(method, page_size, page_token, &self.context.settings.api)
+        let ReplicaContext { settings, assignment_key, .. } = &self.context;
+        ListCall::begin(method, page_size, page_token, &settings.api, assignment_key)
     }
 
     /// Tells a connected agent to drain, or forwards the call to a replica that it is

@@ -9,20 +9,22 @@
 //! 3. [`AskedPage::fill`] fills it from a [`StoredList`]; [`AskedPage::cut`] and
 //!    [`AskedPage::of_memory`] are for pages that come from elsewhere.
 //!
-//! Guarantees that a token only continues its own list, and that one call scans a
+//! Guarantees that a token only continues its own list and says nothing to its holder, and
+//! that one call scans a
 //! bounded number of rows even if few match: then the page is short or empty and has a
 //! token (AIP-158).
 
 use std::fmt::Display;
 use std::future::Future;
 
+use postrider_domain::assignment_key::AssignmentKey;
 use postrider_domain::time::Timestamp;
 use postrider_store::{OrderBy, PageRequest, SortKey, StoreResult, sort_key};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tonic::Status;
 
-use crate::api::lists::page_tokens::{QueryHash, QueryHasher, decode_token, encode_token};
+use crate::api::lists::page_tokens::{PageTokens, QueryHasher};
 use crate::api::rpc::errors::{self, FieldViolations};
 use crate::api::values::validate;
 use crate::settings::ApiSettings;
@@ -48,6 +50,7 @@ impl<'r> ListCall<'r> {
         page_size: i32,
         page_token: &'r str,
         settings: &ApiSettings,
+        key: &AssignmentKey,
     ) -> Self {
         let mut violations = FieldViolations::default();
         let page_size = match u32::try_from(page_size) {
@@ -59,7 +62,7 @@ impl<'r> ListCall<'r> {
             }
         };
         let page_size = usize::try_from(page_size).unwrap_or(usize::MAX);
-        Self { violations, query: QueryHasher::new(method), page_size, page_token }
+        Self { violations, query: QueryHasher::new(method, key), page_size, page_token }
     }
 
     /// Reads a field that selects items.
@@ -109,21 +112,21 @@ impl<'r> ListCall<'r> {
     pub fn finish_before_token<T>(self, read: Option<T>) -> Result<(T, UnreadPage<'r>), Status> {
         let Self { violations, query, page_size, page_token } = self;
         let read = violations.finish(read)?;
-        Ok((read, UnreadPage { size: page_size, query: query.finish(), token: page_token }))
+        Ok((read, UnreadPage { size: page_size, tokens: query.finish(), token: page_token }))
     }
 }
 
 /// The page that is asked for, by a token that is not read yet.
 pub struct UnreadPage<'r> {
     size: usize,
-    query: QueryHash,
+    tokens: PageTokens,
     token: &'r str,
 }
 
 impl UnreadPage<'_> {
     pub fn read_token<P: DeserializeOwned>(self) -> Result<AskedPage<P>, Status> {
-        let after = decode_token(self.token, self.query)?;
-        Ok(AskedPage { after, size: self.size, query: self.query })
+        let after = self.tokens.decode(self.token)?;
+        Ok(AskedPage { after, size: self.size, tokens: self.tokens })
     }
 }
 
@@ -131,7 +134,7 @@ impl UnreadPage<'_> {
 pub struct AskedPage<P> {
     after: Option<P>,
     size: usize,
-    query: QueryHash,
+    tokens: PageTokens,
 }
 
 /// A page's items, and the token of the next page.
@@ -211,7 +214,7 @@ impl<P: Clone + Serialize> AskedPage<P> {
         if list.is_contradictory() {
             return Ok(FilledPage::empty());
         }
-        let Self { mut after, size, query } = self;
+        let Self { mut after, size, tokens } = self;
         let mut items = Vec::new();
         let mut bytes = 0_usize;
         let mut scanned = 0;
@@ -231,17 +234,17 @@ impl<P: Clone + Serialize> AskedPage<P> {
                     // The first item is always taken, or the list could never continue.
                     let is_too_much = bytes > list.max_page_bytes() && !items.is_empty();
                     if items.len() >= size || is_too_much {
-                        return Ok(filled(items, query, after.as_ref()));
+                        return filled(items, &tokens, after.as_ref());
                     }
                     items.push(row);
                 }
                 after = Some(position);
             }
             if are_last {
-                return Ok(filled::<_, P>(items, query, None));
+                return filled::<_, P>(items, &tokens, None);
             }
             if scanned >= MAX_SCANNED_ROWS {
-                return Ok(filled(items, query, after.as_ref()));
+                return filled(items, &tokens, after.as_ref());
             }
         }
     }
@@ -255,7 +258,7 @@ impl<P: Clone + Serialize> AskedPage<P> {
         position: impl Fn(&T) -> P,
         bytes: impl Fn(&T) -> usize,
         max_bytes: usize,
-    ) -> FilledPage<T> {
+    ) -> Result<FilledPage<T>, Status> {
         let mut sum = 0;
         let exceeds = |item: &T| {
             sum += bytes(item);
@@ -265,13 +268,17 @@ impl<P: Clone + Serialize> AskedPage<P> {
             items.truncate(fitting.max(1));
             next = items.last().map(position);
         }
-        filled(items, self.query, next.as_ref())
+        filled(items, &self.tokens, next.as_ref())
     }
 }
 
 impl AskedPage<String> {
     /// The page of a list that is held in memory, in the order of names.
-    pub fn of_memory<T>(self, mut items: Vec<T>, name: impl Fn(&T) -> &String) -> FilledPage<T> {
+    pub fn of_memory<T>(
+        self,
+        mut items: Vec<T>,
+        name: impl Fn(&T) -> &String,
+    ) -> Result<FilledPage<T>, Status> {
         if let Some(after) = self.after {
             items.retain(|item| *name(item) > after);
         }
@@ -279,12 +286,16 @@ impl AskedPage<String> {
         let has_more = items.len() > self.size;
         items.truncate(self.size);
         let last = items.last().filter(|_| has_more).map(|last| name(last).clone());
-        filled(items, self.query, last.as_ref())
+        filled(items, &self.tokens, last.as_ref())
     }
 }
 
-fn filled<T, P: Serialize>(items: Vec<T>, query: QueryHash, next: Option<&P>) -> FilledPage<T> {
-    FilledPage { items, next_page_token: encode_token(query, next) }
+fn filled<T, P: Serialize>(
+    items: Vec<T>,
+    tokens: &PageTokens,
+    next: Option<&P>,
+) -> Result<FilledPage<T>, Status> {
+    Ok(FilledPage { items, next_page_token: tokens.encode(next)? })
 }
 
 /// The order of a list that can be ordered.

@@ -5,8 +5,14 @@ use parking_lot::Mutex;
 use crate::api::lists::listing::*;
 use crate::settings::Settings;
 
+const KEY: AssignmentKey = AssignmentKey::new([7; 32]);
+
+fn tokens() -> PageTokens {
+    QueryHasher::new("List", &KEY).finish()
+}
+
 fn page_of(size: usize, after: Option<u32>) -> AskedPage<u32> {
-    AskedPage { after, size, query: QueryHasher::new("List").finish() }
+    AskedPage { after, size, tokens: tokens() }
 }
 
 /// The numbers below a total, of which some match.
@@ -61,13 +67,13 @@ fn numbers(total: u32, keep: fn(&u32) -> bool, max_page_bytes: usize) -> Numbers
 /// All pages of a list.
 async fn all(total: u32, size: usize, keep: fn(&u32) -> bool, max_bytes: usize) -> Vec<Vec<u32>> {
     let list = numbers(total, keep, max_bytes);
-    let query = QueryHasher::new("List").finish();
+    let tokens = tokens();
     let mut pages = Vec::new();
     let mut after = None;
     loop {
         let page = page_of(size, after).fill(&list).await.unwrap();
         pages.push(page.items);
-        after = decode_token(&page.next_page_token, query).unwrap();
+        after = tokens.decode(&page.next_page_token).unwrap();
         if after.is_none() {
             return pages;
         }
@@ -107,17 +113,17 @@ async fn an_exact_list_reads_one_row_more_than_the_page() {
     let list = Numbers { is_exact: true, ..numbers(1000, |_| true, 1000) };
     let page = page_of(5, None).fill(&list).await.unwrap();
     assert_eq!(page.items, [0, 1, 2, 3, 4]);
-    assert_eq!(page.next_page_token, encode_token(QueryHasher::new("List").finish(), Some(&4)));
+    assert_eq!(tokens().decode(&page.next_page_token).unwrap(), Some(4));
     assert_eq!(*list.limits.lock(), [6]);
 }
 
 #[test]
 fn a_page_of_the_store_is_cut_where_it_grows_too_large() {
-    let query = QueryHasher::new("List").finish();
     for (max_bytes, length, next) in [(25, 2, Some(1)), (30, 3, Some(7)), (1, 1, Some(0))] {
         let page = page_of(9, None).cut(vec![0, 1, 2], Some(7), |n| *n, |_| 10, max_bytes);
+        let page = page.unwrap();
         assert_eq!(page.items.len(), length);
-        assert_eq!(decode_token::<u32>(&page.next_page_token, query).unwrap(), next);
+        assert_eq!(tokens().decode::<u32>(&page.next_page_token).unwrap(), next);
     }
 }
 
@@ -125,8 +131,8 @@ fn a_page_of_the_store_is_cut_where_it_grows_too_large() {
 fn lists_in_memory_are_paged_by_name() {
     let settings = Settings::load(None, &[]).unwrap().api;
     let page = |size: i32, token: &str| {
-        let ((), page) = ListCall::begin("L", size, token, &settings).finish(Some(()))?;
-        Ok::<_, Status>(page.of_memory(["c", "a", "b"].map(str::to_owned).to_vec(), |name| name))
+        let ((), page) = ListCall::begin("L", size, token, &settings, &KEY).finish(Some(()))?;
+        page.of_memory(["c", "a", "b"].map(str::to_owned).to_vec(), |name| name)
     };
     let first = page(2, "").unwrap();
     assert_eq!(first.items, ["a", "b"]);
@@ -139,12 +145,12 @@ fn lists_in_memory_are_paged_by_name() {
 fn a_token_of_a_list_with_other_fields_is_refused() {
     let settings = Settings::load(None, &[]).unwrap().api;
     let page = |text: &str, chosen: bool, order: &str, token: &str| {
-        let mut call = ListCall::begin("L", 1, token, &settings);
+        let mut call = ListCall::begin("L", 1, token, &settings, &KEY);
         let text = call.select("text", text, |text| Ok::<_, String>(text.to_owned()));
         call.choice("all", chosen);
         call.order_by(order);
         let (_, page) = call.finish(text)?;
-        Ok::<_, Status>(page.of_memory(vec!["a".to_owned(), "b".to_owned()], |name| name))
+        page.of_memory(vec!["a".to_owned(), "b".to_owned()], |name| name)
     };
     let token = page("x", false, "", "").unwrap().next_page_token;
     assert_eq!(page("x", false, "", &token).unwrap().items, ["b"]);

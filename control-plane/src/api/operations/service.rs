@@ -58,8 +58,8 @@ impl OperationApi {
         request: longrunning::ListOperationsRequest,
     ) -> Result<longrunning::ListOperationsResponse, Status> {
         let longrunning::ListOperationsRequest { name, page_size, page_token, .. } = &request;
-        let settings = &self.context.settings.api;
-        let mut call = ListCall::begin("ListOperations", *page_size, page_token, settings);
+        let (settings, key) = (&self.context.settings.api, &self.context.assignment_key);
+        let mut call = ListCall::begin("ListOperations", *page_size, page_token, settings, key);
         let tenant = call.select("name", name, names::tenant);
         if !request.filter.is_empty() {
             call.violations.add("filter", "must be empty");

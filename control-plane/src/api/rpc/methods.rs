@@ -13,6 +13,8 @@ use postrider_identity::{MethodAccess, MethodReach, Permission};
 use postrider_proto::access::{DescribedMethod, described_methods};
 use postrider_proto::v1;
 use postrider_proto::v1::method_access::Reach;
+use prost::Message as _;
+use prost_types::{FileDescriptorSet, ServiceDescriptorProto};
 
 /// What is served elsewhere, to agents and to other replicas.
 const OTHER_DOORS: [&str; 2] =
@@ -96,6 +98,18 @@ impl MethodTable {
     }
 }
 
+/// The descriptors that callers are shown: without the files of other doors' services.
+pub fn callers_descriptors(descriptors: &[u8]) -> anyhow::Result<FileDescriptorSet> {
+    let mut set = FileDescriptorSet::decode(descriptors).context("the compiled-in descriptors")?;
+    set.file.retain(|file| {
+        let is_elsewhere = |service: &ServiceDescriptorProto| {
+            OTHER_DOORS.contains(&format!("{}.{}", file.package(), service.name()).as_str())
+        };
+        !file.service.iter().any(is_elsewhere)
+    });
+    Ok(set)
+}
+
 fn access_of(method: &DescribedMethod) -> anyhow::Result<MethodAccess> {
     let Some(told) = &method.access else {
         bail!("the method says no permission: it needs option (postrider.v1.access)");
@@ -121,7 +135,7 @@ mod tests {
 
     use postrider_identity::ALL_ROLES;
     use postrider_proto::FILE_DESCRIPTOR_SET;
-    use prost_types::{FileDescriptorSet, MethodDescriptorProto, ServiceDescriptorProto};
+    use prost_types::MethodDescriptorProto;
 
     use super::*;
 
@@ -140,6 +154,20 @@ mod tests {
     }
 
     #[test]
+    fn callers_are_shown_what_they_can_call_and_all_that_it_imports() {
+        let shown = callers_descriptors(FILE_DESCRIPTOR_SET).unwrap();
+        let names: Vec<_> = shown.file.iter().map(|file| file.name()).collect();
+        assert!(names.contains(&"postrider/v1/token.proto"), "{names:?}");
+        for file in &shown.file {
+            assert!(!file.package().starts_with("postrider.agent"), "{}", file.name());
+            assert!(!file.package().starts_with("postrider.replica"), "{}", file.name());
+            for import in &file.dependency {
+                assert!(names.contains(&import.as_str()), "{} imports {import}", file.name());
+            }
+        }
+    }
+
+    #[test]
     fn only_health_is_open() {
         let open = |table: &MethodTable| {
             let open = table.all().filter(|(_, rule)| rule.access.is_none());
@@ -154,7 +182,6 @@ mod tests {
 
     #[test]
     fn a_method_that_says_nothing_keeps_the_program_from_starting() {
-        use prost::Message as _;
         let method = MethodDescriptorProto { name: Some("Do".into()), ..Default::default() };
         let service = ServiceDescriptorProto {
             name: Some("NewService".into()),

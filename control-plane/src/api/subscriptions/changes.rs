@@ -18,6 +18,7 @@ use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use crate::api::rpc::spans;
 use crate::api::subscriptions::conversion::{apply, fields, status_from, with_secret};
 use crate::api::subscriptions::handler::{SubscriptionApi, key};
+use crate::api::subscriptions::moved_secrets::require_values_again;
 use crate::api::subscriptions::stored::{
     UnchangedPolicy, change_subscription, delete_subscription, require_live_subscription,
 };
@@ -126,8 +127,11 @@ impl SubscriptionApi {
                 if mask.is_whole() {
                     fixed_fields::in_subscription(given, subscription, now, &mut violations);
                 }
+                let before = subscription.settings.clone();
                 let settings = &mut subscription.settings;
                 apply(settings, given, &mask, allow_insecure_urls, &mut violations);
+                let there = &*subscription;
+                require_values_again(&before, there, given, &mask, now, &mut violations);
                 signing_keys::require_key_for_each_scheme(subscription, now, &mut violations);
                 violations.check()
             },

@@ -48,7 +48,7 @@ pub fn in_subscription(
 }
 
 /// In constant time, whatever was guessed right.
-fn is_secret_of(key: &SigningKey, text: &str) -> bool {
+pub(super) fn is_secret_of(key: &SigningKey, text: &str) -> bool {
     let given = key.kind.parse(text);
     given.is_ok_and(|secret| secret.bytes().ct_eq(key.secret.bytes()).into())
 }

@@ -11,6 +11,7 @@ pub mod delivery_rules;
 pub mod filter;
 pub mod fixed_fields;
 pub mod handler;
+pub mod moved_secrets;
 pub mod request_form;
 pub mod retry_policy;
 pub mod service;

@@ -43,8 +43,8 @@ impl SubscriptionApi {
         request: v1::ListSubscriptionsRequest,
     ) -> Result<v1::ListSubscriptionsResponse, Status> {
         let v1::ListSubscriptionsRequest { page_size, page_token, .. } = &request;
-        let settings = &self.context.settings.api;
-        let mut call = ListCall::begin("ListSubscriptions", *page_size, page_token, settings);
+        let (settings, key) = (&self.context.settings.api, &self.context.assignment_key);
+        let mut call = ListCall::begin("ListSubscriptions", *page_size, page_token, settings, key);
         let tenant = call.select("parent", &request.parent, names::tenant);
         let filter = call.select("filter", &request.filter, SubscriptionFilter::parse);
         let order = call.order_by(&request.order_by);

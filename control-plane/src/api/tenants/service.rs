@@ -74,8 +74,8 @@ impl TenantApi {
         seen: Option<BTreeSet<TenantId>>,
     ) -> Result<v1::ListTenantsResponse, Status> {
         let v1::ListTenantsRequest { page_size, page_token, .. } = &request;
-        let settings = &self.context.settings.api;
-        let mut call = ListCall::begin("ListTenants", *page_size, page_token, settings);
+        let (settings, key) = (&self.context.settings.api, &self.context.assignment_key);
+        let mut call = ListCall::begin("ListTenants", *page_size, page_token, settings, key);
         let filter = call.select("filter", &request.filter, TenantFilter::parse);
         let order = call.order_by(&request.order_by);
         let show_deleted = call.choice("with deleted", request.show_deleted);

@@ -12,6 +12,7 @@ use postrider_identity::{ALL_ROLES, Grant, GrantScope, MethodReach, Role, TokenK
 use postrider_proto::FILE_DESCRIPTOR_SET;
 use postrider_proto::access::{DescribedMethod, described_methods};
 use postrider_proto::v1;
+use postrider_store::TokenCreation;
 use prost::Message as _;
 use prost_types::{DescriptorProto, FileDescriptorSet};
 use tonic::client::Grpc;
@@ -360,7 +361,7 @@ impl TestApi {
     pub async fn token(&self, grants: Vec<Grant>) -> String {
         let context = &self.plane.context;
         let token = issue(TokenKind::Service, grants, context.clock.now());
-        assert!(context.tokens.create(&token).await.unwrap());
+        assert_eq!(context.tokens.create(&token).await.unwrap(), TokenCreation::Created);
         token.text.reveal().to_owned()
     }
 }

@@ -193,6 +193,34 @@ async fn a_portal_token_is_one_tenants_and_makes_no_token() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_makes_none_that_outlives_it_or_its_tenant() {
+    let api = TestApi::strict().await;
+    let mut administrator = api.as_role(Role::Administrator, &[]).await;
+    administrator.create_tenant("acme").await;
+    let grant = v1::Grant {
+        role: v1::Role::Administrator.into(),
+        tenants: vec!["tenants/acme".to_owned()],
+        installation: false,
+    };
+    let request = |seconds: Option<i64>| v1::CreateTokenRequest {
+        token: Some(v1::Token { grants: vec![grant.clone()], ..Default::default() }),
+        ttl: seconds.map(|seconds| prost_types::Duration { seconds, nanos: 0 }),
+    };
+    let made = administrator.tokens.create_token(request(Some(300))).await.unwrap().into_inner();
+    let end = made.token.unwrap().expire_time;
+    let mut ending = api.as_who_presents(&made.secret).await;
+    let child = ending.tokens.create_token(request(None)).await.unwrap().into_inner();
+    assert_eq!(child.token.unwrap().expire_time, end);
+    let longer = ending.tokens.create_token(request(Some(3600))).await.unwrap_err();
+    assert_eq!(longer.code(), Code::InvalidArgument);
+    let delete = v1::DeleteTenantRequest { name: "tenants/acme".to_owned(), ..Default::default() };
+    administrator.tenants.delete_tenant(delete).await.unwrap();
+    let late = ending.tokens.create_token(request(None)).await.unwrap_err();
+    assert_eq!((late.code(), reason(&late)), (Code::FailedPrecondition, "RESOURCE_DELETED".into()));
+    api.plane.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_and_pages_are_a_callers_own() {
     let api = TestApi::strict().await;
     let mut administrator = api.as_role(Role::Administrator, &[]).await;
@@ -208,6 +236,15 @@ async fn lists_and_pages_are_a_callers_own() {
     let listed = reader.tenants.list_tenants(v1::ListTenantsRequest::default()).await.unwrap();
     let listed: Vec<_> = listed.into_inner().tenants.into_iter().map(|it| it.name).collect();
     assert_eq!(listed, ["tenants/acme", "tenants/beta"]);
+    // Between its two tenants there is one of which it does not know.
+    let mut apart = api.as_role(Role::Reader, &["acme", "other"]).await;
+    let one = v1::ListTenantsRequest { page_size: 1, ..Default::default() };
+    let first = apart.tenants.list_tenants(one.clone()).await.unwrap().into_inner();
+    let bytes = URL_SAFE_NO_PAD.decode(&first.next_page_token).unwrap();
+    assert!(!bytes.windows(4).any(|part| part == b"beta"), "{}", first.next_page_token);
+    let next = v1::ListTenantsRequest { page_token: first.next_page_token, ..one };
+    let second = apart.tenants.list_tenants(next).await.unwrap().into_inner();
+    assert_eq!(second.tenants[0].name, "tenants/other");
     let list = |tenant: &str, page_token: String| v1::ListEventsRequest {
         parent: format!("tenants/{tenant}"),
         page_size: 1,

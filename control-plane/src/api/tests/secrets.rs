@@ -168,6 +168,8 @@ async fn a_text_may_be_any_and_a_short_one_is_warned_about() {
     let fixed = v1::Subscription {
         name: made.name.clone(),
         signature_schemes: schemes(Scheme::StaticSecret(fixed)),
+        // Sent itself from now on: whoever asks for that must know it.
+        signing_secret: secret.into(),
         ..v1::Subscription::default()
     };
     let refused = api.write_back(&fixed, &["signature_schemes"]).await.unwrap_err();

@@ -15,7 +15,7 @@ use crate::api::rpc::errors::FieldViolations;
 use crate::api::rpc::spans;
 use crate::api::tenants::stored::require_live_tenant;
 use crate::api::tokens::conversion::{issue, role, to_proto, ttl};
-use crate::api::tokens::service::{grant_not_held, store};
+use crate::api::tokens::service::{end_of, grant_not_held, store};
 use crate::api::values::names;
 use crate::state::context::ReplicaContext;
 
@@ -58,9 +58,10 @@ impl PortalApi {
         }
         require_live_tenant(&self.context, &tenant).await?;
         let now = self.context.clock.now();
+        let expire_time = end_of(ttl, Some(DEFAULT_PORTAL_TTL), &caller.identity, now)?;
         let mut token = issue(TokenKind::Portal, grants, now);
         token.record.created_by.clone_from(&caller.who);
-        token.record.expire_time = Some(now + ttl.unwrap_or(DEFAULT_PORTAL_TTL));
+        token.record.expire_time = expire_time;
         store(&self.context, &token).await?;
         spans::log_change(&caller.who, "portal token created", &names::of_token(&token.record.id));
         Ok(v1::CreatePortalTokenResponse {

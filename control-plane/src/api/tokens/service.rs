@@ -1,16 +1,22 @@
 //! `TokenService`.
 //!
 //! Fed by callers; feeds `state::tokens` and the store. Guarantees that nobody makes, sees
-//! or revokes a token that grants what he does not hold, and that a token's text is in one
+//! or revokes a token that grants what he does not hold, that a token makes none that
+//! outlives it, and that a token's text is in one
 //! answer only.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_identity::{CallerIdentity, TokenId, TokenKind, TokenRecord};
+use postrider_domain::ids::TenantId;
+use postrider_domain::time::Timestamp;
+use postrider_identity::{
+    CallerIdentity, Grant, GrantScope, Principal, TokenId, TokenKind, TokenRecord,
+};
 use postrider_proto::v1;
 use postrider_proto::v1::token_service_server::TokenService;
-use postrider_store::{Store, StoreResult, TokenQuery};
+use postrider_store::{Store, StoreResult, TokenCreation, TokenQuery};
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::api::lists::listing::{ListCall, StoredList};
@@ -49,11 +55,13 @@ impl TokenApi {
         if !caller.identity.covers(&grants) {
             return Err(grant_not_held());
         }
+        refuse_deleted_tenants(&self.context, &grants).await?;
         let now = self.context.clock.now();
+        let expire_time = end_of(ttl, None, &caller.identity, now)?;
         let mut token = issue(TokenKind::Service, grants, now);
         token.record.display_name = given.display_name;
         token.record.created_by.clone_from(&caller.who);
-        token.record.expire_time = ttl.map(|ttl| now + ttl);
+        token.record.expire_time = expire_time;
         store(&self.context, &token).await?;
         spans::log_change(&caller.who, "token created", &names::of_token(&token.record.id));
         Ok(v1::CreateTokenResponse {
@@ -75,9 +83,9 @@ impl TokenApi {
         request: v1::ListTokensRequest,
         caller: &Caller,
     ) -> Result<v1::ListTokensResponse, Status> {
-        let settings = &self.context.settings.api;
+        let (settings, key) = (&self.context.settings.api, &self.context.assignment_key);
         let v1::ListTokensRequest { page_size, page_token, .. } = &request;
-        let mut call = ListCall::begin("ListTokens", *page_size, page_token, settings);
+        let mut call = ListCall::begin("ListTokens", *page_size, page_token, settings, key);
         let show_portal = call.choice("with portal", request.show_portal);
         let ((), page) = call.finish(Some(()))?;
         let store = Arc::clone(&self.context.store);
@@ -141,10 +149,62 @@ pub(super) async fn store(
     let name = names::of_token(&token.record.id);
     let created = context.tokens.create(token).await;
     let created = created.map_err(|error| errors::write(error, ResourceKind::Token, &name))?;
-    if created {
-        return Ok(());
+    let problem = match created {
+        TokenCreation::Created => return Ok(()),
+        TokenCreation::TooMany => "this installation has too many tokens",
+        TokenCreation::TooManyOfTenant => {
+            "the tenant has too many tokens; ended ones count until they are forgotten"
+        }
+        TokenCreation::TooManyOfMaker => {
+            "this caller has made too many tokens; ended ones count until they are forgotten"
+        }
+    };
+    Err(errors::status(ErrorReason::TooManyTokens, problem))
+}
+
+/// When a token that a token makes ends: no later than its maker, so that what was given
+/// for a time is not kept for longer. A JWT or a certificate that makes one ends for
+/// another reason, and is renewed.
+pub(super) fn end_of(
+    asked: Option<Duration>,
+    otherwise: Option<Duration>,
+    maker: &CallerIdentity,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, Status> {
+    let maker_ends = match &maker.principal {
+        Principal::Token(_) | Principal::PortalToken(_) => maker.expire_time,
+        Principal::Subject { .. } | Principal::Certificate(_) | Principal::Unknown => None,
+    };
+    let end = asked.or(otherwise).map(|ttl| now + ttl);
+    let Some(latest) = maker_ends else { return Ok(end) };
+    match (asked, end) {
+        (Some(_), Some(end)) if end > latest => Err(errors::invalid(
+            "ttl",
+            format!(
+                "must be at most {} s: the token that makes it ends then",
+                latest.since(now).as_secs()
+            ),
+        )),
+        (_, Some(end)) => Ok(Some(end.min(latest))),
+        (_, None) => Ok(Some(latest)),
     }
-    Err(errors::status(ErrorReason::TooManyTokens, "this installation has too many tokens"))
+}
+
+/// Refuses a token for a tenant that was deleted. One for a tenant that is still to be
+/// made is allowed.
+async fn refuse_deleted_tenants(context: &ReplicaContext, grants: &[Grant]) -> Result<(), Status> {
+    let scopes = grants.iter().filter_map(|grant| match &grant.scope {
+        GrantScope::Installation => None,
+        GrantScope::Tenants(tenants) => Some(tenants),
+    });
+    let tenants: BTreeSet<&TenantId> = scopes.flatten().collect();
+    for id in tenants {
+        let found = context.store.get_tenant(id).await.map_err(errors::store)?;
+        if found.is_some_and(|tenant| tenant.delete_time.is_some()) {
+            return Err(errors::deleted(ResourceKind::Tenant, &names::of_tenant(id)));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn grant_not_held() -> Status {
@@ -186,5 +246,37 @@ impl TokenService for TokenApi {
     ) -> Result<Response<v1::Token>, Status> {
         let (caller, message) = Caller::admit(request)?;
         self.revoke(message, &caller).await.map(Response::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_makes_none_that_outlives_it() {
+        let now = Timestamp::from_micros(1_000_000);
+        let span = Duration::from_secs;
+        let maker = |principal, ends: Option<u64>| CallerIdentity {
+            principal,
+            grants: Vec::new(),
+            expire_time: ends.map(|seconds| now + span(seconds)),
+        };
+        let token = || Principal::Token(TokenId::from_stored("1"));
+        let ends = |asked: Option<u64>, otherwise: Option<u64>, maker: &CallerIdentity| {
+            let end = end_of(asked.map(span), otherwise.map(span), maker, now);
+            end.map(|end| end.map(|end| end.since(now).as_secs())).map_err(|error| error.code())
+        };
+        let minute = maker(token(), Some(60));
+        assert_eq!(ends(None, None, &minute), Ok(Some(60)));
+        assert_eq!(ends(None, Some(900), &minute), Ok(Some(60)));
+        assert_eq!(ends(Some(60), None, &minute), Ok(Some(60)));
+        assert_eq!(ends(Some(61), None, &minute), Err(tonic::Code::InvalidArgument));
+        let lasting = maker(token(), None);
+        assert_eq!(ends(None, None, &lasting), Ok(None));
+        assert_eq!(ends(Some(61), None, &lasting), Ok(Some(61)));
+        // A JWT is renewed; that it ends says nothing of the right.
+        let named = Principal::Certificate("CN=x".to_owned());
+        assert_eq!(ends(None, None, &maker(named, Some(60))), Ok(None));
     }
 }

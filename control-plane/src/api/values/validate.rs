@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use postrider_domain::event_type_name::{is_reserved, validate_event_type};
 use postrider_domain::limits;
+use postrider_proto::attempt_limits::is_unprintable;
 
 use crate::api::rpc::errors::FieldViolations;
 
@@ -33,7 +34,10 @@ fn chars(field: &str, text: &str, max: usize, violations: &mut FieldViolations) 
     if text.chars().count() > max {
         violations.add(field, format!("must have at most {max} characters"));
     }
-    printable(field, text, violations);
+    if text.contains(is_unprintable) {
+        let problem = "must not contain control characters, nor any that turn a text's direction";
+        violations.add(field, problem);
+    }
 }
 
 fn printable(field: &str, text: &str, violations: &mut FieldViolations) {
@@ -123,6 +127,8 @@ mod tests {
         assert!(!refused(|v| bytes("f", "äa", 3, v)));
         assert!(!refused(|v| display_name("f", &"ä".repeat(128), v)));
         assert!(refused(|v| display_name("f", &"ä".repeat(129), v)));
+        assert!(refused(|v| display_name("f", "a\u{202e}b", v)));
+        assert!(refused(|v| display_name("f", "a\nb", v)));
         assert!(refused(|v| event_type("f", "", v)) && refused(|v| event_type("f", "a..b", v)));
     }
 

@@ -1,9 +1,10 @@
 //! The keys of one issuer.
 //!
 //! Fed by a file or an address; feeds the verification of JWTs. Guarantees that keys are
-//! fetched at most once a minute, however many unknown keys callers name, that one call
-//! fetches and others wait, and that keys which could not be fetched again count for an
-//! hour at most.
+//! fetched at most once a minute, however many unknown keys callers name; that a call with
+//! an unknown key waits for the fetch, its own or another's; that one with a key which
+//! still counts waits half a second at most, and not at all while the issuer is known to be
+//! away; and that keys which could not be fetched again count for an hour at most.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use anyhow::Context as _;
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use parking_lot::Mutex;
+use tokio::task::JoinHandle;
 
 use super::fetch::{KeyAddress, MAX_KEY_SET_BYTES};
 use crate::settings::IssuerSettings;
@@ -20,7 +22,7 @@ use crate::settings::IssuerSettings;
 /// Between two fetches that succeed. An issuer shows a new key for far longer before it
 /// signs with it.
 const FETCH_INTERVAL: Duration = Duration::from_secs(60);
-/// The same after one that failed. As long as a fetch may take.
+/// The same after one that failed, from its end. As long as a fetch may take.
 const FETCH_RETRY_INTERVAL: Duration = Duration::from_secs(5);
 /// After this keys are fetched again, so that withdrawn ones stop counting. A caching
 /// client of an issuer usually waits as long.
@@ -28,6 +30,9 @@ const KEY_REFRESH_AGE: Duration = Duration::from_secs(300);
 /// After this they no longer count. An outage of the issuer is often shorter, and a JWT
 /// lives for about as long.
 const MAX_KEY_AGE: Duration = Duration::from_secs(3600);
+/// For so long a call waits for newer keys while an older one counts. An issuer that is well
+/// answers sooner, so that a withdrawn key stops counting; one that is away holds no call up.
+const MAX_REFRESH_WAIT: Duration = Duration::from_millis(500);
 /// Most keys of one issuer. Two or three are usual.
 const MAX_KEYS: usize = 64;
 
@@ -49,6 +54,8 @@ struct KeySetState {
     fetched: Option<Instant>,
     /// When the next fetch may begin.
     next_fetch: Option<Instant>,
+    /// Whether the last fetch failed.
+    failed: bool,
 }
 
 /// The keys of one issuer, as they were read last.
@@ -56,8 +63,11 @@ pub struct KeySet {
     source: KeySource,
     state: Mutex<KeySetState>,
     /// Held by who fetches.
-    fetching: tokio::sync::Mutex<()>,
+    fetching: Arc<tokio::sync::Mutex<()>>,
 }
+
+/// Held while keys are fetched.
+type FetchTurn = tokio::sync::OwnedMutexGuard<()>;
 
 impl KeySet {
     /// Reads the file; an address is asked when a key is needed.
@@ -70,12 +80,12 @@ impl KeySet {
         if let KeySource::File(path) = &source {
             state.take(read_file(path)?, Instant::now());
         }
-        Ok(Self { source, state: Mutex::new(state), fetching: tokio::sync::Mutex::default() })
+        Ok(Self { source, state: Mutex::new(state), fetching: Arc::default() })
     }
 
     /// The key by which a JWT was signed; an error says why there is none.
     pub async fn find(
-        &self,
+        self: &Arc<Self>,
         id: Option<&str>,
         algorithm: Algorithm,
         now: Instant,
@@ -83,9 +93,39 @@ impl KeySet {
         if let Some(key) = self.known(id, algorithm, KEY_REFRESH_AGE, now) {
             return Ok(key);
         }
-        self.fetch(now).await;
+        if let Some(older) = self.known(id, algorithm, MAX_KEY_AGE, now) {
+            if !self.refresh_in_time(now).await {
+                return Ok(older);
+            }
+        } else {
+            let turn = Arc::clone(&self.fetching).lock_owned().await;
+            // One that fails is told there.
+            let _ = self.begin_fetch(turn, now).await;
+        }
         let known = self.known(id, algorithm, MAX_KEY_AGE, now);
         known.ok_or("its key is not known, or the issuer's keys cannot be fetched")
+    }
+
+    /// Has the keys fetched in the background, if that is due and nobody does; whether it
+    /// ended in time.
+    async fn refresh_in_time(self: &Arc<Self>, now: Instant) -> bool {
+        let failed = {
+            let state = self.state.lock();
+            if !state.is_due(now) {
+                return false;
+            }
+            state.failed
+        };
+        let Ok(turn) = Arc::clone(&self.fetching).try_lock_owned() else { return false };
+        let fetch = self.begin_fetch(turn, now);
+        !failed && tokio::time::timeout(MAX_REFRESH_WAIT, fetch).await.is_ok()
+    }
+
+    /// Fetches in a task, which goes on if the call is given up: its end decides when the
+    /// next one may begin.
+    fn begin_fetch(self: &Arc<Self>, turn: FetchTurn, now: Instant) -> JoinHandle<()> {
+        let keys = Arc::clone(self);
+        tokio::spawn(async move { keys.fetch(turn, now).await })
     }
 
     fn known(
@@ -112,24 +152,25 @@ impl KeySet {
     }
 
     /// Fetches the keys, unless that was done a moment ago.
-    async fn fetch(&self, now: Instant) {
-        let _turn = self.fetching.lock().await;
-        {
-            let mut state = self.state.lock();
-            if state.next_fetch.is_some_and(|next| now < next) {
-                return;
-            }
-            state.next_fetch = Some(now + FETCH_INTERVAL);
+    async fn fetch(&self, _turn: FetchTurn, now: Instant) {
+        if !self.state.lock().is_due(now) {
+            return;
         }
+        let began = Instant::now();
         let read = match &self.source {
             KeySource::File(path) => read_file(path),
             KeySource::Address(address) => address.fetch().await.and_then(|text| parse(&text)),
         };
+        let end = now + began.elapsed();
         let mut state = self.state.lock();
+        state.failed = read.is_err();
         match read {
-            Ok(keys) => state.take(keys, now),
+            Ok(keys) => {
+                state.next_fetch = Some(now + FETCH_INTERVAL);
+                state.take(keys, now);
+            }
             Err(error) => {
-                state.next_fetch = Some(now + FETCH_RETRY_INTERVAL);
+                state.next_fetch = Some(end + FETCH_RETRY_INTERVAL);
                 drop(state);
                 tracing::warn!(
                     error = format!("{error:#}"),
@@ -141,6 +182,10 @@ impl KeySet {
 }
 
 impl KeySetState {
+    fn is_due(&self, now: Instant) -> bool {
+        self.next_fetch.is_none_or(|next| next <= now)
+    }
+
     fn take(&mut self, keys: Vec<IssuerKey>, now: Instant) {
         self.keys = keys;
         self.fetched = Some(now);

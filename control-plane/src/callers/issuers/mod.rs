@@ -19,6 +19,7 @@ use jsonwebtoken::{Algorithm, Validation};
 use parking_lot::{Mutex, MutexGuard};
 use postrider_domain::time::Timestamp;
 use postrider_identity::{CallerIdentity, ClaimMapping, Principal};
+use postrider_proto::attempt_limits::is_unprintable;
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -49,7 +50,7 @@ struct Issuer {
     validation: Validation,
     mapping: ClaimMapping,
     leeway: Duration,
-    keys: KeySet,
+    keys: Arc<KeySet>,
 }
 
 /// All issuers.
@@ -85,7 +86,7 @@ impl Issuers {
         at: Instant,
     ) -> Result<Arc<CallerIdentity>, &'static str> {
         if self.all.is_empty() {
-            return Err("it is no token of this installation");
+            return Err("it is no token of this installation, which begins with prt_");
         }
         let hash: JwtHash = Sha256::digest(text.as_bytes()).into();
         let now = self.clock.now();
@@ -95,8 +96,10 @@ impl Issuers {
         {
             return Ok(Arc::clone(&known.identity));
         }
-        let unverified: UnverifiedClaims =
-            jsonwebtoken::dangerous::insecure_decode_claims(text).map_err(|_| "it is no JWT")?;
+        let unverified: UnverifiedClaims = jsonwebtoken::dangerous::insecure_decode_claims(text)
+            .map_err(
+                |_| "it is neither a token of this installation, which begins with prt_, nor a JWT",
+            )?;
         let issuer = self.all.iter().find(|issuer| issuer.name == unverified.iss);
         let identity =
             Arc::new(issuer.ok_or("its issuer is not known here")?.verify(text, at).await?);
@@ -141,7 +144,7 @@ impl Issuer {
             validation,
             mapping: settings.mapping().map_err(|problem| anyhow!(problem))?,
             leeway: Duration::from_secs(settings.leeway_seconds),
-            keys: KeySet::new(settings)?,
+            keys: Arc::new(KeySet::new(settings)?),
         })
     }
 
@@ -175,7 +178,7 @@ impl Issuer {
 
 /// A name as logs may have it.
 fn shown(name: &str) -> String {
-    let printable = name.chars().map(|letter| if letter.is_control() { '?' } else { letter });
+    let printable = name.chars().map(|letter| if is_unprintable(letter) { '?' } else { letter });
     printable.take(MAX_NAME_CHARACTERS).collect()
 }
 

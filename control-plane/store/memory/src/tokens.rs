@@ -3,23 +3,39 @@
 use async_trait::async_trait;
 use postrider_domain::time::Timestamp;
 use postrider_identity::{TokenId, TokenKind, TokenRecord};
-use postrider_store::{StoreResult, TokenQuery, TokenStore, WriteError};
+use postrider_store::{
+    StoreResult, TokenBounds, TokenCounts, TokenCreation, TokenQuery, TokenStore, WriteError,
+};
 
 use crate::{MemoryStore, refuse_nul};
 
 #[async_trait]
 impl TokenStore for MemoryStore {
-    async fn create_token(&self, token: &TokenRecord, most: usize) -> Result<bool, WriteError> {
+    async fn create_token(
+        &self,
+        token: &TokenRecord,
+        bounds: TokenBounds,
+    ) -> Result<TokenCreation, WriteError> {
         refuse_nul([token.display_name.as_str(), token.created_by.as_str()])?;
         let mut tables = self.tables()?;
-        if tables.tokens.len() >= most {
-            return Ok(false);
+        let count = |is: &dyn Fn(&TokenRecord) -> bool| {
+            tables.tokens.values().filter(|there| is(there)).count() as u64
+        };
+        let tenant = token.counted_tenant();
+        let there = TokenCounts {
+            all: count(&|_| true),
+            of_tenant: count(&|there| there.counted_tenant() == tenant),
+            of_maker: count(&|there| there.created_by == token.created_by),
+        };
+        let judged = bounds.judge(token, there);
+        if judged != TokenCreation::Created {
+            return Ok(judged);
         }
         if tables.tokens.contains_key(&token.id) {
             return Err(WriteError::AlreadyExists);
         }
         tables.tokens.insert(token.id.clone(), token.clone());
-        Ok(true)
+        Ok(TokenCreation::Created)
     }
 
     async fn get_token(&self, id: &TokenId) -> StoreResult<Option<TokenRecord>> {

@@ -17,6 +17,7 @@ const MIGRATIONS: &[KnownMigration] = &[
     (7, "ordering", include_str!("../../migrations/postgres/0007_ordering.sql")),
     (8, "inputs", include_str!("../../migrations/postgres/0008_inputs.sql")),
     (9, "tokens", include_str!("../../migrations/postgres/0009_tokens.sql")),
+    (10, "tokens_of_tenants", include_str!("../../migrations/postgres/0010_tokens_of_tenants.sql")),
 ];
 
 const SHARDS_KEY: &str = "shards";

@@ -7,24 +7,29 @@ use sqlx::postgres::PgRow;
 
 use super::engine::PostgresStore;
 use super::rows::{get, optional_time, read, small, time};
+use crate::codec::corrupt;
 use crate::config::WriteError;
 use crate::error::StoreResult;
 use crate::tokens::{
-    TokenQuery, TokenStore, grants_from_json, grants_to_json, hash_from, token_kind,
+    TokenBounds, TokenCounts, TokenCreation, TokenQuery, TokenStore, grants_from_json,
+    grants_to_json, hash_from, tenant_column, token_count, token_kind,
 };
 
-const COUNT_TOKENS: &str = "SELECT count(*) FROM tokens";
+const COUNT_TOKENS: &str = "SELECT
+        (SELECT count(*) FROM tokens) AS of_all,
+        (SELECT count(*) FROM tokens WHERE tenant = $1) AS of_tenant,
+        (SELECT count(*) FROM tokens WHERE created_by = $2) AS of_maker";
 const INSERT_TOKEN: &str = "INSERT INTO tokens (
         id, hash, kind, display_name, grants, created_by, create_time, expire_time, revoke_time,
-        last_use_time
+        last_use_time, tenant
     )
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 const SELECT_TOKEN: &str = "SELECT id, hash, kind, display_name, grants, created_by, create_time,
-        expire_time, revoke_time, last_use_time
+        expire_time, revoke_time, last_use_time, tenant
     FROM tokens
     WHERE id = $1";
 const LIST_TOKENS: &str = "SELECT id, hash, kind, display_name, grants, created_by, create_time,
-        expire_time, revoke_time, last_use_time
+        expire_time, revoke_time, last_use_time, tenant
     FROM tokens
     WHERE id > $1 AND ($2 OR kind = 1 /* SERVICE */)
     ORDER BY id LIMIT $3";
@@ -39,11 +44,23 @@ const FORGET_TOKENS: &str =
 
 #[async_trait]
 impl TokenStore for PostgresStore {
-    async fn create_token(&self, token: &TokenRecord, most: usize) -> Result<bool, WriteError> {
+    async fn create_token(
+        &self,
+        token: &TokenRecord,
+        bounds: TokenBounds,
+    ) -> Result<TokenCreation, WriteError> {
         let mut call = self.call("create_token");
-        let there: i64 = call.value(sqlx::query(COUNT_TOKENS)).await?;
-        if usize::try_from(there).unwrap_or(usize::MAX) >= most {
-            return Ok(false);
+        let count = sqlx::query(COUNT_TOKENS).bind(tenant_column(token)).bind(&token.created_by);
+        let there = call.row(count).await?;
+        let there = there.ok_or_else(|| corrupt("tokens have no number"))?;
+        let there = TokenCounts {
+            all: token_count(get(&there, "of_all")?),
+            of_tenant: token_count(get(&there, "of_tenant")?),
+            of_maker: token_count(get(&there, "of_maker")?),
+        };
+        let judged = bounds.judge(token, there);
+        if judged != TokenCreation::Created {
+            return Ok(judged);
         }
         let insert = sqlx::query(INSERT_TOKEN)
             .bind(token.id.as_str())
@@ -55,9 +72,10 @@ impl TokenStore for PostgresStore {
             .bind(token.create_time.as_micros())
             .bind(token.expire_time.map(Timestamp::as_micros))
             .bind(token.revoke_time.map(Timestamp::as_micros))
-            .bind(token.last_use_time.map(Timestamp::as_micros));
+            .bind(token.last_use_time.map(Timestamp::as_micros))
+            .bind(tenant_column(token));
         call.insert(insert).await?;
-        Ok(true)
+        Ok(TokenCreation::Created)
     }
 
     async fn get_token(&self, id: &TokenId) -> StoreResult<Option<TokenRecord>> {

@@ -51,6 +51,7 @@ const MIGRATIONS: &[KnownMigration] = &[
     (6, "sequences", include_str!("../../migrations/sqlite/0006_sequences.sql")),
     (7, "ordering", include_str!("../../migrations/sqlite/0007_ordering.sql")),
     (8, "tokens", include_str!("../../migrations/sqlite/0008_tokens.sql")),
+    (9, "tokens_of_tenants", include_str!("../../migrations/sqlite/0009_tokens_of_tenants.sql")),
 ];
 
 const DELETE_REPLICAS: &str = "DELETE FROM replicas";

@@ -12,22 +12,26 @@ use crate::codec::corrupt;
 use crate::config::WriteError;
 use crate::error::StoreResult;
 use crate::tokens::{
-    TokenQuery, TokenStore, grants_from_json, grants_to_json, hash_from, token_kind,
+    TokenBounds, TokenCounts, TokenCreation, TokenQuery, TokenStore, grants_from_json,
+    grants_to_json, hash_from, tenant_column, token_count, token_kind,
 };
 
-const COUNT_TOKENS: &str = "SELECT count(*) FROM tokens";
+const COUNT_TOKENS: &str = "SELECT
+        (SELECT count(*) FROM tokens),
+        (SELECT count(*) FROM tokens WHERE tenant = ?1),
+        (SELECT count(*) FROM tokens WHERE created_by = ?2)";
 const INSERT_TOKEN: &str = "INSERT INTO tokens (
         id, hash, kind, display_name, grants, created_by, create_time, expire_time, revoke_time,
-        last_use_time
+        last_use_time, tenant
     )
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO NOTHING";
 const SELECT_TOKEN: &str = "SELECT id, hash, kind, display_name, grants, created_by, create_time,
-        expire_time, revoke_time, last_use_time
+        expire_time, revoke_time, last_use_time, tenant
     FROM tokens
     WHERE id = ?";
 const LIST_TOKENS: &str = "SELECT id, hash, kind, display_name, grants, created_by, create_time,
-        expire_time, revoke_time, last_use_time
+        expire_time, revoke_time, last_use_time, tenant
     FROM tokens
     WHERE id > ?1 AND (?2 OR kind = 1 /* SERVICE */)
     ORDER BY id LIMIT ?3";
@@ -40,7 +44,11 @@ const FORGET_TOKENS: &str = "DELETE FROM tokens
 
 #[async_trait]
 impl TokenStore for SqliteStore {
-    async fn create_token(&self, token: &TokenRecord, most: usize) -> Result<bool, WriteError> {
+    async fn create_token(
+        &self,
+        token: &TokenRecord,
+        bounds: TokenBounds,
+    ) -> Result<TokenCreation, WriteError> {
         let mut values = BoundValues::default();
         values
             .text(token.id.as_str())
@@ -52,20 +60,29 @@ impl TokenStore for SqliteStore {
             .add(token.create_time.as_micros())
             .add(token.expire_time.map(Timestamp::as_micros))
             .add(token.revoke_time.map(Timestamp::as_micros))
-            .add(token.last_use_time.map(Timestamp::as_micros));
+            .add(token.last_use_time.map(Timestamp::as_micros))
+            .text(tenant_column(token));
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        let count = BoundValues::default().run(&mut tx, COUNT_TOKENS).await?;
+        let mut whose = BoundValues::default();
+        whose.text(tenant_column(token)).text(&token.created_by);
+        let count = whose.run(&mut tx, COUNT_TOKENS).await?;
         let count = count.first().ok_or_else(|| corrupt("tokens have no number"))?;
-        let there = RowReader::of(count).int()?;
-        if usize::try_from(there).unwrap_or(usize::MAX) >= most {
-            return Ok(false);
+        let mut columns = RowReader::of(count);
+        let there = TokenCounts {
+            all: token_count(columns.int()?),
+            of_tenant: token_count(columns.int()?),
+            of_maker: token_count(columns.int()?),
+        };
+        let judged = bounds.judge(token, there);
+        if judged != TokenCreation::Created {
+            return Ok(judged);
         }
         if values.change(&mut tx, INSERT_TOKEN).await? == 0 {
             return Err(WriteError::AlreadyExists);
         }
         tx.commit().await?;
-        Ok(true)
+        Ok(TokenCreation::Created)
     }
 
     async fn get_token(&self, id: &TokenId) -> StoreResult<Option<TokenRecord>> {

@@ -2,12 +2,12 @@
 
 use postrider_domain::time::Timestamp;
 use postrider_identity::{Grant, GrantScope, IssuedToken, Role, TokenId, TokenKind, TokenRecord};
-use postrider_store::{TokenQuery, WriteError};
+use postrider_store::{TokenBounds, TokenCreation, TokenQuery, WriteError};
 
 use crate::engine::conformance;
 use crate::fixture::SECOND;
 
-const MOST: usize = 100;
+const MOST: TokenBounds = TokenBounds { all: 100, of_tenant: 100, of_maker: 100 };
 
 fn token(number: u8, kind: TokenKind, now: Timestamp) -> TokenRecord {
     let acme = GrantScope::tenant("acme".parse().unwrap());
@@ -36,7 +36,7 @@ conformance! {
         let now = store.now().await.unwrap();
         let mut made = token(1, TokenKind::Portal, now);
         made.expire_time = Some(now + SECOND);
-        assert!(store.create_token(&made, MOST).await.unwrap());
+        assert_eq!(store.create_token(&made, MOST).await.unwrap(), TokenCreation::Created);
         let found = store.get_token(&made.id).await.unwrap().unwrap();
         assert_eq!(shown(&found), shown(&made));
         let again = store.create_token(&made, MOST).await.unwrap_err();
@@ -48,9 +48,30 @@ conformance! {
     async fn there_are_not_more_tokens_than_allowed(engine) {
         let store = &engine.store;
         let now = store.now().await.unwrap();
-        assert!(store.create_token(&token(1, TokenKind::Service, now), 1).await.unwrap());
-        assert!(!store.create_token(&token(2, TokenKind::Service, now), 1).await.unwrap());
-        assert_eq!(store.list_tokens(&all()).await.unwrap().len(), 1);
+        let made = async |number, maker: &str, tenant: Option<&str>, bounds| {
+            let mut made = token(number, TokenKind::Service, now);
+            made.created_by = maker.to_owned();
+            if let Some(tenant) = tenant {
+                let scope = GrantScope::tenant(tenant.parse().unwrap());
+                made.grants = vec![Grant { role: Role::Reader, scope }];
+            }
+            store.create_token(&made, bounds).await.unwrap()
+        };
+        use TokenCreation::{Created, TooMany, TooManyOfMaker, TooManyOfTenant};
+        let one = TokenBounds { all: 1, ..MOST };
+        assert_eq!(made(1, "a", None, one).await, Created);
+        assert_eq!(made(2, "a", None, one).await, TooMany);
+        let one_of_tenant = TokenBounds { of_tenant: 1, ..MOST };
+        assert_eq!(made(3, "b", Some("acme"), one_of_tenant).await, Created);
+        assert_eq!(made(4, "b", Some("acme"), one_of_tenant).await, TooManyOfTenant);
+        assert_eq!(made(5, "c", Some("other"), one_of_tenant).await, Created);
+        // What holds in the installation counts for no tenant.
+        assert_eq!(made(6, "c", None, one_of_tenant).await, Created);
+        assert_eq!(made(7, "d", None, one_of_tenant).await, Created);
+        let two_of_maker = TokenBounds { of_maker: 2, ..MOST };
+        assert_eq!(made(8, "c", Some("third"), two_of_maker).await, TooManyOfMaker);
+        assert_eq!(made(9, "d", Some("third"), two_of_maker).await, Created);
+        assert_eq!(store.list_tokens(&all()).await.unwrap().len(), 6);
     }
 
     async fn tokens_are_listed_by_id_and_by_kind(engine) {

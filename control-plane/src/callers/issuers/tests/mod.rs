@@ -3,7 +3,7 @@
 mod provider;
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -53,6 +53,8 @@ struct KeyServer {
     keys: Arc<Mutex<Value>>,
     asked: Arc<AtomicUsize>,
     authorization: Arc<Mutex<Option<String>>>,
+    /// Whether it takes requests and never answers.
+    silent: Arc<AtomicBool>,
 }
 
 impl KeyServer {
@@ -64,9 +66,11 @@ impl KeyServer {
             keys: Arc::default(),
             asked: Arc::default(),
             authorization: Arc::default(),
+            silent: Arc::default(),
         };
         let (keys, asked) = (Arc::clone(&server.keys), Arc::clone(&server.asked));
         let authorization = Arc::clone(&server.authorization);
+        let silent = Arc::clone(&server.silent);
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
@@ -80,7 +84,13 @@ impl KeyServer {
                     if !right {
                         *answer.status_mut() = StatusCode::NOT_FOUND;
                     }
-                    async { Ok::<_, Infallible>(answer) }
+                    let is_silent = silent.load(Ordering::Relaxed);
+                    async move {
+                        if is_silent {
+                            std::future::pending::<()>().await;
+                        }
+                        Ok::<_, Infallible>(answer)
+                    }
                 });
                 let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
             }
@@ -224,6 +234,42 @@ async fn keys_are_rotated_and_asked_for_once_a_minute() {
     assert!(issuers.verify_at(&text, at).await.is_err());
     issuers.verify_at(&new.sign(&claims()), at).await.unwrap();
     assert_eq!(server.asked(), 3);
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_silent_holds_up_one_call_for_a_moment() {
+    let (server, key) = (KeyServer::start().await, IssuerSigningKey::create("k1"));
+    server.serve(&[&key]);
+    let issuers = issuers(&format!("jwks_url = \"{}\"", server.url));
+    let start = Instant::now();
+    issuers.verify_at(&key.sign(&claims()), start).await.unwrap();
+    server.silent.store(true, Ordering::Relaxed);
+    let later = start + Duration::from_secs(301);
+    let began = Instant::now();
+    for number in 0..5 {
+        let text = key.sign(&with("n", json!(number)));
+        issuers.verify_at(&text, later).await.unwrap();
+    }
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn keys_of_an_issuer_that_fails_count_for_an_hour() {
+    let (server, key) = (KeyServer::start().await, IssuerSigningKey::create("k1"));
+    server.serve(&[&key]);
+    let issuers = issuers(&format!("jwks_url = \"{}\"", server.url));
+    let start = Instant::now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    issuers.verify_at(&key.sign(&claims()), start).await.unwrap();
+    *server.keys.lock() = json!("broken");
+    for seconds in [301, 900, 3599] {
+        let text = key.sign(&with("n", json!(seconds)));
+        issuers.verify_at(&text, at(seconds)).await.unwrap();
+    }
+    let late = key.sign(&with("n", json!("late")));
+    assert!(issuers.verify_at(&late, at(3601)).await.is_err());
+    server.serve(&[&key]);
+    issuers.verify_at(&late, at(3700)).await.unwrap();
 }
 
 #[tokio::test]
