@@ -20,7 +20,7 @@ lint:
 spelling:
     ./tests/run spelling
 
-# licences, banned crates and sources (cargo deny)
+# licences, banned crates, sources and advisories (cargo deny)
 licences:
     ./tests/run licences
 
@@ -39,6 +39,10 @@ build:
 # the crates' own tests and the conformance suite
 unit:
     ./tests/run unit
+
+# that libFuzzer could run the fuzz targets; `unit` runs them under proptest
+fuzz:
+    ./tests/run fuzz
 
 # the harness's own tests, and tidy
 harness:

@@ -21,7 +21,7 @@
 //! Requests are built by the crate `postrider_webhook_request`.
 //!
 //! [`run`] is all that a program needs. [`parts`] is for the simulation, which
-//! replaces the sockets.
+//! replaces the sockets; [`fuzzing`] for the targets that read receivers' answers.
 
 mod address_guard;
 mod agent;
@@ -29,6 +29,7 @@ mod attempt;
 mod attempt_span;
 mod client;
 mod config;
+pub mod fuzzing;
 mod ids;
 mod limits;
 mod metrics;

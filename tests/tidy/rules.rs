@@ -26,6 +26,7 @@ pub const ALL: &[(&str, Rule)] = &[
     ("no production code can panic or grow without bound", sharp_tools),
     ("SQL stands only in the store", sql_outside_store),
     ("a handler opens judged requests only", unjudged_requests),
+    ("a fault of the server has details", bare_faults),
     ("a statement stands whole", sql_in_macros),
     ("proto types stop at the edges", proto_inside),
     ("only dev knows the agent", agent_outside_dev),
@@ -128,6 +129,15 @@ fn unjudged_requests(file: &Source) -> Vec<String> {
     }
     let needles = ["request.into_inner()", "request.get_ref()", "request.into_parts()"];
     lines_with(file, &needles, "opens a request that was not judged: Caller::admit does")
+}
+
+/// Without details it would be taken for tonic's own, and blame the caller.
+fn bare_faults(file: &Source) -> Vec<String> {
+    if !file.path.starts_with("control-plane/") {
+        return Vec::new();
+    }
+    let needles = ["Status::internal(", "Status::out_of_range("];
+    lines_with(file, &needles, "blames the caller: errors::status has details")
 }
 
 fn sql_outside_store(file: &Source) -> Vec<String> {
@@ -298,6 +308,13 @@ mod tests {
         assert_eq!(found(sql_outside_store, CODE_PATH, sql), 1);
         assert_eq!(found(sql_outside_store, "agent/x.sql", "x"), 1);
         assert_eq!(found(sql_outside_store, "control-plane/store/src/x.rs", sql), 0);
+    }
+
+    #[test]
+    fn faults_without_details_are_seen() {
+        let bad = "return Err(Status::internal(\"broke\"));\n";
+        assert_eq!(found(bare_faults, CODE_PATH, bad), 1);
+        assert_eq!(found(bare_faults, "tests/src/x.rs", bad), 0);
     }
 
     #[test]

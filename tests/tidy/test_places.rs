@@ -15,6 +15,8 @@ use crate::source::Source;
 const MIN_APART_LINES: usize = 350;
 /// Modules for tests alone: the tests, and values that tests of several files share.
 const TEST_MODULES: [&str; 2] = ["tests", "fixtures"];
+/// Pages that say which test stands for what: in lines that begin so, or in tables.
+const PAGES_WITH_TESTS: [&str; 2] = [INVARIANTS_PAGE, "SECURITY.md"];
 const TEST_STARTS: [&str; 3] = ["#[test]", "#[tokio::test", "proptest! {"];
 
 /// Everything that is wrong about where unit tests stand.
@@ -97,17 +99,23 @@ fn module_of_another_name(file: &Source) -> Vec<String> {
         .collect()
 }
 
-/// Files that the page of the invariants names and nobody has, and tests that are not in
+/// Files that the pages about what is kept name and nobody has, and tests that are not in
 /// the file named before them.
 pub fn missing_tests(files: &[Source]) -> Vec<String> {
-    let Some(page) = files.iter().find(|file| file.path == INVARIANTS_PAGE) else {
+    if !files.iter().any(|file| file.path == INVARIANTS_PAGE) {
         return vec![format!("{INVARIANTS_PAGE} is missing")];
-    };
+    }
+    let pages = files.iter().filter(|file| PAGES_WITH_TESTS.contains(&file.path.as_str()));
+    pages.flat_map(|page| missing_on_page(page, files)).collect()
+}
+
+fn missing_on_page(page: &Source, files: &[Source]) -> Vec<String> {
     let is_name = |text: &str| {
         text.contains('_') && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     };
     let mut findings = Vec::new();
     for (line, number) in page.text.lines().zip(1..) {
+        let names_tests = line.starts_with("- Tests:") || line.starts_with('|');
         let mut named: Option<&Source> = None;
         for quoted in line.split('`').skip(1).step_by(2) {
             if quoted.ends_with(".rs") {
@@ -116,7 +124,7 @@ pub fn missing_tests(files: &[Source]) -> Vec<String> {
                     findings.push(page.at(number, &format!("there is no {quoted}")));
                 }
             } else if let Some(file) = named
-                && line.starts_with("- Tests:")
+                && names_tests
                 && is_name(quoted)
                 && !["(", "<"].iter().any(|end| file.text.contains(&format!("fn {quoted}{end}")))
             {
@@ -189,5 +197,6 @@ mod tests {
         assert_eq!(missing("- Code: `a/src/x.rs`\n- Tests: `a/src/x.rs` (`b`, `fn_b`)\n"), 1);
         assert_eq!(missing("- Code: `a/src/y.rs`, `fn_c`\n- Tests: `a/src/x.rs`\n"), 1);
         assert_eq!(missing("- Tests: `a/src/x.rs` (`b`)\n"), 0);
+        assert_eq!(missing("| a dump | `a/src/x.rs` (`b`, `fn_b`) |\n"), 1);
     }
 }

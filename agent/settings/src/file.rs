@@ -68,11 +68,16 @@ fn written(value: DeValue<'_>) -> WrittenValue {
     }
 }
 
-/// The settings of a file.
-pub(crate) fn read_file_settings(path: &Path) -> Result<Vec<WrittenSetting>, SettingsError> {
+/// The text of a file.
+pub(crate) fn read_file(path: &Path) -> Result<String, SettingsError> {
+    std::fs::read_to_string(path)
+        .map_err(|error| SettingsError::File { path: path.to_owned(), problem: error.to_string() })
+}
+
+/// The settings of a file's text.
+pub(crate) fn file_settings(path: &Path, text: &str) -> Result<Vec<WrittenSetting>, SettingsError> {
     let unreadable = |problem: String| SettingsError::File { path: path.to_owned(), problem };
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-    let settings = toml_settings(&text).map_err(|error| unreadable(error.to_string()))?;
+    let settings = toml_settings(text).map_err(|error| unreadable(error.to_string()))?;
     let with_place = settings.into_iter().map(|TomlSetting { path: name, value, line }| {
         let place = SettingOrigin::File { path: path.to_owned(), line };
         WrittenSetting { path: name, value, place }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::environment::environment_settings;
 use crate::error::{SettingOrigin, SettingPlaces, SettingsError};
-use crate::file::read_file_settings;
+use crate::file::{file_settings, read_file};
 use crate::format::{GivenSetting, SettingsFormat};
 use crate::written::{WrittenSetting, WrittenValue};
 
@@ -30,9 +30,21 @@ impl SettingSources {
         variables: impl Iterator<Item = (OsString, OsString)>,
         flags: &[(&str, String)],
     ) -> Result<Self, SettingsError> {
+        let text = file.map(|path| read_file(path).map(|text| (path, text))).transpose()?;
+        let text = text.as_ref().map(|(path, text)| (*path, text.as_str()));
+        Self::parse(format, text, variables, flags)
+    }
+
+    /// The same with the text of a file.
+    pub fn parse(
+        format: &'static SettingsFormat,
+        file: Option<(&Path, &str)>,
+        variables: impl Iterator<Item = (OsString, OsString)>,
+        flags: &[(&str, String)],
+    ) -> Result<Self, SettingsError> {
         let known = format.known_settings()?;
         let mut written = match file {
-            Some(path) => read_file_settings(path)?,
+            Some((path, text)) => file_settings(path, text)?,
             None => Vec::new(),
         };
         written.extend(environment_settings(format, &known, variables)?);

@@ -9,31 +9,33 @@
 //!
 //! Keeps the invariant `agent-reports-facts`.
 
-use std::net::SocketAddr;
+pub mod progress;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use http::Version;
-use http::header::{HeaderValue, RETRY_AFTER};
-use http_body_util::BodyExt;
+use hyper::Response;
 use hyper::body::Incoming;
-use hyper::{Response, StatusCode};
 use postrider_proto::agent::v1::{self as wire, Assignment, Fact};
-use postrider_proto::attempt_limits::{MAX_RETRY_AFTER_BYTES, is_http_status, printable_error};
+use postrider_proto::attempt_limits::is_http_status;
 use postrider_webhook_request::{
     EchoMask, OutgoingTraceContext, RequestTemplate, SigningTime, build_request,
 };
 use tokio::time::timeout_at;
 
+use self::progress::{
+    AttemptFailure, AttemptPhase, AttemptProgress, describe_with_causes, wire_duration,
+};
 use crate::client::connect::ConnectError;
-use crate::client::dial::{DialError, DialProgress};
+use crate::client::dial::DialError;
 use crate::client::origin_connections::ConnectionReuse;
 use crate::client::pool::ConnectionRequest;
 use crate::client::{PooledConnection, SendFailureKind, WebhookClient};
 use crate::limits::ResponseLimits;
 use crate::resolve::ResolveError;
-use crate::response::{announced_keep_alive, irregularities, reported_headers};
+use crate::response::{announced_keep_alive, irregularities};
 use crate::subscriptions::{CachedSubscription, SubscriptionPermit, SubscriptionSettings};
 use crate::wall_clock::WallClock;
 
@@ -45,54 +47,6 @@ const MAX_RESENDS: u32 = 5;
 /// once may exceed what the next connection accepts. Two go to connections that are there,
 /// which costs no handshake.
 const FIRST_RESEND_ON_NEW_CONNECTION: u32 = 3;
-
-/// What an attempt was about to do, for the words of a time-out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum AttemptPhase {
-    #[default]
-    Connecting,
-    Waiting,
-    Reading,
-}
-
-impl AttemptPhase {
-    fn description(self) -> &'static str {
-        match self {
-            Self::Connecting => "before a connection was ready",
-            Self::Waiting => "before a response came",
-            Self::Reading => "before the response's body was complete",
-        }
-    }
-}
-
-/// What is known so far. It outlives the timed-out future, so that a timeout still reports
-/// it.
-#[derive(Debug, Default)]
-struct AttemptProgress {
-    phase: AttemptPhase,
-    /// Of the settings that the request is made with.
-    settings_version: u64,
-    timings: wire::Timings,
-    dialling: DialProgress,
-    remote_address: String,
-    version: Option<Version>,
-    status: Option<StatusCode>,
-    headers: Vec<wire::Header>,
-    retry_after: bytes::Bytes,
-    excerpt: bytes::BytesMut,
-    /// What the last request was made with, whose secrets the answer may echo.
-    sent_with: Option<Arc<SubscriptionSettings>>,
-    body_bytes: usize,
-}
-
-/// An attempt that came to no complete response.
-struct AttemptFailure(Fact, String);
-
-impl AttemptFailure {
-    fn new(fact: Fact, error: impl ToString) -> Self {
-        Self(fact, error.to_string())
-    }
-}
 
 /// Makes attempts: over HTTP, or in a simulation.
 #[async_trait]
@@ -271,8 +225,8 @@ impl HttpAttemptExecutor {
         }
     }
 
-    /// Reads the body up to the limit and keeps the connection if all of it came;
-    /// gives what is to be noted about the response.
+    /// Reads the response and keeps the connection if all of it came; gives what is to be
+    /// noted about it.
     async fn read_response(
         &self,
         connection: PooledConnection,
@@ -280,40 +234,8 @@ impl HttpAttemptExecutor {
         echoes: &EchoMask,
         progress: &mut AttemptProgress,
     ) -> Result<String, AttemptFailure> {
-        let (head, mut body) = response.into_parts();
-        if !is_http_status(head.status.as_u16().into()) {
-            let words = format!(
-                "the response's status is {}, which HTTP does not have",
-                head.status.as_u16()
-            );
-            return Err(AttemptFailure(Fact::ConnectionClosed, words));
-        }
-        progress.status = Some(head.status);
-        let retry_after = head.headers.get(RETRY_AFTER).map(HeaderValue::as_bytes);
-        if let Some(value) = retry_after.filter(|value| value.len() <= MAX_RETRY_AFTER_BYTES) {
-            progress.retry_after = bytes::Bytes::copy_from_slice(value);
-        }
-        progress.headers = reported_headers(&head.headers, self.limits.headers_bytes, echoes);
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| {
-                let words =
-                    format!("the response's body ended early: {}", describe_with_causes(&error));
-                AttemptFailure(Fact::ConnectionClosed, words)
-            })?;
-            let Ok(data) = frame.into_data() else {
-                continue;
-            };
-            let room = self.limits.excerpt_bytes.saturating_sub(progress.excerpt.len());
-            progress.excerpt.extend_from_slice(data.get(..room).unwrap_or(&data));
-            progress.body_bytes += data.len();
-            if progress.body_bytes > self.limits.body_bytes {
-                progress.body_bytes = self.limits.body_bytes;
-                return Err(AttemptFailure(
-                    Fact::ResponseTooLarge,
-                    format!("the response's body is larger than {} bytes", self.limits.body_bytes),
-                ));
-            }
-        }
+        let (head, body) = response.into_parts();
+        progress.read_response(&head, body, &self.limits, echoes).await?;
         let note = irregularities(&head.headers, connection.version(), connection.traffic());
         self.client.give_back(connection, announced_keep_alive(&head.headers));
         Ok(note)
@@ -330,68 +252,6 @@ fn fact_of_connect_error(error: &ConnectError) -> Fact {
         ConnectError::Dial(DialError::Tls { .. }) => Fact::TlsFailed,
         ConnectError::Http(_) => Fact::ConnectionClosed,
     }
-}
-
-impl AttemptProgress {
-    /// An address that did not become a connection.
-    fn record_dialled_address(&mut self, dialled: Option<(SocketAddr, Option<Duration>)>) {
-        if let Some((address, tcp)) = dialled {
-            self.remote_address = address.to_string();
-            self.timings.connect = tcp.and_then(wire_duration);
-        }
-    }
-
-    fn into_result(
-        mut self,
-        assignment: Assignment,
-        fact: Fact,
-        error: String,
-    ) -> wire::AttemptResult {
-        // Here, since an attempt may have ended in the midst of a body.
-        if let Some(settings) = &self.sent_with
-            && let Ok(template) = &settings.template
-        {
-            template.echoes.mask(&mut self.excerpt);
-        }
-        wire::AttemptResult {
-            key: assignment.key,
-            tenant: assignment.tenant,
-            fact: fact.into(),
-            http_status: self.status.map_or(0, |status| status.as_u16().into()),
-            age: None,
-            timings: Some(self.timings),
-            response_headers: self.headers,
-            response_body_truncated: self.body_bytes > self.excerpt.len(),
-            response_body: self.excerpt.freeze(),
-            response_body_bytes: self.body_bytes as u64,
-            error: printable_error(error),
-            remote_address: self.remote_address,
-            http_version: match self.version {
-                Some(Version::HTTP_2) => "HTTP/2".to_owned(),
-                Some(_) => "HTTP/1.1".to_owned(),
-                None => String::new(),
-            },
-            retry_after: self.retry_after,
-            subscription_version: self.settings_version,
-        }
-    }
-}
-
-/// A duration as the wire has it; one too long for it is left out.
-fn wire_duration(duration: Duration) -> Option<prost_types::Duration> {
-    duration.try_into().ok()
-}
-
-/// An error with its causes. Those of hyper and tonic name them only as sources.
-pub fn describe_with_causes(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        words.push_str(": ");
-        words.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    words
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Tests of `attempt`.
 
+use std::time::Duration;
+
 use prometheus_client::metrics::gauge::Gauge;
 
 use super::*;

@@ -8,10 +8,10 @@
 //! `only-judged-addresses`.
 
 pub mod connect;
-mod connection;
+pub mod connection;
 pub mod dial;
 mod http_versions;
-mod interim;
+pub mod interim;
 pub mod origin_connections;
 pub mod pool;
 pub mod receiver_trust;

@@ -7,6 +7,7 @@
 
 mod values;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -173,6 +174,16 @@ impl Settings {
         let settings: Self = sources.settings()?;
         let config = settings.config().and_then(|config| config.check().map(|()| config));
         Ok((settings, config.map_err(|error| sources.located(error))?))
+    }
+
+    /// The settings of a file's text and of these variables; files that they name are not
+    /// read.
+    pub fn parse(
+        text: &str,
+        variables: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, SettingsError> {
+        let file = Some((Path::new("postrider-agent.toml"), text));
+        SettingSources::parse(&FORMAT, file, variables, &[])?.settings()
     }
 
     /// What the settings say, with the files that they name; not checked as a whole.

@@ -22,7 +22,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 
-use crate::attempt::describe_with_causes;
+use crate::attempt::progress::describe_with_causes;
 use crate::work::coordinator::{StreamRegistration, WorkCoordinator};
 
 /// One message being sent and one ready; more would only get old in the queue.

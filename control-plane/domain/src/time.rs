@@ -31,7 +31,7 @@ impl Timestamp {
 
     /// Whole milliseconds, which is what an id carries.
     pub const fn truncate_to_millis(self) -> Self {
-        Self(self.0.div_euclid(1000) * 1000)
+        Self(self.0.div_euclid(1000).saturating_mul(1000))
     }
 
     /// How long after `earlier`; zero when it was not after it.
@@ -178,6 +178,13 @@ mod tests {
         assert_eq!(at(1_700_000_000).to_string(), "2023-11-14T22:13:20Z");
         assert_eq!(Timestamp::from_micros(-1).to_string(), "1969-12-31T23:59:59.999999Z");
         assert_eq!(at(253_402_300_799).to_string(), "9999-12-31T23:59:59Z");
+    }
+
+    #[test]
+    fn any_moment_has_a_whole_millisecond() {
+        let whole = |micros| Timestamp::from_micros(micros).truncate_to_millis().as_micros();
+        assert_eq!((whole(1_999), whole(-1)), (1_000, -1_000));
+        assert_eq!((whole(i64::MIN), whole(i64::MAX) % 1_000), (i64::MIN, 0));
     }
 
     #[test]

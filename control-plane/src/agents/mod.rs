@@ -9,6 +9,7 @@ mod assignment_proof;
 mod attempt_report;
 mod convert;
 mod duration;
+pub mod fuzzing;
 mod rebuilt;
 mod refusals;
 mod regions;

@@ -155,7 +155,7 @@ impl AgentSessions {
         let ReplicaContext { settings, clock, assignment_key, .. } = &self.context;
         let state = convert::agent_state(hello, &settings.agents, clock.now())?;
         let prover = AssignmentProver::new(assignment_key, &state.identity.agent, &state.region)
-            .map_err(|error| Status::internal(format!("the assignment key: {error}")))?;
+            .map_err(|error| Status::unavailable(format!("the assignment key: {error}")))?;
         let (context, flow) = (self.context.clone(), self.flow.clone());
         let (grants, reason, held) = (grants.clone(), Arc::default(), Vec::new());
         let mut session = AgentSession { context, flow, id, state, prover, grants, reason, held };

@@ -7,6 +7,7 @@
 //! - `certificates`: the names in a certificate. `issuers`: JWTs and their keys.
 
 mod certificates;
+pub mod fuzzing;
 mod issuers;
 
 use std::path::Path;

@@ -17,7 +17,9 @@ use tonic::Status;
 use tonic::service::InterceptorLayer;
 use tonic::transport::Server;
 use tonic_health::pb::health_server::{Health, HealthServer};
+use tower::layer::util::{Identity, Stack};
 
+use crate::api::MalformedRequestLayer;
 use crate::callers::Authenticator;
 use crate::flow::Flow;
 use crate::listeners::{
@@ -125,13 +127,15 @@ impl OpenDoors {
     }
 }
 
-fn server(settings: &ServerSettings) -> Server {
+/// A server that says whose fault it is when a message cannot be read.
+fn server(settings: &ServerSettings) -> Server<Stack<MalformedRequestLayer, Identity>> {
     Server::builder()
         .max_concurrent_streams(settings.max_concurrent_streams)
         .http2_max_pending_accept_reset_streams(Some(settings.max_pending_reset_streams))
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_keepalive_interval(Some(HTTP2_KEEPALIVE_INTERVAL))
+        .layer(MalformedRequestLayer)
 }
 
 fn log_end(door: Door, ended: Result<(), tonic::transport::Error>) {

@@ -13,6 +13,7 @@ mod ranges;
 mod relations;
 mod secret_files;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -229,6 +230,15 @@ impl Settings {
     pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Self, SettingsError> {
         let sources = SettingSources::read(&FORMAT, file, std::env::vars_os(), flags)?;
         Self::from_sources(&sources)
+    }
+
+    /// The settings of a file's text and of these variables, and of nothing else.
+    pub fn parse(
+        text: &str,
+        variables: impl Iterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, SettingsError> {
+        let file = Some((Path::new("postrider.toml"), text));
+        Self::from_sources(&SettingSources::parse(&FORMAT, file, variables, &[])?)
     }
 
     fn from_sources(sources: &SettingSources) -> Result<Self, SettingsError> {

@@ -33,7 +33,7 @@ use crate::flow::publish::{PublishAnswer, PublishError};
 use crate::state::context::ReplicaContext;
 
 /// Reads one event to publish, and its tenant. `parent` is used if the request names none.
-fn read_unpublished_event(
+pub(in crate::api) fn read_unpublished_event(
     request: v1::PublishEventRequest,
     parent: Option<&TenantId>,
     call: &TraceContext,

@@ -32,7 +32,7 @@ use crate::state::context::ReplicaContext;
 const EVENTS_PER_READ: u32 = 500;
 const ONE_MILLISECOND: Duration = Duration::from_millis(1);
 
-struct AccountWindow {
+pub(in crate::api) struct AccountWindow {
     tenant: TenantId,
     start: Timestamp,
     end: Timestamp,
@@ -65,7 +65,10 @@ pub async fn reconcile(
     }))
 }
 
-fn window(request: &v1::ReconcileEventsRequest, now: Timestamp) -> Result<AccountWindow, Status> {
+pub(in crate::api) fn window(
+    request: &v1::ReconcileEventsRequest,
+    now: Timestamp,
+) -> Result<AccountWindow, Status> {
     let mut violations = FieldViolations::default();
     let tenant = violations.keep("parent", names::tenant(&request.parent));
     let mut moment = |field: &str, given: Option<&prost_types::Timestamp>| {

@@ -306,7 +306,7 @@ pub struct ListOrder {
 }
 
 impl ListOrder {
-    fn read(text: &str, violations: &mut FieldViolations) -> Self {
+    pub fn read(text: &str, violations: &mut FieldViolations) -> Self {
         let mut words = text.split_whitespace();
         let order_by = match words.next() {
             None | Some("name") => OrderBy::Id,

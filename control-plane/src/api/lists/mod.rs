@@ -10,4 +10,4 @@ pub mod conditions;
 pub mod filter_syntax;
 pub mod listing;
 pub mod map_conditions;
-mod page_tokens;
+pub mod page_tokens;

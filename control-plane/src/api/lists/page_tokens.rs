@@ -31,7 +31,7 @@ const MAX_TOKEN_BYTES: usize = 4096;
 type QueryHash = [u8; HASH_BYTES];
 
 /// Hashes a method and every field of its request except the page fields.
-pub(super) struct QueryHasher {
+pub(in crate::api) struct QueryHasher {
     hash: Sha256,
     key: DerivedKey,
 }
@@ -70,7 +70,7 @@ fn page_key(installation: &AssignmentKey) -> DerivedKey {
 
 /// Makes and reads the page tokens of one query.
 #[derive(Clone)]
-pub(super) struct PageTokens {
+pub(in crate::api) struct PageTokens {
     query: QueryHash,
     key: Arc<DerivedKey>,
 }

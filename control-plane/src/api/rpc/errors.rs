@@ -3,7 +3,9 @@
 //! Fed by the services; feeds callers a [`tonic::Status`] after AIP-193. Guarantees
 //! that each carries an `ErrorInfo` with a reason of [`ErrorReason`], that errors which pass
 //! say when to try again, and that the database's own text does not reach a caller: it
-//! is the status' source, which [`super::spans`] logs.
+//! is the status' source, which [`super::spans`] logs. What is wrong with a request's
+//! fields is collected in [`super::violations`]; what tonic refuses by itself gets its
+//! reason in [`super::malformed`].
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -14,17 +16,15 @@ use postrider_identity::Permission;
 use postrider_store::{StoreError, WriteError};
 use prost::Message;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt};
+use tonic_types::{ErrorDetails, PreconditionViolation, StatusExt};
+
+pub use crate::api::rpc::violations::{FieldViolations, MAX_VIOLATIONS, invalid, required};
 
 /// The domain of every `ErrorInfo`.
 pub const ERROR_DOMAIN: &str = "postrider";
 /// When to retry after an error that is expected to pass. As often as what is lost or due
 /// is looked for; sooner, little has changed.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-
-/// Most violations in one error: they are sent in a header, whose size clients limit.
-/// grpc-java takes 8 KiB of headers by default.
-pub const MAX_VIOLATIONS: usize = 32;
 
 /// The machine-readable reason of an error. Part of the API contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub enum ErrorReason {
     PermissionDenied,
     GrantNotHeld,
     InvalidRequest,
+    MalformedRequest,
+    MessageTooLarge,
     DataRefused,
     ResourceNotFound,
     ResourceExists,
@@ -77,6 +79,8 @@ impl ErrorReason {
             Self::PermissionDenied => "PERMISSION_DENIED",
             Self::GrantNotHeld => "GRANT_NOT_HELD",
             Self::InvalidRequest => "INVALID_REQUEST",
+            Self::MalformedRequest => "MALFORMED_REQUEST",
+            Self::MessageTooLarge => "MESSAGE_TOO_LARGE",
             Self::DataRefused => "DATA_REFUSED",
             Self::ResourceNotFound => "RESOURCE_NOT_FOUND",
             Self::ResourceExists => "RESOURCE_EXISTS",
@@ -115,11 +119,12 @@ impl ErrorReason {
         }
     }
 
-    const fn code(self) -> Code {
+    pub(super) const fn code(self) -> Code {
         match self {
             Self::Unauthenticated => Code::Unauthenticated,
             Self::PermissionDenied | Self::GrantNotHeld => Code::PermissionDenied,
             Self::InvalidRequest
+            | Self::MalformedRequest
             | Self::DataRefused
             | Self::UnknownEventType
             | Self::SchemaViolation => Code::InvalidArgument,
@@ -144,9 +149,11 @@ impl ErrorReason {
             | Self::OperationRunning => Code::FailedPrecondition,
             Self::OperationCancelled => Code::Cancelled,
             Self::TestTimedOut => Code::DeadlineExceeded,
-            Self::WatchTooSlow | Self::TooManyWatches | Self::TooManyTokens | Self::Overloaded => {
-                Code::ResourceExhausted
-            }
+            Self::MessageTooLarge
+            | Self::WatchTooSlow
+            | Self::TooManyWatches
+            | Self::TooManyTokens
+            | Self::Overloaded => Code::ResourceExhausted,
             Self::RegionHasNoAgent
             | Self::Stopping
             | Self::WindowOpen
@@ -187,7 +194,7 @@ impl ResourceKind {
     }
 }
 
-fn details(reason: ErrorReason) -> ErrorDetails {
+pub(super) fn details(reason: ErrorReason) -> ErrorDetails {
     ErrorDetails::with_error_info(reason.name(), ERROR_DOMAIN, HashMap::new())
 }
 
@@ -297,85 +304,41 @@ pub fn to_proto(status: &Status) -> tonic_types::pb::Status {
     }
 }
 
-/// All violations of a request, by field.
-#[derive(Debug, Default)]
-pub struct FieldViolations(Vec<FieldViolation>);
-
-impl FieldViolations {
-    pub fn add(&mut self, field: impl Into<String>, problem: impl Display) {
-        self.0.push(FieldViolation::new(field, problem.to_string()));
-    }
-
-    /// Returns the value, or records the error under `field`.
-    pub fn keep<T, E: Display>(&mut self, field: &str, result: Result<T, E>) -> Option<T> {
-        result.map_err(|problem| self.add(field, problem)).ok()
-    }
-
-    #[cfg(test)]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Fails if there are violations.
-    pub fn check(self) -> Result<(), Status> {
-        if self.0.is_empty() { Ok(()) } else { Err(self.into_status()) }
-    }
-
-    /// Returns the value if there are no violations. A missing value should have been
-    /// recorded as one; if it was not, the request is refused all the same.
-    pub fn finish<T>(self, value: Option<T>) -> Result<T, Status> {
-        match value {
-            Some(value) if self.0.is_empty() => Ok(value),
-            _ => Err(self.into_status()),
-        }
-    }
-
-    fn into_status(self) -> Status {
-        self.because(ErrorReason::InvalidRequest)
-    }
-
-    /// The error, with a reason other than `INVALID_REQUEST`.
-    pub fn because(mut self, reason: ErrorReason) -> Status {
-        let more = self.0.len().saturating_sub(MAX_VIOLATIONS);
-        if more > 0 {
-            self.0.truncate(MAX_VIOLATIONS);
-            self.add("", format!("{more} more fields are invalid"));
-        }
-        let summary: Vec<String> =
-            self.0.iter().map(|v| format!("{}: {}", v.field, v.description)).collect();
-        let message = if summary.is_empty() {
-            "the request is invalid".to_owned()
-        } else {
-            summary.join("; ")
-        };
-        let mut details = details(reason);
-        details.set_bad_request(self.0);
-        Status::with_error_details(reason.code(), truncated(message), details)
-    }
-}
-
-/// One violation of one field.
-pub fn invalid(field: impl Into<String>, problem: impl Display) -> Status {
-    let mut violations = FieldViolations::default();
-    violations.add(field, problem);
-    violations.into_status()
-}
-
-/// A message that must be in its field.
-pub fn required<T>(field: &str, given: Option<T>) -> Result<T, Status> {
-    given.ok_or_else(|| invalid(field, "is missing"))
-}
-
-/// gRPC messages are sent in a header, whose size clients limit.
-fn truncated(mut message: String) -> String {
-    const MAX_BYTES: usize = 1024;
-    if message.len() > MAX_BYTES {
-        message.truncate(message.floor_char_boundary(MAX_BYTES));
-        message.push('…');
-    }
-    message
-}
-
 #[cfg(test)]
-#[path = "errors_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_says_when_and_keeps_the_databases_words_to_itself() {
+        let status = store(StoreError::Unavailable("host=secret".into()));
+        assert_eq!(status.code(), Code::Unavailable);
+        assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
+        assert!(!status.message().contains("secret"));
+        assert!(std::error::Error::source(&status).unwrap().to_string().contains("secret"));
+    }
+
+    #[test]
+    fn only_data_that_is_refused_blames_the_caller() {
+        let refused = store(StoreError::Rejected("NUL".into()));
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert_eq!(refused.get_details_error_info().unwrap().reason, "DATA_REFUSED");
+        let text = || "permission denied".to_owned();
+        let all = [StoreError::Unavailable(text()), StoreError::Faulty(text())];
+        for error in all.into_iter().chain([StoreError::Corrupt(text())]) {
+            let status = write(WriteError::Store(error), ResourceKind::Tenant, &"tenants/a");
+            assert_eq!(status.code(), Code::Unavailable);
+            assert_eq!(status.get_details_error_info().unwrap().reason, "STORE_UNAVAILABLE");
+            assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
+            assert!(!status.message().contains("denied"));
+        }
+    }
+
+    #[test]
+    fn an_error_in_an_answer_keeps_its_details() {
+        let proto = to_proto(&not_found(ResourceKind::Tenant, &"tenants/a"));
+        assert_eq!(proto.code, i32::from(Code::NotFound));
+        assert_eq!(proto.details.len(), 2);
+        let bare = to_proto(&Status::internal("x"));
+        assert_eq!((bare.code, bare.message.as_str()), (13, "x"));
+    }
+}

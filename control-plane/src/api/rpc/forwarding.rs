@@ -166,10 +166,13 @@ pub(super) fn forwarded_identity(headers: &HeaderMap) -> Option<Arc<CallerIdenti
     serde_json::from_slice(&json).ok().map(Arc::new)
 }
 
-/// Passes on a peer's error with its details. A peer that cannot be reached is reported
-/// as an owner that is being replaced.
+/// Passes on a peer's error with its details. A peer that cannot be reached, or whose
+/// answer cannot be read, is reported as an owner that is being replaced.
 pub fn peer_error(status: Status) -> Status {
-    let unreachable = matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled);
+    let unreachable = matches!(
+        status.code(),
+        Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal | Code::OutOfRange
+    );
     if unreachable && status.details().is_empty() {
         let mut own = owner_unavailable();
         own.set_source(std::sync::Arc::new(status));
@@ -219,8 +222,13 @@ mod tests {
 
     #[test]
     fn an_unreachable_peer_may_be_tried_again() {
-        let ours = peer_error(Status::unavailable("tcp connect error"));
-        assert_eq!(ours.get_details_error_info().unwrap().reason, "OWNER_UNAVAILABLE");
-        assert!(ours.get_details_retry_info().is_some());
+        for theirs in [
+            Status::unavailable("tcp connect error"),
+            Status::internal("failed to decode Protobuf message"),
+        ] {
+            let ours = peer_error(theirs);
+            assert_eq!(ours.get_details_error_info().unwrap().reason, "OWNER_UNAVAILABLE");
+            assert!(ours.get_details_retry_info().is_some());
+        }
     }
 }

@@ -14,5 +14,7 @@ pub mod forwarding;
 pub mod gate;
 mod guarded_body;
 pub mod layer;
+pub mod malformed;
 pub mod methods;
 pub mod spans;
+pub mod violations;

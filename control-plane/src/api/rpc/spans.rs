@@ -16,6 +16,7 @@ use tracing::Span;
 use tracing::field::{Empty, display};
 
 use crate::api::rpc::errors::ErrorReason;
+use crate::api::rpc::malformed;
 
 /// More than any method's name has; a path comes from outside.
 const MAX_METHOD_CHARACTERS: usize = 64;
@@ -102,7 +103,8 @@ impl LineLimit {
 #[expect(clippy::wildcard_enum_match_arm, reason = "all other codes are the caller's")]
 fn is_server_fault(status: &Status) -> bool {
     match status.code() {
-        Code::Internal | Code::Unknown | Code::DataLoss => true,
+        Code::Internal => malformed::reason(status).is_none(),
+        Code::Unknown | Code::DataLoss => true,
         Code::Unavailable => {
             let details = status.get_details_error_info();
             let reason = details.as_ref().map(|details| details.reason.as_str());
@@ -140,6 +142,7 @@ mod tests {
             errors::retry_soon(ErrorReason::RegionHasNoAgent, "no agent"),
             errors::retry_soon(ErrorReason::WindowOpen, "open"),
             Status::unimplemented("no such method"),
+            Status::internal("failed to decode Protobuf message"),
         ] {
             assert!(!is_server_fault(&callers), "{callers:?}");
         }

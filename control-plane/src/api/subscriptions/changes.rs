@@ -307,7 +307,7 @@ fn chosen_id(given: &str) -> Result<SubscriptionId, postrider_domain::ids::IdErr
 }
 
 /// Builds a new subscription. Collects every violation, even if the name is invalid.
-fn new_subscription(
+pub(in crate::api) fn new_subscription(
     named: Option<(TenantId, SubscriptionId)>,
     given: &v1::Subscription,
     allow_insecure_urls: bool,

@@ -2,6 +2,7 @@
 //! bounds.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use jiff::civil::DateTime;
@@ -9,6 +10,9 @@ use jiff::fmt::temporal::Pieces;
 use postrider_domain::time::Timestamp;
 
 const MICROSECONDS_PER_SECOND: i64 = 1_000_000;
+/// The first and the last second of a `google.protobuf.Timestamp`: the years 1 to 9999.
+/// Databases store some more, and not all that 64 bits hold.
+const TIMESTAMP_SECONDS: RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
 
 pub fn timestamp(at: Timestamp) -> prost_types::Timestamp {
     let micros = at.as_micros();
@@ -42,15 +46,13 @@ pub fn span(duration: &prost_types::Duration) -> Result<Duration, String> {
 
 /// Reads a time.
 pub fn moment(given: &prost_types::Timestamp) -> Result<Timestamp, String> {
-    let nanos = i64::from(given.nanos);
-    let micros = given
-        .seconds
-        .checked_mul(MICROSECONDS_PER_SECOND)
-        .and_then(|m| m.checked_add(nanos / 1000));
-    match micros {
-        Some(micros) if (0..1_000_000_000).contains(&nanos) => Ok(Timestamp::from_micros(micros)),
-        _ => Err("is not a time".to_owned()),
+    let is_time =
+        TIMESTAMP_SECONDS.contains(&given.seconds) && (0..1_000_000_000).contains(&given.nanos);
+    if !is_time {
+        return Err("is not a time of the years 1 to 9999".to_owned());
     }
+    let micros = i64::from(given.nanos / 1000);
+    Ok(Timestamp::from_micros(given.seconds * MICROSECONDS_PER_SECOND + micros))
 }
 
 /// Parses an RFC 3339 time of any year from 0000 to 9999. A leap second becomes the
@@ -100,7 +102,11 @@ mod tests {
         let at = timestamp(Timestamp::from_micros(-1));
         assert_eq!((at.seconds, at.nanos), (-1, 999_999_000));
         assert_eq!(moment(&at).unwrap().as_micros(), -1);
-        assert!(moment(&prost_types::Timestamp { seconds: i64::MAX, nanos: 0 }).is_err());
+        let at = |seconds| moment(&prost_types::Timestamp { seconds, nanos: 0 });
+        assert!(at(*TIMESTAMP_SECONDS.start()).is_ok() && at(*TIMESTAMP_SECONDS.end()).is_ok());
+        for outside in [i64::MIN, -62_135_596_801, 253_402_300_800, 9_000_000_000_000, i64::MAX] {
+            assert!(at(outside).is_err(), "{outside}");
+        }
         assert!(moment(&prost_types::Timestamp { seconds: 0, nanos: -1 }).is_err());
         assert_eq!(parse("1970-01-01T01:00:01+01:00").unwrap().as_micros(), 1_000_000);
     }

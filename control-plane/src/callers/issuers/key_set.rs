@@ -36,7 +36,7 @@ const MAX_REFRESH_WAIT: Duration = Duration::from_millis(500);
 /// Most keys of one issuer. Two or three are usual.
 const MAX_KEYS: usize = 64;
 
-struct IssuerKey {
+pub(in crate::callers) struct IssuerKey {
     id: Option<String>,
     algorithm: Option<Algorithm>,
     family: jsonwebtoken::AlgorithmFamily,
@@ -198,7 +198,7 @@ fn read_file(path: &PathBuf) -> anyhow::Result<Vec<IssuerKey>> {
 }
 
 /// The keys that verify signatures; others are left out.
-fn parse(text: &[u8]) -> anyhow::Result<Vec<IssuerKey>> {
+pub(in crate::callers) fn parse(text: &[u8]) -> anyhow::Result<Vec<IssuerKey>> {
     anyhow::ensure!(text.len() <= MAX_KEY_SET_BYTES, "the key set is too large");
     let set: JwkSet = serde_json::from_slice(text).context("it is no JSON Web Key Set")?;
     let signs = |key: &&Jwk| {

@@ -8,7 +8,7 @@
 //! - `key_set`: an issuer's keys. `fetch`: how they are fetched.
 
 mod fetch;
-mod key_set;
+pub(super) mod key_set;
 
 use std::collections::HashMap;
 use std::sync::Arc;

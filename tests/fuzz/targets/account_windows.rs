@@ -1,0 +1,5 @@
+//! libFuzzer's entrance to the target `account_windows`.
+
+#![no_main]
+
+postrider_fuzz::fuzz!("account_windows");

@@ -1,0 +1,5 @@
+//! libFuzzer's entrance to the target `bearers`.
+
+#![no_main]
+
+postrider_fuzz::fuzz!("bearers");

@@ -1,0 +1,5 @@
+//! libFuzzer's entrance to the target `secret_rotations`.
+
+#![no_main]
+
+postrider_fuzz::fuzz!("secret_rotations");

@@ -1,0 +1,5 @@
+//! libFuzzer's entrance to the target `subscriptions`.
+
+#![no_main]
+
+postrider_fuzz::fuzz!("subscriptions");

@@ -1,0 +1,5 @@
+//! libFuzzer's entrance to the target `token_requests`.
+
+#![no_main]
+
+postrider_fuzz::fuzz!("token_requests");
