@@ -186,7 +186,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", directory.path().join("db").display());
         let keys = Arc::new(LocalKeys::default());
-        let options = OpenOptions { migrate: true, shards: 1, max_connections: 1, keys };
+        let options = OpenOptions {
+            migrate: true,
+            shards: 1,
+            max_connections: 1,
+            max_read_connections: 1,
+            keys,
+        };
         let store = postrider_store::open(&url, &options).await.unwrap();
         let second = Duration::from_secs(1);
         let cluster = ClusterState::new(ReplicaId("one".into()), 1, second, Timestamp::default());

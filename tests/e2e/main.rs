@@ -23,6 +23,7 @@ mod failures;
 mod faults;
 mod history;
 mod isolation;
+mod limits;
 mod orders;
 mod replicas;
 mod secrets;

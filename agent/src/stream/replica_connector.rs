@@ -37,7 +37,7 @@ const FIRST_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Well below `ownership.lost_after_seconds` (default 5): an agent that reconnects later
 /// would be declared lost, and what it holds would be sent again.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(2);
-/// Twice the largest request that a replica reads (`server.max_request_bytes`): what could
+/// Twice the largest request that a replica reads (`server.max_batch_request_bytes`): what could
 /// be published can be assigned.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
 /// A stream that lasted this long resets the count of consecutive failures. Twice the

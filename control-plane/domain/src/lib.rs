@@ -23,6 +23,7 @@ pub mod matching;
 pub mod operation;
 pub mod operational_event;
 pub mod rate;
+pub mod rate_budget;
 pub mod reconcile;
 pub mod retry;
 pub mod scheduler;

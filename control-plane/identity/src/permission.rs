@@ -85,6 +85,27 @@ impl Permission {
         }
     }
 
+    /// Whether its methods read what is stored, and no more. Operations may be waited for, and
+    /// the fleet and descriptors are in memory.
+    pub const fn reads_stored(self) -> bool {
+        matches!(
+            self,
+            Self::ReadTenants
+                | Self::ReadEventTypes
+                | Self::ReadEvents
+                | Self::ReadSubscriptions
+                | Self::ReadDeliveries
+                | Self::ReadTokens
+        )
+    }
+
+    /// Whether its methods change something, other than by publishing.
+    pub const fn administers(self) -> bool {
+        let only_shows = self.reads_stored()
+            || matches!(self, Self::ReadOperations | Self::ReadFleet | Self::ReadDescriptors);
+        !only_shows && !matches!(self, Self::PublishEvents)
+    }
+
     /// Whether it makes credentials, which a portal token never does.
     pub const fn makes_tokens(self) -> bool {
         matches!(self, Self::WriteTokens | Self::CreatePortalTokens)
@@ -114,6 +135,16 @@ impl FromStr for Permission {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_permission_shows_or_administers_or_publishes() {
+        for permission in ALL_PERMISSIONS {
+            let shows = permission.name().ends_with(".read");
+            let publishes = permission == Permission::PublishEvents;
+            assert_eq!(permission.administers(), !shows && !publishes, "{permission}");
+            assert!(shows || !permission.reads_stored(), "{permission}");
+        }
+    }
 
     #[test]
     fn names_are_read_back_and_differ() {

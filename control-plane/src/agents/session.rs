@@ -43,9 +43,6 @@ use crate::state::dispatcher::streams::{ConnectedAgent, NewStream, StreamCommand
 /// How long a new stream may take to say Hello. It is the first thing that an agent says; a
 /// packet may be lost on the way.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
-/// Largest message that an agent sends, in bytes: 2 MiB of results, or the keys of all
-/// that an agent of the largest size holds.
-const MAX_AGENT_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 
 /// Serves agents until `stop`.
 pub fn service(
@@ -53,8 +50,9 @@ pub fn service(
     flow: Flow,
     stop: CancellationToken,
 ) -> AgentServiceServer<impl AgentService> {
+    let max = context.settings.agents.max_message_bytes;
     AgentServiceServer::new(AgentServiceHandler(AgentSessions::new(context, flow, stop)))
-        .max_decoding_message_size(MAX_AGENT_MESSAGE_BYTES)
+        .max_decoding_message_size(max)
 }
 
 /// The messages of one direction of a work stream, until it breaks.

@@ -17,6 +17,7 @@ use tonic::Status;
 
 use crate::api::deliveries::attempt_filter::AttemptFilter;
 use crate::api::deliveries::filter::DeliveryFilter;
+use crate::api::deliveries::resume_tokens;
 use crate::api::event_types::conversion as event_types;
 use crate::api::events::filter::EventFilter;
 use crate::api::events::{publish, reconcile};
@@ -191,6 +192,11 @@ fn page_tokens(filter: &str) -> PageTokens {
     let mut query = QueryHasher::new("ListEvents", &AssignmentKey::new(INSTALLATION_KEY));
     query.add(filter);
     query.finish()
+}
+
+/// What a watch makes of a resume token, written again; the error if it is refused.
+pub fn reread_resume_token(text: &str) -> Result<Option<String>, Status> {
+    resume_tokens::decode(text).map(|position| position.map(resume_tokens::encode))
 }
 
 /// The names as which a text is read, each written again.

@@ -39,10 +39,16 @@ use crate::api::rpc::forwarding::ForwardedMethodsLayer;
 use crate::api::rpc::gate::{CallGate, CredentialSource};
 use crate::api::rpc::layer::CallLayer;
 pub use crate::api::rpc::malformed::MalformedRequestLayer;
-use crate::api::rpc::methods::callers_descriptors;
+use crate::api::rpc::methods::{MethodTable, callers_descriptors};
+pub use crate::api::rpc::receiving::{ReceiveBudget, ReceiveLayer, ReceiveRule, ReceiveRules};
 use crate::callers::Authenticator;
 use crate::flow::Flow;
+use crate::settings::ServerSettings;
 use crate::state::context::ReplicaContext;
+
+/// The methods whose requests are many things at once.
+const BATCH_METHODS: [&str; 2] =
+    ["/postrider.v1.EventService/PublishEvents", "/postrider.v1.EventTypeService/ImportEventTypes"];
 
 /// The public services with reflection of them, for callers. Fails if the compiled-in descriptors
 /// contradict each other, or say of a method nothing about permissions.
@@ -76,12 +82,27 @@ fn gate(
     context: &ReplicaContext,
     authenticator: Authenticator,
 ) -> anyhow::Result<Arc<CallGate>> {
-    let settings = &context.settings.auth;
-    Ok(Arc::new(CallGate::new(source, settings, authenticator)?))
+    Ok(Arc::new(CallGate::new(source, context, authenticator)?))
+}
+
+/// What callers' requests may be, by their methods' paths.
+pub fn receive_rules(settings: &ServerSettings) -> anyhow::Result<ReceiveRules> {
+    let methods = MethodTable::read(FILE_DESCRIPTOR_SET, true)?;
+    let (max, max_batch) = (settings.max_request_bytes, settings.max_batch_request_bytes);
+    let rules: ReceiveRules = Arc::new(move |path: &str| {
+        let streams = methods.find(path).is_some_and(|rule| rule.streams_requests);
+        let (max_message_bytes, size_setting) = match BATCH_METHODS.contains(&path) {
+            true => (max_batch, "server.max_batch_request_bytes"),
+            false => (max, "server.max_request_bytes"),
+        };
+        ReceiveRule { max_message_bytes, size_setting, streams }
+    });
+    Ok(rules)
 }
 
 fn services(context: ReplicaContext, flow: Flow) -> Routes {
-    let max = context.settings.server.max_request_bytes;
+    let server = &context.settings.server;
+    let (max, max_batch) = (server.max_request_bytes, server.max_batch_request_bytes);
     let tenants = TenantServiceServer::new(tenants::service::TenantApi::new(context.clone()));
     let subscriptions = SubscriptionServiceServer::new(
         subscriptions::handler::SubscriptionApi::new(context.clone(), flow.clone()),
@@ -103,8 +124,8 @@ fn services(context: ReplicaContext, flow: Flow) -> Routes {
     let fleet = FleetServiceServer::new(fleet::service::FleetApi::new(context, flow));
     Routes::new(tenants.max_decoding_message_size(max))
         .add_service(subscriptions.max_decoding_message_size(max))
-        .add_service(events.max_decoding_message_size(max))
-        .add_service(event_types.max_decoding_message_size(max))
+        .add_service(events.max_decoding_message_size(max_batch))
+        .add_service(event_types.max_decoding_message_size(max_batch))
         .add_service(deliveries.max_decoding_message_size(max))
         .add_service(operations.max_decoding_message_size(max))
         .add_service(tokens.max_decoding_message_size(max))

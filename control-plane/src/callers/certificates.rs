@@ -81,7 +81,7 @@ mod tests {
         let mut connection = Extensions::new();
         let address = ([127, 0, 0, 1], 1).into();
         let certificate = certificate.map(Arc::new);
-        connection.insert(ConnectionPeer { address, certificate });
+        connection.insert(ConnectionPeer::new(address, certificate));
         connection
     }
 

@@ -1,9 +1,9 @@
 //! Accepts connections and completes their handshakes.
 //!
 //! Fed by a listening socket; feeds a gRPC server with connections. Guarantees that a
-//! handshake has a time limit and holds up no other, that so many are made at once and
-//! no more, that each is made with the certificates that are current, and that the log
-//! says what those who are refused did wrong, since they are told little.
+//! handshake has a time limit and holds up no other, that there are so many connections and
+//! handshakes and no more, that each is made with the certificates that are current, and
+//! that the log says what those who are refused did wrong, since they are told little.
 
 use std::convert::Infallible;
 use std::io;
@@ -13,24 +13,23 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use futures::Stream;
 use postrider_tls::Reloading;
 use rustls::{InvalidMessage, ServerConfig};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::connection::DoorConnection;
+use super::connection::{ConnectionTimes, DoorConnection};
 use super::denials::DenialLog;
 use super::door::Door;
+use super::handshakes::HandshakeQueue;
+use super::slots::{ConnectionSlot, ConnectionSlots};
+use crate::metrics::LimitMetrics;
+use crate::settings::ConnectionSettings;
 
-/// A caller far away needs one second, with lost packets a few.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Further connections wait in the socket's queue. All agents of a few regions that come
-/// back together; a handshake takes a millisecond of a processor.
-const MAX_CONCURRENT_HANDSHAKES: usize = 512;
 /// Connections that the server has not taken yet, which it does at once.
 const MAX_WAITING_CONNECTIONS: usize = 64;
 /// After an error of the socket: mostly, that there are too many open files, of which some are
@@ -51,50 +50,77 @@ impl Stream for DoorConnections {
     }
 }
 
-pub(super) fn accept(
+/// How connections of a door are taken in.
+pub(super) struct ConnectionIntake {
     door: Door,
+    slots: ConnectionSlots,
+    handshakes: Arc<HandshakeQueue>,
+    handshake_timeout: Duration,
+    times: ConnectionTimes,
+    denials: DenialLog,
+}
+
+impl ConnectionIntake {
+    pub fn new(
+        door: Door,
+        settings: &ConnectionSettings,
+        slots: ConnectionSlots,
+        metrics: LimitMetrics,
+    ) -> Self {
+        let handshakes = HandshakeQueue::new(door, settings.max_handshakes, metrics.clone());
+        let handshake_timeout = settings.handshake_timeout();
+        let times = ConnectionTimes::new(door, settings, metrics);
+        let denials = DenialLog::default();
+        Self { door, slots, handshakes, handshake_timeout, times, denials }
+    }
+}
+
+pub(super) fn accept(
+    intake: ConnectionIntake,
     listener: TcpListener,
     tls: Option<Reloading<ServerConfig>>,
 ) -> DoorConnections {
     let (sender, connections) = mpsc::channel(MAX_WAITING_CONNECTIONS);
-    let accepting = AbortOnDropHandle::new(tokio::spawn(accept_all(door, listener, tls, sender)));
-    DoorConnections { connections, _accepting: accepting }
+    let accepting = tokio::spawn(accept_all(Arc::new(intake), listener, tls, sender));
+    DoorConnections { connections, _accepting: AbortOnDropHandle::new(accepting) }
 }
 
 async fn accept_all(
-    door: Door,
+    intake: Arc<ConnectionIntake>,
     listener: TcpListener,
     tls: Option<Reloading<ServerConfig>>,
     sender: mpsc::Sender<DoorConnection>,
 ) {
-    let handshakes = Arc::new(Semaphore::new(MAX_CONCURRENT_HANDSHAKES));
-    let denials = Arc::new(DenialLog::default());
+    let door = intake.door;
     loop {
-        let Ok(permit) = Arc::clone(&handshakes).acquire_owned().await else {
-            return;
+        let (stream, address) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%door, %error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_RETRY_PAUSE).await;
+                    continue;
+                }
+            },
+            () = sender.closed() => return,
         };
-        let (stream, address) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(%door, %error, "cannot accept a connection");
-                tokio::time::sleep(ACCEPT_RETRY_PAUSE).await;
-                continue;
-            }
+        let Some(slot) = intake.slots.take(door, address.ip()) else {
+            tracing::debug!(%door, %address, "no place for a connection");
+            continue;
         };
-        let (tls, sender, denials) = (tls.clone(), sender.clone(), Arc::clone(&denials));
+        let (intake, tls, sender) = (Arc::clone(&intake), tls.clone(), sender.clone());
         tokio::spawn(async move {
-            match complete(stream, address, tls).await {
+            match intake.complete(stream, address, slot, tls).await {
                 // The server has ended: so does the connection.
                 Ok(connection) => drop(sender.send(connection).await),
                 Err(error) => match clients_fault(&error) {
-                    Some(reason) => denials.note_handshake(door, address, &reason),
+                    Some(reason) => intake.denials.note_handshake(door, address, &reason),
                     None => {
                         let error = format!("{error:#}");
                         tracing::debug!(%door, %address, error, "no connection");
                     }
                 },
             }
-            drop(permit);
         });
     }
 }
@@ -115,18 +141,31 @@ fn clients_fault(error: &anyhow::Error) -> Option<String> {
     Some(fault.to_owned())
 }
 
-async fn complete(
-    stream: TcpStream,
-    address: SocketAddr,
-    tls: Option<Reloading<ServerConfig>>,
-) -> anyhow::Result<DoorConnection> {
-    stream.set_nodelay(true)?;
-    let Some(tls) = tls else {
-        return Ok(DoorConnection::plain(address, stream));
-    };
-    let handshake = TlsAcceptor::from(tls.current()).accept(stream);
-    let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await;
-    DoorConnection::tls(address, handshake.context("no handshake in time")??)
+impl ConnectionIntake {
+    async fn complete(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        slot: ConnectionSlot,
+        tls: Option<Reloading<ServerConfig>>,
+    ) -> anyhow::Result<DoorConnection> {
+        stream.set_nodelay(true)?;
+        let Some(tls) = tls else {
+            return Ok(DoorConnection::plain(address, stream, &self.times, slot));
+        };
+        let running = self.handshakes.begin();
+        let handshake = TlsAcceptor::from(tls.current()).accept(stream);
+        let handshake = tokio::time::timeout(self.handshake_timeout, handshake);
+        let handshake = tokio::select! {
+            handshake = handshake => handshake,
+            () = running.displaced.cancelled() => bail!("there are too many handshakes"),
+        };
+        if handshake.is_err() {
+            self.times.metrics.reached("connections.handshake_timeout_milliseconds");
+        }
+        let stream = handshake.context("no handshake in time")??;
+        DoorConnection::tls(address, stream, &self.times, slot)
+    }
 }
 
 #[cfg(test)]

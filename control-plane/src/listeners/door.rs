@@ -13,6 +13,14 @@ pub enum Door {
 }
 
 impl Door {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Callers => "callers",
+            Self::Agents => "agents",
+            Self::Replicas => "replicas",
+        }
+    }
+
     pub(super) const fn listen_setting(self) -> &'static str {
         match self {
             Self::Callers => "server.listen",
@@ -24,10 +32,6 @@ impl Door {
 
 impl fmt::Display for Door {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Callers => "callers",
-            Self::Agents => "agents",
-            Self::Replicas => "replicas",
-        })
+        f.write_str(self.name())
     }
 }

@@ -127,7 +127,7 @@ async fn who_has_expired_is_let_in_no_more() {
         let shown = CertificateNames { not_after, ..named(&[&uri], &[]) };
         let mut request = Request::new(());
         let (address, certificate) = (([127, 0, 0, 1], 1).into(), Some(Arc::new(shown)));
-        request.extensions_mut().insert(ConnectionPeer { address, certificate });
+        request.extensions_mut().insert(ConnectionPeer::new(address, certificate));
         request
     };
     let (past, future) = (SystemTime::now() - hour, SystemTime::now() + hour);

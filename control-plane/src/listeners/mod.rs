@@ -7,8 +7,8 @@
 //! or a replica's and has not expired, however old the connection, and that renewed
 //! certificates are used without losing a connection.
 //!
-//! - `door`: who comes in where. `open_door`: listening. `accept`: the handshakes.
-//!   `connection`: what comes of them.
+//! - `door`: who comes in where. `open_door`: listening. `accept`: taking connections in.
+//!   `slots`, `handshakes`: how many there may be. `connection`: what comes of them.
 //! - `certificates`: what the settings' files are made into.
 //! - `identities`: what a certificate is, and what its holder may be. `denials`: the line
 //!   about those that are let in nowhere. `expiry`: until when a certificate counts.
@@ -21,8 +21,10 @@ mod connection;
 mod denials;
 mod door;
 mod expiry;
+mod handshakes;
 mod identities;
 mod open_door;
+mod slots;
 
 pub use self::accept::DoorConnections;
 pub use self::certificates::DoorCertificates;
@@ -30,3 +32,4 @@ pub use self::connection::{ConnectionPeer, DoorConnection};
 pub use self::door::Door;
 pub use self::identities::{AgentGrants, AgentIdentities, ReplicaGrants, ReplicaIdentities};
 pub use self::open_door::OpenDoor;
+pub use self::slots::ConnectionSlots;

@@ -10,9 +10,11 @@ use postrider_tls::Reloading;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 
-use super::accept::{self, DoorConnections};
+use super::accept::{self, ConnectionIntake, DoorConnections};
 use super::door::Door;
-use crate::settings::Settings;
+use super::slots::ConnectionSlots;
+use crate::metrics::LimitMetrics;
+use crate::settings::{ConnectionSettings, Settings};
 
 /// A door that is listened at, and not served yet.
 pub struct OpenDoor {
@@ -48,8 +50,14 @@ impl OpenDoor {
         Ok(Self { door, address, listener, tls })
     }
 
-    /// The connections that come in from now on.
-    pub fn connections(self) -> DoorConnections {
-        accept::accept(self.door, self.listener, self.tls)
+    /// The connections that come in from now on, each of which takes one of the slots.
+    pub fn connections(
+        self,
+        settings: &ConnectionSettings,
+        slots: &ConnectionSlots,
+        metrics: &LimitMetrics,
+    ) -> DoorConnections {
+        let intake = ConnectionIntake::new(self.door, settings, slots.clone(), metrics.clone());
+        accept::accept(intake, self.listener, self.tls)
     }
 }

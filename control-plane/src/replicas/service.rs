@@ -33,7 +33,8 @@ fn check_hints(field: &str, count: usize) -> Result<(), Status> {
 
 /// Serves the other replicas.
 pub fn service(context: ReplicaContext) -> ReplicaServiceServer<impl ReplicaService> {
-    ReplicaServiceServer::new(PeerService { context })
+    let max = context.settings.replicas.max_message_bytes;
+    ReplicaServiceServer::new(PeerService { context }).max_decoding_message_size(max)
 }
 
 /// What this replica does for the others.

@@ -41,6 +41,8 @@ use crate::state::ordering_queue::ordering_queue;
 use crate::state::outbox::Outbox;
 use crate::state::peers::Peers;
 use crate::state::peers::calls::PeerCalls;
+use crate::state::rate_limits::RateLimits;
+use crate::state::read_turns::ReadTurns;
 use crate::state::result_commits::ResultCommitHealth;
 use crate::state::tenants::TenantConfigs;
 use crate::state::test_waiters::TestWaiters;
@@ -144,6 +146,9 @@ fn build_state(
     let tenants = tenants(&store, &clock, &dispatcher, &peers, &outbox, shards);
     let event_types = EventTypes::new(Arc::clone(&store), Arc::clone(&clock), peers.clone());
     let tokens = Tokens::new(Arc::clone(&store), Arc::clone(&clock), peers.clone());
+    let limits = metrics.limits().clone();
+    let rate_limits = RateLimits::new(&settings.rates, Arc::clone(&clock), limits.clone());
+    let read_turns = ReadTurns::new(&settings.requests, &settings.database, limits);
     let (ordering_queue, keys) = ordering_queue();
     let watermark = PublishWatermark::default();
     if !(settings.server.replica_id.is_empty() || settings.single_process()) {
@@ -168,6 +173,8 @@ fn build_state(
         failure_streaks: FailureStreaks::default(),
         result_commits: ResultCommitHealth::default(),
         tokens,
+        rate_limits,
+        read_turns,
     };
     (context, keys)
 }

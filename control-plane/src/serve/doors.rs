@@ -2,7 +2,7 @@
 //!
 //! Fed by the settings; feeds the services with connections. Guarantees that each service
 //! is reached through its own door only: the public API by callers, the work stream by
-//! agents, the peers' service by replicas.
+//! agents, the peers' service by replicas; and that what comes in at each is bounded.
 //!
 //! Keeps the invariant `certificate-says-who`.
 
@@ -14,20 +14,22 @@ use postrider_tls::CertificateMetrics;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
-use tonic::service::InterceptorLayer;
+use tonic::body::Body;
+use tonic::service::{InterceptorLayer, Routes};
 use tonic::transport::Server;
+use tonic::transport::server::Router;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tower::layer::util::{Identity, Stack};
 
-use crate::api::MalformedRequestLayer;
+use crate::api::{MalformedRequestLayer, ReceiveBudget, ReceiveLayer, ReceiveRule, ReceiveRules};
 use crate::callers::Authenticator;
 use crate::flow::Flow;
 use crate::listeners::{
-    AgentGrants, AgentIdentities, Door, DoorCertificates, OpenDoor, ReplicaGrants,
+    AgentGrants, AgentIdentities, ConnectionSlots, Door, DoorCertificates, OpenDoor, ReplicaGrants,
     ReplicaIdentities,
 };
 use crate::replicas::GrpcCalls;
-use crate::settings::{ServerSettings, Settings};
+use crate::settings::Settings;
 use crate::state::context::ReplicaContext;
 use crate::{agents, api, replicas};
 
@@ -94,44 +96,93 @@ impl OpenDoors {
         closing: &CancellationToken,
     ) -> anyhow::Result<JoinSet<()>> {
         let settings = &context.settings;
-        let mut servers = JoinSet::new();
+        let slots = ConnectionSlots::new(&settings.connections, context.metrics.limits().clone());
+        let mut servers = DoorServers { context, slots, closing, tasks: JoinSet::new() };
         let public = api::routes(context.clone(), flow.clone(), authenticator.clone())?;
-        let router = server(&settings.server).add_routes(public).add_service(health);
-        let (connections, stop) = (self.callers.connections(), closing.clone().cancelled_owned());
-        servers.spawn(async move {
-            log_end(Door::Callers, router.serve_with_incoming_shutdown(connections, stop).await);
-        });
+        let receive = servers.receive(Door::Callers, api::receive_rules(&settings.server)?);
+        let mut server = server_builder(settings, settings.server.max_concurrent_streams);
+        if let Some(age) = settings.connections.max_age() {
+            // What a connection still does then has its time by `listeners`.
+            server = server.max_connection_age(age);
+        }
+        let router = server.layer(receive).add_routes(public).add_service(health);
+        servers.spawn(Door::Callers, self.callers, router);
 
-        let admit = admit_agents(settings);
-        let router = server(&settings.server)
-            .layer(InterceptorLayer::new(admit))
+        let streams = settings.agents.max_concurrent_streams;
+        let rules = one_rule("agents.max_message_bytes", settings.agents.max_message_bytes, true);
+        let router = server_builder(settings, streams)
+            .layer(servers.receive(Door::Agents, rules))
+            .layer(InterceptorLayer::new(admit_agents(settings)))
             .add_service(agents::service(context.clone(), flow.clone(), closing.clone()));
-        let (connections, stop) = (self.agents.connections(), closing.clone().cancelled_owned());
-        servers.spawn(async move {
-            log_end(Door::Agents, router.serve_with_incoming_shutdown(connections, stop).await);
-        });
+        servers.spawn(Door::Agents, self.agents, router);
 
-        let Some(door) = self.replicas else { return Ok(servers) };
+        let Some(door) = self.replicas else { return Ok(servers.tasks) };
         let forwarded =
             api::forwarded_routes(context.clone(), flow.clone(), authenticator.clone())?;
-        let admit = admit_replicas(settings);
-        let router = server(&settings.server)
-            .layer(InterceptorLayer::new(admit))
+        let replicas = &settings.replicas;
+        let rules = one_rule("replicas.max_message_bytes", replicas.max_message_bytes, false);
+        let router = server_builder(settings, replicas.max_concurrent_streams)
+            .layer(servers.receive(Door::Replicas, rules))
+            .layer(InterceptorLayer::new(admit_replicas(settings)))
             .add_routes(forwarded)
             .add_service(replicas::service(context.clone()));
-        let (connections, stop) = (door.connections(), closing.clone().cancelled_owned());
-        servers.spawn(async move {
-            log_end(Door::Replicas, router.serve_with_incoming_shutdown(connections, stop).await);
-        });
-        Ok(servers)
+        servers.spawn(Door::Replicas, door, router);
+        Ok(servers.tasks)
     }
 }
 
+/// The servers of the doors, each until `closing`.
+struct DoorServers<'a> {
+    context: &'a ReplicaContext,
+    slots: ConnectionSlots,
+    closing: &'a CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl DoorServers<'_> {
+    /// What bounds that which a door receives.
+    fn receive(&self, door: Door, rules: ReceiveRules) -> ReceiveLayer {
+        let requests = &self.context.settings.requests;
+        let metrics = self.context.metrics.limits().clone();
+        let budget = ReceiveBudget::new(requests, door.name(), metrics);
+        ReceiveLayer { rules, budget, timeout: requests.receive_timeout() }
+    }
+
+    fn spawn<L, B>(&mut self, door: Door, open: OpenDoor, router: Router<L>)
+    where
+        L: tower::Layer<Routes> + Send + 'static,
+        L::Service: tower::Service<http::Request<Body>, Response = http::Response<B>>
+            + Clone
+            + Send
+            + 'static,
+        <L::Service as tower::Service<http::Request<Body>>>::Future: Send,
+        <L::Service as tower::Service<http::Request<Body>>>::Error:
+            Into<Box<dyn std::error::Error + Send + Sync>> + Send,
+        B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let ReplicaContext { settings, metrics, .. } = self.context;
+        let connections = open.connections(&settings.connections, &self.slots, metrics.limits());
+        let stop = self.closing.clone().cancelled_owned();
+        self.tasks.spawn(async move {
+            log_end(door, router.serve_with_incoming_shutdown(connections, stop).await);
+        });
+    }
+}
+
+/// A rule for all methods of a door.
+fn one_rule(size_setting: &'static str, max_message_bytes: usize, streams: bool) -> ReceiveRules {
+    Arc::new(move |_: &str| ReceiveRule { max_message_bytes, size_setting, streams })
+}
+
 /// A server that says whose fault it is when a message cannot be read.
-fn server(settings: &ServerSettings) -> Server<Stack<MalformedRequestLayer, Identity>> {
+fn server_builder(
+    settings: &Settings,
+    max_streams: u32,
+) -> Server<Stack<MalformedRequestLayer, Identity>> {
     Server::builder()
-        .max_concurrent_streams(settings.max_concurrent_streams)
-        .http2_max_pending_accept_reset_streams(Some(settings.max_pending_reset_streams))
+        .max_concurrent_streams(max_streams)
+        .http2_max_pending_accept_reset_streams(Some(settings.server.max_pending_reset_streams))
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_keepalive_interval(Some(HTTP2_KEEPALIVE_INTERVAL))

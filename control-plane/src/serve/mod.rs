@@ -6,13 +6,14 @@
 //!
 //! - `assembly`: state, loops and entrances, without ports. `doors`: the ports, and what
 //!   is served at each. `key_commands`: what else is done to keys. `maintenance`: the loop that keeps partitions. `metrics_port`,
-//!   `scheduler_metrics`: what is measured.
+//!   `scheduler_metrics`: what is measured. `open_files`: what the process may open.
 
 mod assembly;
 mod doors;
 pub mod key_commands;
 mod maintenance;
 mod metrics_port;
+mod open_files;
 mod own_address;
 mod scheduler_config;
 mod scheduler_metrics;
@@ -88,6 +89,7 @@ async fn open_and_start(
     for name in settings.insecure_settings() {
         tracing::warn!(setting = name, "callers are let in with less than they should show");
     }
+    open_files::warn_of_few(&settings);
     let keys = Arc::new(settings.keys.load()?);
     let (open_doors, calls) = doors::open(&settings).await?;
     let addresses = open_doors.addresses();
@@ -279,7 +281,8 @@ pub async fn open_store(
     let options = OpenOptions {
         migrate: settings.database.migrate_at_start,
         shards: settings.database.shard_count,
-        max_connections: settings.database.max_connections,
+        max_connections: settings.database.max_connections - settings.database.max_read_connections,
+        max_read_connections: settings.database.max_read_connections,
         keys,
     };
     postrider_store::open_observed(&url, &options, observer).await.with_context(|| {

@@ -9,6 +9,8 @@ mod auth;
 mod doors;
 mod identities;
 mod keys;
+mod limit_checks;
+mod limits;
 mod ranges;
 mod relations;
 mod secret_files;
@@ -25,6 +27,7 @@ use serde::Deserialize;
 pub use self::auth::{AuthSettings, CallerCertificateSettings, ClaimRuleSettings, IssuerSettings};
 pub use self::identities::{AgentCertificateRule, PREFIX_MARK, ReplicaCertificateRule};
 pub use self::keys::{KeySettings, KeySettingsError, SecretSetting, add_key_to_file, holds_key};
+pub use self::limits::{ConnectionSettings, RateSettings, RequestSettings};
 pub use self::secret_files::{is_open_to_others, warn_if_open_to_others};
 
 /// The defaults are also the documentation.
@@ -60,6 +63,9 @@ static FORMAT: SettingsFormat = SettingsFormat {
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     pub server: ServerSettings,
+    pub connections: ConnectionSettings,
+    pub requests: RequestSettings,
+    pub rates: RateSettings,
     pub auth: AuthSettings,
     pub database: DatabaseSettings,
     pub keys: KeySettings,
@@ -92,6 +98,7 @@ pub struct ServerSettings {
     pub drain_timeout_seconds: u64,
     pub worker_threads: usize,
     pub max_request_bytes: usize,
+    pub max_batch_request_bytes: usize,
     pub max_concurrent_streams: u32,
     pub max_pending_reset_streams: usize,
 }
@@ -102,6 +109,7 @@ pub struct DatabaseSettings {
     pub url: String,
     pub data_dir: PathBuf,
     pub max_connections: u32,
+    pub max_read_connections: u32,
     pub migrate_at_start: bool,
     pub shard_count: u16,
     pub retention_days: u32,
@@ -185,6 +193,8 @@ pub struct AgentsSettings {
     pub heartbeat_interval_milliseconds: u64,
     pub silence_timeout_milliseconds: u64,
     pub max_queued_messages: usize,
+    pub max_message_bytes: usize,
+    pub max_concurrent_streams: u32,
     pub max_streams: usize,
     pub max_streams_per_certificate: usize,
     pub max_in_flight_per_agent: u32,
@@ -212,6 +222,8 @@ pub struct ReplicasSettings {
     pub spiffe_trust_domain: String,
     #[serde(deserialize_with = "identities::rules")]
     pub identities: Vec<ReplicaCertificateRule>,
+    pub max_message_bytes: usize,
+    pub max_concurrent_streams: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -222,6 +234,8 @@ pub struct ApiSettings {
     pub max_subscriptions_per_tenant: usize,
     pub test_agent_timeout_milliseconds: u64,
     pub max_watchers: usize,
+    pub max_watchers_per_caller: usize,
+    pub max_watchers_per_tenant: usize,
     pub watch_poll_interval_milliseconds: u64,
 }
 
@@ -261,6 +275,7 @@ impl Settings {
     fn check(&self) -> Result<(), SettingsError> {
         let bad = |name, problem| Err(SettingsError::value(name, problem));
         self.check_doors()?;
+        self.check_limits()?;
         self.auth.check()?;
         self.check_relations()?;
         if !self.database.has_known_engine() {

@@ -14,10 +14,37 @@ pub static SETTING_RANGES: &[SettingRange] = &[
     whole_numbers("server.worker_threads", 0, 1_024, "threads"),
     // An agent reads 64 MiB in one message, which is also twice the largest payload.
     whole_numbers("server.max_request_bytes", 4_096, 67_108_864, "bytes"),
+    whole_numbers("server.max_batch_request_bytes", 4_096, 67_108_864, "bytes"),
     whole_numbers("server.max_concurrent_streams", 1, 1_000_000, "requests"),
     whole_numbers("server.max_pending_reset_streams", 1, 1_000_000, "requests"),
+    // More than a process may open files on any usual system.
+    whole_numbers("connections.max_connections", 1, 1_000_000, "connections"),
+    whole_numbers("connections.reserved_for_agents_and_replicas", 0, 1_000_000, "connections"),
+    // 0 is a choice of its own.
+    whole_numbers("connections.max_connections_per_address", 0, 1_000_000, "connections"),
+    whole_numbers("connections.max_handshakes", 1, 1_000_000, "handshakes"),
+    whole_numbers("connections.handshake_timeout_milliseconds", 100, 600_000, "milliseconds"),
+    whole_numbers("connections.preface_timeout_milliseconds", 100, 600_000, "milliseconds"),
+    // 0 is a choice of its own. A month.
+    whole_numbers("connections.max_age_seconds", 0, 2_678_400, "seconds"),
+    whole_numbers("connections.age_grace_seconds", 1, 86_400, "seconds"),
+    whole_numbers("requests.receive_timeout_seconds", 1, 3_600, "seconds"),
+    whole_numbers("requests.max_receiving_bytes", 4_096, 1_099_511_627_776, "bytes"),
+    whole_numbers("requests.max_receiving_bytes_per_connection", 4_096, 1_099_511_627_776, "bytes"),
+    whole_numbers("requests.max_reads_per_caller", 1, 1_000, "reads"),
+    whole_numbers("requests.max_read_wait_milliseconds", 1, 60_000, "milliseconds"),
+    // Of rates 0 is a choice of its own.
+    whole_numbers("rates.published_events_per_second_per_tenant", 0, 1_000_000, "events"),
+    whole_numbers("rates.published_events_per_second_per_caller", 0, 1_000_000, "events"),
+    whole_numbers("rates.publish_burst_seconds", 1, 3_600, "seconds"),
+    whole_numbers("rates.administration_calls_per_second_per_tenant", 0, 1_000_000, "calls"),
+    whole_numbers("rates.administration_calls_per_second_per_caller", 0, 1_000_000, "calls"),
+    whole_numbers("rates.administration_burst_seconds", 1, 3_600, "seconds"),
+    // 2 GB of memory.
+    whole_numbers("rates.max_remembered_keys", 1, 10_000_000, "keys"),
     // More than PostgreSQL serves well for all replicas together.
     whole_numbers("database.max_connections", 1, 1_000, "connections"),
+    whole_numbers("database.max_read_connections", 1, 1_000, "connections"),
     // Each is a row that every heartbeat reads.
     whole_numbers("database.shard_count", 1, 4_096, "shards"),
     // At 0 what was just published is deleted.
@@ -72,16 +99,22 @@ pub static SETTING_RANGES: &[SettingRange] = &[
     whole_numbers("agents.heartbeat_interval_milliseconds", 50, 60_000, "milliseconds"),
     whole_numbers("agents.silence_timeout_milliseconds", 100, 600_000, "milliseconds"),
     whole_numbers("agents.max_queued_messages", 1, 1_000_000, "messages"),
+    whole_numbers("agents.max_message_bytes", 4_096, 67_108_864, "bytes"),
+    whole_numbers("agents.max_concurrent_streams", 1, 1_000_000, "requests"),
     whole_numbers("agents.max_streams", 1, 100_000, "streams"),
     whole_numbers("agents.max_streams_per_certificate", 1, 100_000, "streams"),
     // The keys of so many attempts fit into one message.
     whole_numbers("agents.max_in_flight_per_agent", 1, 65_536, "attempts"),
     whole_numbers("agents.max_unnamed_regions", 1, 100_000, "regions"),
+    whole_numbers("replicas.max_message_bytes", 4_096, 67_108_864, "bytes"),
+    whole_numbers("replicas.max_concurrent_streams", 1, 1_000_000, "requests"),
     whole_numbers("api.default_page_size", 1, 100_000, "entries"),
     whole_numbers("api.max_page_size", 1, 100_000, "entries"),
     whole_numbers("api.max_subscriptions_per_tenant", 1, 1_000_000, "subscriptions"),
     whole_numbers("api.test_agent_timeout_milliseconds", 0, 60_000, "milliseconds"),
     whole_numbers("api.max_watchers", 1, 100_000, "streams"),
+    whole_numbers("api.max_watchers_per_caller", 1, 100_000, "streams"),
+    whole_numbers("api.max_watchers_per_tenant", 1, 100_000, "streams"),
     // A read of the database each time.
     whole_numbers("api.watch_poll_interval_milliseconds", 10, 60_000, "milliseconds"),
 ];

@@ -67,6 +67,24 @@ fn wrong_settings_are_named() {
     assert!(listen.ends_with(" (the flag --listen)"), "{listen}");
 }
 
+#[test]
+fn limits_agree_with_each_other() {
+    let message = |flags: &[(&str, &str)]| load(flags).unwrap_err().to_string();
+    for (name, value, words) in [
+        ("publish.max_payload_bytes", "1048576", "64 KiB below server.max_request_bytes (1048576)"),
+        ("server.max_batch_request_bytes", "5000", "server.max_request_bytes (1048576)"),
+        ("requests.max_receiving_bytes_per_connection", "5000", "server.max_batch_request_bytes"),
+        ("requests.max_receiving_bytes", "5000", "requests.max_receiving_bytes_per_connection"),
+        ("connections.reserved_for_agents_and_replicas", "8192", "connections.max_connections"),
+        ("database.max_read_connections", "10", "database.max_connections (10)"),
+    ] {
+        let told = message(&[(name, value)]);
+        assert!(told.starts_with(&format!("{name}:")) && told.contains(words), "{told}");
+    }
+    let settings = load(&[("connections.max_age_seconds", "0")]).unwrap();
+    assert_eq!(settings.connections.max_age(), None);
+}
+
 fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
     let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
     Settings::from_sources(&SettingSources::read(&FORMAT, None, variables, &[])?)

@@ -16,6 +16,8 @@ use super::failure_streaks::FailureStreaks;
 use super::ordering_queue::OrderingQueue;
 use super::outbox::Outbox;
 use super::peers::Peers;
+use super::rate_limits::RateLimits;
+use super::read_turns::ReadTurns;
 use super::result_commits::ResultCommitHealth;
 use super::tenants::TenantConfigs;
 use super::test_waiters::TestWaiters;
@@ -46,4 +48,6 @@ pub struct ReplicaContext {
     pub failure_streaks: FailureStreaks,
     pub result_commits: ResultCommitHealth,
     pub tokens: Tokens,
+    pub rate_limits: RateLimits,
+    pub read_turns: ReadTurns,
 }

@@ -25,6 +25,9 @@ pub enum WriteError {
     /// It changed since the revision that the change is based on.
     #[error("the revision has changed")]
     RevisionMismatch,
+    /// There are as many as there may be.
+    #[error("there are too many")]
+    TooMany,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -83,8 +86,13 @@ pub trait ConfigStore {
     async fn config_versions(&self, ids: &[TenantId]) -> StoreResult<Vec<i64>>;
 
     /// Inserts a subscription as given; `NotFound` when the tenant is not there
-    /// or is deleted. Returns the new configuration version.
-    async fn create_subscription(&self, subscription: &Subscription) -> Result<i64, WriteError>;
+    /// or is deleted, `TooMany` when it has `max` that are not deleted, counted in the
+    /// same transaction. Returns the new configuration version.
+    async fn create_subscription(
+        &self,
+        subscription: &Subscription,
+        max: usize,
+    ) -> Result<i64, WriteError>;
 
     /// A subscription, deleted ones included.
     async fn get_subscription(&self, key: &SubscriptionKey) -> StoreResult<Option<Subscription>>;

@@ -62,8 +62,10 @@ pub struct OpenOptions {
     /// is an error.
     pub shards: u16,
     /// Most connections that the engine opens (PostgreSQL, and two more for ownership
-    /// alone) or readers (SQLite).
+    /// alone) or readers (SQLite), but for those that follow.
     pub max_connections: u32,
+    /// Most connections for lists and other reads of many rows, which use no others.
+    pub max_read_connections: u32,
     /// What wraps the data keys by which secrets are stored.
     pub keys: Arc<dyn KeyEncryptionKeys>,
 }

@@ -92,7 +92,8 @@ async fn open_through(settings: &str) -> Option<Result<(), StoreError>> {
 /// Opens two stores, and uses both at once.
 async fn use_store(url: &str) -> Result<(), StoreError> {
     let keys = Arc::new(LocalKeys::default());
-    let options = OpenOptions { migrate: true, shards: 4, max_connections: 4, keys };
+    let options =
+        OpenOptions { migrate: true, shards: 4, max_connections: 4, max_read_connections: 2, keys };
     let one = postrider_store::open(url, &options).await?;
     let two = postrider_store::open(url, &options).await?;
     let now = one.now().await?;

@@ -26,7 +26,7 @@ const TEST_KEY: &str = "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 fn options(migrate: bool) -> OpenOptions {
     let keys = Arc::new(LocalKeys::parse(&[TEST_KEY], "").unwrap());
-    OpenOptions { migrate, shards: 8, max_connections: 4, keys }
+    OpenOptions { migrate, shards: 8, max_connections: 4, max_read_connections: 2, keys }
 }
 
 /// Runs a test with the URL of an empty database; says so when it cannot.

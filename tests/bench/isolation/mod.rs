@@ -8,6 +8,7 @@
 mod backlogs;
 mod floods;
 mod names;
+mod readers;
 mod slow;
 
 use std::time::Duration;
@@ -37,6 +38,7 @@ enum IsolationCase {
     Flood,
     Recovery,
     ManyTenants,
+    Listing,
 }
 
 /// Of the others' events.
@@ -51,7 +53,7 @@ struct Measured {
 struct Outcome {
     without: Measured,
     with: Measured,
-    /// Of the disturbance itself: how fast it went, in a second.
+    /// Of the disturbance itself: how fast it went, in a second; of readers, their pages.
     own_rate: Option<f64>,
     /// The same percentile of the bare chain, where the disturbance itself is work.
     chain: Option<NeighbourLoad>,
@@ -73,6 +75,7 @@ impl IsolationCase {
         Self::Flood,
         Self::Recovery,
         Self::ManyTenants,
+        Self::Listing,
     ];
 
     fn name(self, scale: Scale) -> String {
@@ -107,6 +110,9 @@ impl IsolationCase {
                 floods::tenants(scale),
                 floods::flood(scale)
             ),
+            Self::Listing => {
+                format!("listing: 40 callers list {} events without pause", readers::listed(scale))
+            }
         }
     }
 
@@ -128,6 +134,7 @@ impl IsolationCase {
             Self::Flood => floods::one_tenant(rig, scale).await,
             Self::Recovery => backlogs::recovery(rig, scale).await,
             Self::ManyTenants => floods::many_tenants(rig, scale).await,
+            Self::Listing => readers::listing(rig, scale).await,
         }
     }
 }

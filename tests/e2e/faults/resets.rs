@@ -35,7 +35,7 @@ async fn a_gateway_keeps_its_connection_when_its_calls_time_out() {
     let api = cluster.api().unwrap();
     let receiver = cluster.receiver().await.unwrap();
     let mut payee = TestEndpoint::create(&api, &receiver, "gateway", 0).await;
-    let asked = WatchAttemptsRequest { parent: payee.tenant.clone(), subscription: String::new() };
+    let asked = WatchAttemptsRequest { parent: payee.tenant.clone(), ..Default::default() };
     let mut tail = api.deliveries.clone().watch_attempts(asked).await.unwrap().into_inner();
 
     cluster.replicas[0].program().unwrap().freeze().unwrap();

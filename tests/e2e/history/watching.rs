@@ -26,6 +26,7 @@ async fn watch(api: &Api, parent: &str, subscription: &str) -> Streaming<WatchAt
     let watched = api.deliveries.watch_attempts(WatchAttemptsRequest {
         parent: parent.to_owned(),
         subscription: subscription.to_owned(),
+        ..WatchAttemptsRequest::default()
     });
     watched.await.unwrap().into_inner()
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::{HeaderMap, Version};
 use postrider::api::fuzzing::{
     FUZZED_TIME, read_filters, read_names, read_order, read_page_token, read_time, reread_moment,
-    reread_span, write_page_token,
+    reread_resume_token, reread_span, write_page_token,
 };
 use postrider_domain::content_filter::{
     ContentFilter, FilterFailure, FilterInput, FilterScope, MAX_PAYLOAD_BYTES,
@@ -58,7 +58,7 @@ pub fn content_filters(data: &[u8]) {
     assert!(!(filter.is_never_true(scope) && answer == Ok(true)), "it was said never to be true");
 }
 
-/// Page tokens, of the list that they are for and of others.
+/// Page tokens, of the list that they are for and of others; and resume tokens of watches.
 pub fn page_tokens(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     for filter in [LISTED_FILTER, ""] {
@@ -72,6 +72,10 @@ pub fn page_tokens(data: &[u8]) {
     let own = write_page_token(LISTED_FILTER, &key, &key).expect("randomness");
     assert!(matches!(read_page_token(&own, LISTED_FILTER), Ok(1)), "{own}");
     assert!(matches!(read_page_token(&own, ""), Ok(0)), "a token of another list");
+    match reread_resume_token(&text) {
+        Ok(again) => assert_eq!(again.unwrap_or_default(), text),
+        Err(refused) => check_refusal(&refused),
+    }
 }
 
 /// Names of resources: one that is read is written alike.
@@ -210,7 +214,7 @@ pub fn page_token_texts() -> Vec<Vec<u8>> {
     };
     let own = made(LISTED_FILTER, "1793491200000000", "erp");
     let other = made("", "value", "id");
-    vec![own, other, b"AQ".to_vec(), Vec::new()]
+    vec![own, other, b"AQAAAAAAAAAH".to_vec(), b"AQ".to_vec(), Vec::new()]
 }
 
 pub fn name_texts() -> Vec<Vec<u8>> {

@@ -111,7 +111,7 @@ passed_on!(ConfigStore {
     tenant_config(id: &TenantId) -> StoreResult<Option<TenantConfig>>;
     tenant_changes(id: &TenantId, since: i64) -> StoreResult<Option<TenantChanges>>;
     config_versions(ids: &[TenantId]) -> StoreResult<Vec<i64>>;
-    create_subscription(subscription: &Subscription) -> Result<i64, WriteError>;
+    create_subscription(subscription: &Subscription, max: usize) -> Result<i64, WriteError>;
     get_subscription(key: &SubscriptionKey) -> StoreResult<Option<Subscription>>;
     list_subscriptions(query: &SubscriptionQuery) -> StoreResult<ListPage<Subscription>>;
     update_subscription(subscription: &Subscription, expected: i64, side_effects: &SubscriptionSideEffects) -> Result<i64, WriteError>;

@@ -149,7 +149,7 @@ impl Load {
             world.store.create_tenant(&tenant).await?;
         }
         for plan in &self.plans {
-            world.store.create_subscription(&plan.subscription()).await?;
+            world.store.create_subscription(&plan.subscription(), usize::MAX).await?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ pub mod attempt_filter;
 pub mod attempts;
 pub mod conversion;
 pub mod filter;
+pub mod resume_tokens;
 pub mod service;
 pub mod show;
 pub mod watching;

@@ -26,6 +26,7 @@ use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ErrorReason, ResourceKind};
 use crate::api::rpc::forwarding;
 use crate::api::rpc::forwarding::CallTarget;
+use crate::api::rpc::lifetimes::StreamLifetime;
 use crate::api::rpc::spans;
 use crate::api::tenants::stored::require_tenant;
 use crate::api::values::names;
@@ -256,8 +257,10 @@ impl DeliveryService for DeliveryApi {
         &self,
         request: Request<v1::WatchAttemptsRequest>,
     ) -> Result<Response<Self::WatchAttemptsStream>, Status> {
+        let lifetime = StreamLifetime::of(&request, self.flow.attempt_feed.stop_token());
         let (caller, message) = Caller::admit(request)?;
-        let attempts = watching::watch(&self.context, &self.flow, message, &caller).await?;
+        let (context, flow) = (&self.context, &self.flow);
+        let attempts = watching::watch(context, flow, message, &caller, &lifetime).await?;
         Ok(Response::new(spans::log_stream_end(attempts).boxed()))
     }
 }

@@ -1,7 +1,8 @@
 //! `WatchAttempts`: the tail of attempts as callers see it.
 //!
 //! Fed by `flow::attempt_feed` with what was committed; feeds callers' streams.
-//! Guarantees that a watch costs no reads of its own.
+//! Guarantees that a watch costs no reads of its own, but for what it missed where it goes
+//! on after another.
 
 use std::sync::Arc;
 
@@ -10,14 +11,15 @@ use postrider_proto::v1;
 use postrider_store::TailedAttempt;
 use tonic::Status;
 
-use crate::api::deliveries::{attempt_conversion, conversion};
+use crate::api::deliveries::{attempt_conversion, conversion, resume_tokens};
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations};
+use crate::api::rpc::lifetimes::{self, StreamLifetime};
 use crate::api::rpc::spans;
 use crate::api::tenants::stored::require_tenant;
 use crate::api::values::names;
 use crate::flow::Flow;
-use crate::flow::attempt_feed::{WatchEnd, WatchError, WatchFilter};
+use crate::flow::attempt_feed::{WatchEnd, WatchError, WatchFilter, WatchItem, WatchTerms};
 use crate::state::context::ReplicaContext;
 
 /// The parent for all tenants.
@@ -29,6 +31,7 @@ pub async fn watch(
     flow: &Flow,
     request: v1::WatchAttemptsRequest,
     caller: &Caller,
+    lifetime: &StreamLifetime,
 ) -> Result<BoxStream<'static, Result<v1::WatchAttemptsResponse, Status>>, Status> {
     let mut filter = filter(&request)?;
     filter.among = caller.tenants_seen().map(Arc::new);
@@ -36,16 +39,21 @@ pub async fn watch(
         spans::record_in_span("tenant", tenant);
         require_tenant(context, tenant).await?;
     }
-    let attempts = flow.attempt_feed.subscribe(filter).await.map_err(|error| match error {
-        WatchError::TooMany => errors::retry_soon(
+    let resume = resume_tokens::decode(&request.resume_token)?;
+    let terms = WatchTerms { resume, progress: request.send_progress, aged_at: lifetime.aged_at };
+    let attempts = flow.attempt_feed.subscribe(filter, terms, &caller.who).await;
+    let attempts = attempts.map_err(|error| match error {
+        WatchError::TooMany(setting) => errors::limit_passes(
             ErrorReason::TooManyWatches,
-            "this replica has its maximum number of watches",
+            format!("there is the maximum number of watches ({setting})"),
+            setting,
         ),
+        WatchError::UnknownPosition => errors::invalid("resume_token", "is of another database"),
         WatchError::Store(error) => errors::store(error),
     })?;
     Ok(attempts
-        .map(|attempt| match attempt {
-            Ok(attempt) => Ok(show(Arc::unwrap_or_clone(attempt))),
+        .map(|item| match item {
+            Ok(item) => Ok(show(item)),
             Err(lost) => Err(ended(lost)),
         })
         .boxed())
@@ -80,19 +88,35 @@ fn ended(lost: WatchEnd) -> Status {
             ErrorReason::WatchTooSlow,
             "the watch reads attempts more slowly than they are recorded",
         ),
-        WatchEnd::Stopping => errors::retry_soon(ErrorReason::Stopping, "this replica is stopping"),
+        WatchEnd::Stopping => lifetimes::stopping_replica(),
+        WatchEnd::Aged => lifetimes::aged_connection(),
+        WatchEnd::Store(error) => errors::store(error),
     }
 }
 
-fn show(attempt: TailedAttempt) -> v1::WatchAttemptsResponse {
+fn show(item: WatchItem) -> v1::WatchAttemptsResponse {
+    match item {
+        WatchItem::Progress(position) => v1::WatchAttemptsResponse {
+            resume_token: resume_tokens::encode(position),
+            ..Default::default()
+        },
+        WatchItem::Attempt(item) => {
+            let resume_token = resume_tokens::encode(item.start);
+            v1::WatchAttemptsResponse { resume_token, ..show_attempt(&item.attempt) }
+        }
+    }
+}
+
+fn show_attempt(attempt: &TailedAttempt) -> v1::WatchAttemptsResponse {
     let TailedAttempt { record, delivery } = attempt;
     let state = delivery
         .map_or(v1::DeliveryState::Unspecified, |standing| conversion::state(standing.state));
     let end_reason = delivery.and_then(|standing| standing.end_reason);
     v1::WatchAttemptsResponse {
-        attempt: Some(attempt_conversion::to_proto(record)),
+        attempt: Some(attempt_conversion::to_proto(record.clone())),
         delivery_state: state.into(),
         delivery_end_reason: conversion::end_reason(end_reason).into(),
+        resume_token: String::new(),
     }
 }
 
@@ -105,7 +129,7 @@ mod tests {
 
     fn read(parent: &str, subscription: &str) -> Result<WatchFilter, Status> {
         let (parent, subscription) = (parent.to_owned(), subscription.to_owned());
-        filter(&v1::WatchAttemptsRequest { parent, subscription })
+        filter(&v1::WatchAttemptsRequest { parent, subscription, ..Default::default() })
     }
 
     #[test]
@@ -122,7 +146,7 @@ mod tests {
     fn an_attempt_is_shown_with_where_its_delivery_stood() {
         let shown = |delivery| {
             let record = fixtures::attempt();
-            let shown = show(TailedAttempt { record, delivery });
+            let shown = show_attempt(&TailedAttempt { record, delivery });
             (shown.delivery_state(), shown.delivery_end_reason())
         };
         let cancelled = DeliveryStatus {

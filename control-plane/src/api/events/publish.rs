@@ -16,13 +16,13 @@ use postrider_domain::limits;
 use postrider_proto::v1;
 use postrider_proto::v1::event::PayloadForm;
 use postrider_proto::v1::{publish_result, publish_stream_response};
-use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use crate::api::event_types::checks;
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::deadlines::AnswerDeadline;
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
+use crate::api::rpc::lifetimes::stopping_replica;
 use crate::api::tenants::stored::require_live_tenant;
 use crate::api::values::time::timestamp;
 use crate::api::values::trace::TraceContext;
@@ -31,6 +31,7 @@ use crate::flow::Flow;
 use crate::flow::outbox_publisher::OPERATIONAL_KEY_PREFIX;
 use crate::flow::publish::{PublishAnswer, PublishError};
 use crate::state::context::ReplicaContext;
+use crate::state::rate_limits::{RateLimits, RatedCall};
 
 /// Reads one event to publish, and its tenant. `parent` is used if the request names none.
 pub(in crate::api) fn read_unpublished_event(
@@ -96,6 +97,13 @@ pub(in crate::api) fn read_unpublished_event(
     Ok((tenant, content))
 }
 
+/// Counts an event among those of its tenant and of its caller.
+fn count_event(rates: &RateLimits, tenant: &TenantId, caller: &Caller) -> Result<(), Status> {
+    let taken = rates.take_of_caller(RatedCall::Publish, &caller.who);
+    let taken = taken.and_then(|()| rates.take_of_tenant(RatedCall::Publish, tenant));
+    taken.map_err(errors::rate_limited)
+}
+
 /// Publishes one event.
 pub async fn publish_event(
     context: &ReplicaContext,
@@ -108,6 +116,7 @@ pub async fn publish_event(
     caller.require_resource(&request.parent)?;
     let (tenant, content) =
         read_unpublished_event(request, parent, call, context.settings.publish.max_payload_bytes)?;
+    count_event(&context.rate_limits, &tenant, caller)?;
     let schema_warnings = match checks::judge_event(context, &content).await {
         Ok(warnings) => warnings,
         Err(status) => {
@@ -183,12 +192,8 @@ async fn publish_error(context: &ReplicaContext, tenant: &TenantId, error: Publi
             status.set_source(Arc::new(PublishError::Rejected(why)));
             status
         }
-        PublishError::Stopping => stopping(),
+        PublishError::Stopping => stopping_replica(),
     }
-}
-
-fn stopping() -> Status {
-    errors::retry_soon(ErrorReason::Stopping, "this replica is stopping")
 }
 
 /// Publishes several events independently.
@@ -247,7 +252,8 @@ struct PublishStream<R> {
     publish: PendingAnswer,
     in_flight: FuturesUnordered<BoxFuture<'static, StreamAnswer>>,
     max_in_flight: usize,
-    closing: CancellationToken,
+    /// When no more requests are read, and with what error it ends.
+    closing: BoxFuture<'static, Status>,
     /// Whether requests are still read.
     open: bool,
     /// The error that ends the stream after all answers.
@@ -266,7 +272,7 @@ pub struct StreamContext {
 pub fn stream(
     shared: StreamContext,
     requests: impl PublishRequests + 'static,
-    closing: CancellationToken,
+    closing: BoxFuture<'static, Status>,
 ) -> impl Stream<Item = Result<v1::PublishStreamResponse, Status>> + Send + 'static {
     let max_in_flight = shared.context.settings.publish.max_stream_unanswered_events;
     let shared = Arc::new(shared);
@@ -285,7 +291,7 @@ fn answers(
     requests: impl PublishRequests + 'static,
     publish: PendingAnswer,
     max_in_flight: usize,
-    closing: CancellationToken,
+    closing: BoxFuture<'static, Status>,
 ) -> impl Stream<Item = Result<v1::PublishStreamResponse, Status>> + Send + 'static {
     let in_flight = FuturesUnordered::new();
     let stream = PublishStream {
@@ -311,7 +317,7 @@ impl<R: PublishRequests> PublishStream<R> {
                 Some((id, result)) = self.in_flight.next(), if !self.in_flight.is_empty() => {
                     return Some(Ok(answer(id, result)));
                 }
-                () = self.closing.cancelled(), if self.open => self.close(Some(stopping())),
+                end = &mut self.closing, if self.open => self.close(Some(end)),
                 request = self.requests.next(), if room => self.take(request),
                 else => return self.end.take().map(Err),
             }

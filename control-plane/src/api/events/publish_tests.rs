@@ -4,9 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tonic::Request;
 use tonic_types::StatusExt;
 
 use crate::api::events::publish::*;
+use crate::api::rpc::lifetimes::StreamLifetime;
 
 fn request() -> v1::PublishEventRequest {
     v1::PublishEventRequest {
@@ -100,6 +103,10 @@ fn the_whole_calls_parent_stands_in_and_must_agree() {
     assert_eq!(read(request(), Some("other")).unwrap_err(), ["parent"]);
 }
 
+fn until(stopping: &CancellationToken) -> BoxFuture<'static, Status> {
+    StreamLifetime::of(&Request::new(()), stopping.clone()).ended()
+}
+
 struct ChannelRequests(mpsc::Receiver<Result<v1::PublishStreamRequest, Status>>);
 
 impl PublishRequests for ChannelRequests {
@@ -146,7 +153,8 @@ async fn a_stream_is_read_only_while_there_is_room_and_answers_in_any_order() {
     }
     drop(sender);
     let held = HeldRequests::default();
-    let stream = answers(ChannelRequests(receiver), held.publish(), 3, CancellationToken::new());
+    let stream =
+        answers(ChannelRequests(receiver), held.publish(), 3, until(&CancellationToken::new()));
     let mut stream = Box::pin(stream);
     assert!(futures::poll!(stream.next()).is_pending());
     assert_eq!(held.begun.load(Ordering::SeqCst), 3, "no more than it may hold");
@@ -171,9 +179,12 @@ async fn a_request_without_an_event_ends_the_stream_after_what_came_before() {
     sender.send(numbered(1)).await.unwrap();
     sender.send(Ok(v1::PublishStreamRequest::default())).await.unwrap();
     sender.send(numbered(2)).await.unwrap();
-    let publish: PendingAnswer = Arc::new(|id, _| Box::pin(async move { (id, Err(stopping())) }));
+    let publish: PendingAnswer =
+        Arc::new(|id, _| Box::pin(async move { (id, Err(stopping_replica())) }));
     let all: Vec<_> =
-        answers(ChannelRequests(receiver), publish, 9, CancellationToken::new()).collect().await;
+        answers(ChannelRequests(receiver), publish, 9, until(&CancellationToken::new()))
+            .collect()
+            .await;
     assert_eq!(all.len(), 2);
     let first = all[0].as_ref().unwrap();
     assert!(matches!(first.result, Some(publish_stream_response::Result::Error(_))));
@@ -186,7 +197,7 @@ async fn a_stopping_replica_answers_what_it_took_and_says_so() {
     sender.send(numbered(1)).await.unwrap();
     let (held, closing) = (HeldRequests::default(), CancellationToken::new());
     let mut stream =
-        Box::pin(answers(ChannelRequests(receiver), held.publish(), 9, closing.clone()));
+        Box::pin(answers(ChannelRequests(receiver), held.publish(), 9, until(&closing)));
     assert!(futures::poll!(stream.next()).is_pending());
     closing.cancel();
     assert!(futures::poll!(stream.next()).is_pending());

@@ -17,6 +17,7 @@ use crate::api::lists::listing::{ListCall, StoredList};
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::deadlines::AnswerDeadline;
 use crate::api::rpc::errors::{self, FieldViolations, ResourceKind};
+use crate::api::rpc::lifetimes::StreamLifetime;
 use crate::api::rpc::spans;
 use crate::api::tenants::stored::require_tenant;
 use crate::api::values::names;
@@ -188,11 +189,11 @@ impl EventService for EventApi {
         request: Request<Streaming<v1::PublishStreamRequest>>,
     ) -> Result<Response<Self::PublishStreamStream>, Status> {
         let call = TraceContext::of(request.metadata());
-        let closing = self.flow.attempt_feed.stop_token();
+        let lifetime = StreamLifetime::of(&request, self.flow.attempt_feed.stop_token());
         let (caller, requests) = Caller::open_stream(request)?;
         let (context, flow) = (self.context.clone(), self.flow.clone());
         let publishing = StreamContext { context, flow, call, caller };
-        let answers = publish::stream(publishing, requests, closing);
+        let answers = publish::stream(publishing, requests, lifetime.ended());
         Ok(Response::new(Box::pin(spans::log_stream_end(answers))))
     }
 

@@ -20,6 +20,7 @@ use tonic::{Request, Status, Streaming};
 use crate::api::rpc::errors::{self, ErrorReason, ResourceKind};
 use crate::api::values::names;
 use crate::listeners::ConnectionPeer;
+use crate::state::rate_limits::{RateLimits, RatedCall};
 
 /// What stands for all tenants in a name (AIP-159).
 const WILDCARD: &str = "-";
@@ -55,8 +56,16 @@ impl Caller {
     /// Opens a request once the resource that it names is judged.
     pub fn admit<T: ResourceRequest>(request: Request<T>) -> Result<(Self, T), Status> {
         let caller = Self::of(&request)?;
+        let rate_limits = request.extensions().get::<RateLimits>().cloned();
         let message = request.into_inner();
         caller.require_resource(message.resource_name())?;
+        if caller.access.permission.administers()
+            && let Some((rate_limits, tenant)) =
+                rate_limits.zip(named_tenant(message.resource_name()))
+        {
+            let taken = rate_limits.take_of_tenant(RatedCall::Administration, &tenant);
+            taken.map_err(errors::rate_limited)?;
+        }
         Ok((caller, message))
     }
 
@@ -68,14 +77,7 @@ impl Caller {
     /// Judges the tenant in a resource's name. A name in another form names nothing, and
     /// is refused by who reads it.
     pub fn require_resource(&self, name: &str) -> Result<(), Status> {
-        let mut parts = name.split('/');
-        let (Some("tenants"), Some(tenant)) = (parts.next(), parts.next()) else {
-            return Ok(());
-        };
-        if tenant == WILDCARD {
-            return Ok(());
-        }
-        let Ok(tenant) = tenant.parse::<TenantId>() else { return Ok(()) };
+        let Some(tenant) = named_tenant(name) else { return Ok(()) };
         self.access.judge_tenant(&self.identity, &tenant).map_err(|denial| match denial {
             AccessDenial::Permission(_) => denied(denial),
             AccessDenial::UnknownTenant => {
@@ -89,6 +91,13 @@ impl Caller {
     pub fn tenants_seen(&self) -> Option<BTreeSet<TenantId>> {
         self.identity.tenants_with(self.access.permission)
     }
+}
+
+/// The tenant in a resource's name, if there is one and it is not all of them.
+fn named_tenant(name: &str) -> Option<TenantId> {
+    let mut parts = name.split('/');
+    let (Some("tenants"), Some(tenant)) = (parts.next(), parts.next()) else { return None };
+    if tenant == WILDCARD { None } else { tenant.parse().ok() }
 }
 
 /// The error for a caller who may not call.

@@ -15,154 +15,24 @@ use std::time::Duration;
 use postrider_identity::Permission;
 use postrider_store::{StoreError, WriteError};
 use prost::Message;
-use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, PreconditionViolation, StatusExt};
+use tonic::Status;
+use tonic_types::{ErrorDetails, PreconditionViolation, QuotaViolation, StatusExt};
 
+pub use crate::api::rpc::error_reason::ErrorReason;
 pub use crate::api::rpc::violations::{FieldViolations, MAX_VIOLATIONS, invalid, required};
+use crate::state::rate_limits::RateRefusal;
 
 /// The domain of every `ErrorInfo`.
 pub const ERROR_DOMAIN: &str = "postrider";
 /// When to retry after an error that is expected to pass. As often as what is lost or due
 /// is looked for; sooner, little has changed.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// Longest name of who has a rate, in bytes: it is told four times, in headers, whose size
+/// clients limit.
+const MAX_SUBJECT_BYTES: usize = 256;
 
-/// The machine-readable reason of an error. Part of the API contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorReason {
-    Unauthenticated,
-    PermissionDenied,
-    GrantNotHeld,
-    InvalidRequest,
-    MalformedRequest,
-    MessageTooLarge,
-    DataRefused,
-    ResourceNotFound,
-    ResourceExists,
-    ResourceDeleted,
-    EtagMismatch,
-    InsecureUrlsInUse,
-    TenantNotEmpty,
-    TooManySubscriptions,
-    TooManySigningKeys,
-    LastSigningKey,
-    RegionHasNoAgent,
-    TestTimedOut,
-    IdempotencyKeyReused,
-    EnvelopeNeedsJson,
-    UnknownEventType,
-    SchemaViolation,
-    EventTypeArchived,
-    EventTypeInUse,
-    TooManyEventTypes,
-    DeliveryInFlight,
-    DeliveryHeld,
-    DeliveryEnded,
-    SubscriptionDeleted,
-    WindowOpen,
-    NothingToResend,
-    OperationCancelled,
-    OperationRunning,
-    WatchTooSlow,
-    TooManyWatches,
-    TooManyTokens,
-    Stopping,
-    StoreUnavailable,
-    OwnerUnavailable,
-    Overloaded,
-    Internal,
-}
-
-impl ErrorReason {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Unauthenticated => "UNAUTHENTICATED",
-            Self::PermissionDenied => "PERMISSION_DENIED",
-            Self::GrantNotHeld => "GRANT_NOT_HELD",
-            Self::InvalidRequest => "INVALID_REQUEST",
-            Self::MalformedRequest => "MALFORMED_REQUEST",
-            Self::MessageTooLarge => "MESSAGE_TOO_LARGE",
-            Self::DataRefused => "DATA_REFUSED",
-            Self::ResourceNotFound => "RESOURCE_NOT_FOUND",
-            Self::ResourceExists => "RESOURCE_EXISTS",
-            Self::ResourceDeleted => "RESOURCE_DELETED",
-            Self::EtagMismatch => "ETAG_MISMATCH",
-            Self::InsecureUrlsInUse => "INSECURE_URLS_IN_USE",
-            Self::TenantNotEmpty => "TENANT_NOT_EMPTY",
-            Self::TooManySubscriptions => "TOO_MANY_SUBSCRIPTIONS",
-            Self::TooManySigningKeys => "TOO_MANY_SIGNING_KEYS",
-            Self::LastSigningKey => "LAST_SIGNING_KEY",
-            Self::RegionHasNoAgent => "REGION_HAS_NO_AGENT",
-            Self::TestTimedOut => "TEST_TIMED_OUT",
-            Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
-            Self::EnvelopeNeedsJson => "ENVELOPE_NEEDS_JSON",
-            Self::UnknownEventType => "UNKNOWN_EVENT_TYPE",
-            Self::SchemaViolation => "SCHEMA_VIOLATION",
-            Self::EventTypeArchived => "EVENT_TYPE_ARCHIVED",
-            Self::EventTypeInUse => "EVENT_TYPE_IN_USE",
-            Self::TooManyEventTypes => "TOO_MANY_EVENT_TYPES",
-            Self::DeliveryInFlight => "DELIVERY_IN_FLIGHT",
-            Self::DeliveryHeld => "DELIVERY_HELD",
-            Self::DeliveryEnded => "DELIVERY_ENDED",
-            Self::SubscriptionDeleted => "SUBSCRIPTION_DELETED",
-            Self::WindowOpen => "WINDOW_OPEN",
-            Self::NothingToResend => "NOTHING_TO_RESEND",
-            Self::OperationCancelled => "OPERATION_CANCELLED",
-            Self::OperationRunning => "OPERATION_RUNNING",
-            Self::WatchTooSlow => "WATCH_TOO_SLOW",
-            Self::TooManyWatches => "TOO_MANY_WATCHES",
-            Self::TooManyTokens => "TOO_MANY_TOKENS",
-            Self::Stopping => "STOPPING",
-            Self::StoreUnavailable => "STORE_UNAVAILABLE",
-            Self::OwnerUnavailable => "OWNER_UNAVAILABLE",
-            Self::Overloaded => "OVERLOADED",
-            Self::Internal => "INTERNAL",
-        }
-    }
-
-    pub(super) const fn code(self) -> Code {
-        match self {
-            Self::Unauthenticated => Code::Unauthenticated,
-            Self::PermissionDenied | Self::GrantNotHeld => Code::PermissionDenied,
-            Self::InvalidRequest
-            | Self::MalformedRequest
-            | Self::DataRefused
-            | Self::UnknownEventType
-            | Self::SchemaViolation => Code::InvalidArgument,
-            Self::ResourceNotFound => Code::NotFound,
-            Self::ResourceExists | Self::IdempotencyKeyReused => Code::AlreadyExists,
-            Self::EtagMismatch => Code::Aborted,
-            Self::ResourceDeleted
-            | Self::InsecureUrlsInUse
-            | Self::TenantNotEmpty
-            | Self::TooManySubscriptions
-            | Self::TooManySigningKeys
-            | Self::LastSigningKey
-            | Self::EnvelopeNeedsJson
-            | Self::EventTypeArchived
-            | Self::EventTypeInUse
-            | Self::TooManyEventTypes
-            | Self::DeliveryInFlight
-            | Self::DeliveryHeld
-            | Self::DeliveryEnded
-            | Self::SubscriptionDeleted
-            | Self::NothingToResend
-            | Self::OperationRunning => Code::FailedPrecondition,
-            Self::OperationCancelled => Code::Cancelled,
-            Self::TestTimedOut => Code::DeadlineExceeded,
-            Self::MessageTooLarge
-            | Self::WatchTooSlow
-            | Self::TooManyWatches
-            | Self::TooManyTokens
-            | Self::Overloaded => Code::ResourceExhausted,
-            Self::RegionHasNoAgent
-            | Self::Stopping
-            | Self::WindowOpen
-            | Self::StoreUnavailable
-            | Self::OwnerUnavailable => Code::Unavailable,
-            Self::Internal => Code::Internal,
-        }
-    }
-}
+/// Ends a text that was cut.
+pub(super) const CUT_MARK: &str = "…";
 
 /// What kind of resource a caller named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,6 +92,51 @@ pub fn retry(reason: ErrorReason, message: impl Into<String>, after: Duration) -
 /// An error that is expected to pass soon.
 pub fn retry_soon(reason: ErrorReason, message: impl Into<String>) -> Status {
     retry(reason, message, RETRY_PAUSE)
+}
+
+/// A limit that does not pass by waiting; `setting` sets it.
+pub fn limit_reached(
+    reason: ErrorReason,
+    message: impl Into<String>,
+    setting: &'static str,
+) -> Status {
+    let message = message.into();
+    let mut details = details(reason);
+    details.set_quota_failure(vec![QuotaViolation::new(setting, message.clone())]);
+    Status::with_error_details(reason.code(), message, details)
+}
+
+/// A limit that others will soon have left room under.
+pub fn limit_passes(
+    reason: ErrorReason,
+    message: impl Into<String>,
+    setting: &'static str,
+) -> Status {
+    let message = message.into();
+    let mut details = details(reason);
+    details.set_quota_failure(vec![QuotaViolation::new(setting, message.clone())]);
+    details.set_retry_info(Some(RETRY_PAUSE));
+    Status::with_error_details(reason.code(), message, details)
+}
+
+/// A tenant or a caller calls more often than it may.
+pub fn rate_limited(refusal: RateRefusal) -> Status {
+    let RateRefusal { setting, mut subject, per_second, retry_after } = refusal;
+    cut(&mut subject, MAX_SUBJECT_BYTES);
+    let reason = ErrorReason::RateLimited;
+    let message = format!("{subject} has its {per_second} a second ({setting})");
+    let mut details = details(reason);
+    details.set_quota_failure(vec![QuotaViolation::new(subject, message.clone())]);
+    details.set_retry_info(Some(retry_after));
+    Status::with_error_details(reason.code(), message, details)
+}
+
+/// Cuts a text between characters.
+pub(super) fn cut(text: &mut String, most: usize) {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
+        text.push_str(CUT_MARK);
+    }
 }
 
 /// An error about one resource.
@@ -287,6 +202,7 @@ pub fn write(error: WriteError, kind: ResourceKind, name: &dyn Display) -> Statu
         }
         WriteError::NotFound => not_found(kind, name),
         WriteError::RevisionMismatch => etag_mismatch(kind, name),
+        WriteError::TooMany => status(ErrorReason::TooManySubscriptions, "there are too many"),
         WriteError::Store(error) => store(error),
     }
 }
@@ -306,6 +222,8 @@ pub fn to_proto(status: &Status) -> tonic_types::pb::Status {
 
 #[cfg(test)]
 mod tests {
+    use tonic::Code;
+
     use super::*;
 
     #[test]
@@ -340,5 +258,22 @@ mod tests {
         assert_eq!(proto.details.len(), 2);
         let bare = to_proto(&Status::internal("x"));
         assert_eq!((bare.code, bare.message.as_str()), (13, "x"));
+    }
+
+    #[test]
+    fn who_calls_too_often_is_told_by_what_and_when_to_try_again() {
+        let refused = rate_limited(RateRefusal {
+            setting: "rates.published_events_per_second_per_tenant",
+            subject: "tenants/acme".to_owned(),
+            per_second: 5,
+            retry_after: Duration::from_millis(200),
+        });
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        assert_eq!(refused.get_details_error_info().unwrap().reason, "RATE_LIMITED");
+        let retry = refused.get_details_retry_info().unwrap().retry_delay;
+        assert_eq!(retry, Some(Duration::from_millis(200)));
+        let quota = refused.get_details_quota_failure().unwrap().violations;
+        assert_eq!(quota[0].subject, "tenants/acme");
+        assert!(quota[0].description.contains("rates.published_events_per_second_per_tenant"));
     }
 }

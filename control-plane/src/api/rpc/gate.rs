@@ -1,7 +1,8 @@
 //! The judgement of calls.
 //!
 //! Fed by `layer` with each request; feeds it the caller, or the error. Guarantees that
-//! health is open and nothing else is, unless the settings say so.
+//! health is open and nothing else is, unless the settings say so, and that a caller's
+//! changes are counted once, by the replica that it called.
 //!
 //! Keeps the invariant `nothing-without-permission`.
 
@@ -17,7 +18,9 @@ use crate::api::rpc::errors::{self, ErrorReason};
 use crate::api::rpc::forwarding;
 use crate::api::rpc::methods::MethodTable;
 use crate::callers::{Authenticator, CredentialRefusal};
-use crate::settings::AuthSettings;
+use crate::state::context::ReplicaContext;
+use crate::state::rate_limits::{RateLimits, RatedCall};
+use crate::state::read_turns::ReadTurns;
 
 /// How often it is looked whether the caller of a stream may still call. It must end within
 /// five seconds of a revocation.
@@ -38,6 +41,8 @@ pub struct CallGate {
     source: CredentialSource,
     methods: MethodTable,
     authenticator: Authenticator,
+    rate_limits: RateLimits,
+    read_turns: ReadTurns,
 }
 
 /// A call that may go on.
@@ -45,17 +50,23 @@ pub struct Judged {
     /// Absent where the method is open.
     pub caller: Option<Caller>,
     pub streams: bool,
+    /// Absent where another replica has counted the call.
+    pub rate_limits: Option<RateLimits>,
+    /// Where the call has to wait for its turn.
+    pub read_turns: Option<ReadTurns>,
 }
 
 impl CallGate {
     /// An error names a method of which nothing is said.
     pub fn new(
         source: CredentialSource,
-        settings: &AuthSettings,
+        context: &ReplicaContext,
         authenticator: Authenticator,
     ) -> anyhow::Result<Self> {
-        let methods = MethodTable::read(FILE_DESCRIPTOR_SET, settings.open_reflection)?;
-        Ok(Self { source, methods, authenticator })
+        let open_reflection = context.settings.auth.open_reflection;
+        let methods = MethodTable::read(FILE_DESCRIPTOR_SET, open_reflection)?;
+        let (rate_limits, read_turns) = (context.rate_limits.clone(), context.read_turns.clone());
+        Ok(Self { source, methods, authenticator, rate_limits, read_turns })
     }
 
     /// Judges a call by all that comes before its message.
@@ -64,7 +75,8 @@ impl CallGate {
             return Err(Status::new(Code::Unimplemented, "there is no such method"));
         };
         let Some(access) = rule.access else {
-            return Ok(Judged { caller: None, streams: rule.streams });
+            let (caller, streams) = (None, rule.streams);
+            return Ok(Judged { caller, streams, rate_limits: None, read_turns: None });
         };
         let identity = match self.source {
             CredentialSource::Callers => {
@@ -75,8 +87,19 @@ impl CallGate {
                 .ok_or_else(|| refused(CredentialRefusal::Missing))?,
         };
         access.judge_caller(&identity).map_err(caller::denied)?;
-        let caller = Some(Caller::new(identity, access, address));
-        Ok(Judged { caller, streams: rule.streams })
+        let caller = Caller::new(identity, access, address);
+        let is_counted = self.source == CredentialSource::Callers;
+        if is_counted && access.permission.administers() {
+            let taken = self.rate_limits.take_of_caller(RatedCall::Administration, &caller.who);
+            taken.map_err(errors::rate_limited)?;
+        }
+        let waits = is_counted && !rule.streams && access.permission.reads_stored();
+        Ok(Judged {
+            caller: Some(caller),
+            streams: rule.streams,
+            rate_limits: is_counted.then(|| self.rate_limits.clone()),
+            read_turns: waits.then(|| self.read_turns.clone()),
+        })
     }
 
     /// Returns once the caller may no longer call, with the error that tells it.

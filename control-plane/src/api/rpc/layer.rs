@@ -1,8 +1,8 @@
 //! What every call has, made once: its caller, who was judged, its span, its deadline, and
 //! the line about its failure.
 //!
-//! Fed by requests before they are decoded; feeds the services with them ([`Caller`] and
-//! [`AnswerDeadline`] among a request's extensions) and the log. Guarantees that no
+//! Fed by requests before they are decoded; feeds the services with them ([`Caller`],
+//! [`AnswerDeadline`] and the rates among a request's extensions) and the log. Guarantees that no
 //! service's code runs for a caller who may not call its method, that a stream ends soon
 //! after its caller's credential, that a service's code runs in the call's span, and that
 //! a call which fails leaves one line, whether a service refused it or it could not be
@@ -25,6 +25,7 @@ use crate::api::rpc::caller;
 use crate::api::rpc::deadlines::AnswerDeadline;
 use crate::api::rpc::gate::{CallGate, Judged};
 use crate::api::rpc::guarded_body::GuardedBody;
+use crate::api::rpc::read_turn_body::{ReadTurnBody, TurnOfCall};
 use crate::api::rpc::spans;
 
 /// Wraps the public services.
@@ -49,9 +50,10 @@ pub struct CallService<S> {
 
 impl<S, B, R> Service<Request<B>> for CallService<S>
 where
-    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S: Service<Request<Body>, Response = Response<R>> + Clone + Send + 'static,
     S::Future: Send + 'static,
-    B: Send + 'static,
+    B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     R: http_body::Body<Data = bytes::Bytes> + Send + 'static,
     R::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
@@ -79,14 +81,25 @@ where
                     return Ok(status.into_http());
                 }
             };
-            let Judged { caller, streams } = judged;
+            let Judged { caller, streams, rate_limits, read_turns } = judged;
             call.extensions.insert(AnswerDeadline::of(&call.headers));
             let identity = caller.as_ref().map(|caller| Arc::clone(&caller.identity));
+            let (turn, mut message) = (TurnOfCall::default(), Body::new(message));
             if let Some(caller) = caller {
                 spans::record_in_span("who", &caller);
+                if let Some(turns) = read_turns {
+                    let who = caller.who.clone();
+                    let body = ReadTurnBody::new(message, turns, who, Arc::clone(&turn));
+                    message = Body::new(body);
+                }
                 call.extensions.insert(caller);
             }
+            if let Some(rate_limits) = rate_limits {
+                call.extensions.insert(rate_limits);
+            }
             let answer = inner.call(Request::from_parts(call, message)).await?;
+            // The read is over; its answer is in memory.
+            drop(turn.lock().take());
             if let Some(status) = answer.extensions().get::<Status>() {
                 spans::log_failure(status);
             }

@@ -52,6 +52,8 @@ pub struct MethodRule {
     pub access: Option<MethodAccess>,
     /// Whether its answer is a stream, which may outlast the credential.
     pub streams: bool,
+    /// Whether its request is one, which may be silent.
+    pub streams_requests: bool,
 }
 
 /// All methods, by their paths.
@@ -74,7 +76,8 @@ impl MethodTable {
                 }
                 ForeignNeed::Tenant(permission) => (in_tenant(permission), false),
             };
-            rules.insert(path.to_owned(), MethodRule { access, streams });
+            let streams_requests = path.contains(".ServerReflection/");
+            rules.insert(path.to_owned(), MethodRule { access, streams, streams_requests });
         }
         let described = described_methods(descriptors).context("the compiled-in descriptors")?;
         for method in described {
@@ -82,7 +85,11 @@ impl MethodTable {
                 continue;
             }
             let access = access_of(&method).with_context(|| method.path.clone())?;
-            let rule = MethodRule { access: Some(access), streams: method.server_streaming };
+            let rule = MethodRule {
+                access: Some(access),
+                streams: method.server_streaming,
+                streams_requests: method.client_streaming,
+            };
             rules.insert(method.path, rule);
         }
         Ok(Self(rules))

@@ -1,20 +1,24 @@
-//! What every call has: errors, caller, span, deadline, forwarding, and changes under an
-//! etag.
+//! What every call has: errors, caller, span, deadline, limits, forwarding, and changes
+//! under an etag.
 //!
 //! Fed by every call; feeds the services with requests that have a span, a caller and a
 //! deadline, and callers with errors. Guarantees that a publisher is answered before its
-//! deadline, that every error has its reason and details, and that a change under an old
-//! etag is refused.
+//! deadline, that what is received is bounded, that every error has its reason and details,
+//! and that a change under an old etag is refused.
 
 pub mod caller;
 pub mod deadlines;
+mod error_reason;
 pub mod errors;
 pub mod etag;
 pub mod forwarding;
 pub mod gate;
 mod guarded_body;
 pub mod layer;
+pub mod lifetimes;
 pub mod malformed;
 pub mod methods;
+mod read_turn_body;
+pub mod receiving;
 pub mod spans;
 pub mod violations;

@@ -59,8 +59,12 @@ pub fn log_stream_end<T>(
 /// A line says how many it stands for, and nobody reads faster.
 const LINE_INTERVAL: Duration = Duration::from_secs(1);
 /// Reasons of UNAVAILABLE that do not mean that this replica is unhealthy.
-const EXPECTED_REASONS: [ErrorReason; 3] =
-    [ErrorReason::RegionHasNoAgent, ErrorReason::WindowOpen, ErrorReason::Stopping];
+const EXPECTED_REASONS: [ErrorReason; 4] = [
+    ErrorReason::RegionHasNoAgent,
+    ErrorReason::WindowOpen,
+    ErrorReason::ConnectionAged,
+    ErrorReason::Stopping,
+];
 
 /// Logs a failed call: a warning if the server is at fault, at debug level if the
 /// caller is.

@@ -9,7 +9,7 @@ use std::fmt::Display;
 use tonic::Status;
 use tonic_types::{FieldViolation, StatusExt};
 
-use crate::api::rpc::errors::{self, ErrorReason};
+use crate::api::rpc::errors::{self, CUT_MARK, ErrorReason};
 
 /// Most violations in one error. Nobody corrects more at a time.
 pub const MAX_VIOLATIONS: usize = 32;
@@ -24,8 +24,6 @@ const MAX_VIOLATIONS_BYTES: usize = 3_000;
 /// Longest message, in bytes as it is sent: a space, and whatever else a header's value
 /// has to escape, takes three times its bytes.
 const MAX_MESSAGE_BYTES: usize = 1_024;
-/// Ends a text that was cut.
-const CUT_MARK: &str = "…";
 
 /// All violations of a request, by field.
 #[derive(Debug, Default)]
@@ -82,8 +80,8 @@ impl FieldViolations {
     /// Leaves as many as an error may tell, each as long as it may be.
     fn cut(&mut self) {
         for violation in &mut self.0 {
-            cut(&mut violation.field, MAX_FIELD_BYTES);
-            cut(&mut violation.description, MAX_DESCRIPTION_BYTES);
+            errors::cut(&mut violation.field, MAX_FIELD_BYTES);
+            errors::cut(&mut violation.description, MAX_DESCRIPTION_BYTES);
         }
         let mut left = MAX_VIOLATIONS_BYTES;
         let fits = |violation: &&FieldViolation| {
@@ -109,14 +107,6 @@ pub fn invalid(field: impl Into<String>, problem: impl Display) -> Status {
 /// A message that must be in its field.
 pub fn required<T>(field: &str, given: Option<T>) -> Result<T, Status> {
     given.ok_or_else(|| invalid(field, "is missing"))
-}
-
-/// Cuts a text between characters.
-fn cut(text: &mut String, most: usize) {
-    if text.len() > most {
-        text.truncate(text.floor_char_boundary(most));
-        text.push_str(CUT_MARK);
-    }
 }
 
 /// The message as a header carries it: not longer than it may be.

@@ -43,6 +43,14 @@ pub(in crate::api) struct StatusChange {
     pub reason: String,
 }
 
+/// The tenant has as many as a tenant may have.
+fn too_many(tenant: &TenantId, most: usize) -> Status {
+    let name = names::of_tenant(tenant);
+    let message = format!("{name} has {most} subscriptions (api.max_subscriptions_per_tenant)");
+    let reason = ErrorReason::TooManySubscriptions;
+    errors::limit_reached(reason, message, "api.max_subscriptions_per_tenant")
+}
+
 impl SubscriptionApi {
     pub(in crate::api) async fn create(
         &self,
@@ -66,10 +74,11 @@ impl SubscriptionApi {
         let new = violations.finish(new)?;
         spans::record_in_span("tenant", &new.tenant);
         spans::record_in_span("subscription", &new.id);
-        self.refuse_too_many(&new.tenant).await?;
         let key = new.key();
-        let created = match self.context.tenants.create_subscription(new).await {
+        let most = self.context.settings.api.max_subscriptions_per_tenant;
+        let created = match self.context.tenants.create_subscription(new, most).await {
             Ok(created) => created,
+            Err(WriteError::TooMany) => return Err(too_many(&key.tenant, most)),
             // The tenant was deleted between the check and the write.
             Err(WriteError::NotFound) => {
                 return Err(errors::deleted(ResourceKind::Tenant, &names::of_tenant(&key.tenant)));
@@ -80,17 +89,6 @@ impl SubscriptionApi {
         let kind = signing_keys::main_kind(&created.settings.schemes).unwrap_or_default();
         let shown = with_warnings(self.show(&created), &created, &self.context);
         Ok(with_secret(shown, &created, kind))
-    }
-
-    async fn refuse_too_many(&self, tenant: &TenantId) -> Result<(), Status> {
-        let snapshot = self.context.tenants.snapshot(tenant).await.map_err(errors::store)?;
-        let count = snapshot.map_or(0, |snapshot| snapshot.subscription_count());
-        let most = self.context.settings.api.max_subscriptions_per_tenant;
-        if count < most {
-            return Ok(());
-        }
-        let message = format!("a tenant can have at most {most} subscriptions");
-        Err(errors::status(ErrorReason::TooManySubscriptions, message))
     }
 
     pub(in crate::api) async fn update(

@@ -6,6 +6,7 @@ mod callers;
 mod configuration;
 mod history;
 mod layer;
+mod limits;
 mod malformed;
 mod repeated;
 mod secrets;

@@ -45,7 +45,7 @@ impl WriterStage {
     async fn with(subscription: Subscription, count: u8, state: DeliveryState) -> Self {
         let store = Arc::new(MemoryStore::new(4, || FIXTURE_TIME));
         store.create_tenant(&fixtures::tenant()).await.unwrap();
-        let config_version = store.create_subscription(&subscription).await.unwrap();
+        let config_version = store.create_subscription(&subscription, usize::MAX).await.unwrap();
         for n in 0..count {
             let event = Arc::new(Event { id: event_id(n), ..fixtures::event() });
             let deliveries = vec![Delivery { state, ..delivery(n) }];

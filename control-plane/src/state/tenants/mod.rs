@@ -266,8 +266,13 @@ impl TenantConfigs {
         Ok((subscriptions, cancelled))
     }
 
-    pub async fn create_subscription(&self, new: Subscription) -> Result<Subscription, WriteError> {
-        let version = self.0.store.create_subscription(&new).await?;
+    /// Creates a subscription of a tenant that has fewer than `max`.
+    pub async fn create_subscription(
+        &self,
+        new: Subscription,
+        max: usize,
+    ) -> Result<Subscription, WriteError> {
+        let version = self.0.store.create_subscription(&new, max).await?;
         self.refresh_all_replicas(&new.tenant, version).await?;
         Ok(new)
     }

@@ -75,10 +75,6 @@ impl TenantSnapshot {
         self.subscriptions.values().map(|entry| &entry.subscription)
     }
 
-    pub fn subscription_count(&self) -> usize {
-        self.subscriptions.size()
-    }
-
     /// The subscriptions that want such an event, in the order of their ids.
     pub fn candidates(
         &self,
@@ -156,7 +152,7 @@ mod tests {
         let tenant = tenant();
         let all = ["a", "b", "c"].map(|id| subscription(id, "x", "event.account == \"1\""));
         let first = TenantSnapshot::new(tenant.clone(), Shard(3), all.to_vec());
-        assert_eq!(first.subscription_count(), 3);
+        assert_eq!(first.subscriptions().count(), 3);
         let mut gone = all[0].clone();
         gone.delete_time = Some(NOW);
         let changed = vec![gone, subscription("b", "y", ""), subscription("d", "x", "")];

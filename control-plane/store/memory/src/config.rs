@@ -114,11 +114,22 @@ impl ConfigStore for MemoryStore {
         Ok(ids.iter().map(version).collect())
     }
 
-    async fn create_subscription(&self, subscription: &Subscription) -> Result<i64, WriteError> {
+    async fn create_subscription(
+        &self,
+        subscription: &Subscription,
+        max: usize,
+    ) -> Result<i64, WriteError> {
         refuse(subscription)?;
         let mut tables = self.tables()?;
         if tables.living_tenant(&subscription.tenant).is_none() {
             return Err(WriteError::NotFound);
+        }
+        let living = tables
+            .subscriptions
+            .values()
+            .filter(|other| other.tenant == subscription.tenant && other.delete_time.is_none());
+        if living.count() >= max {
+            return Err(WriteError::TooMany);
         }
         if tables.subscriptions.contains_key(&subscription.key()) {
             return Err(WriteError::AlreadyExists);

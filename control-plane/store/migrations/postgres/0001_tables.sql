@@ -17,6 +17,8 @@ CREATE TABLE tenants (
     create_time         bigint  NOT NULL,
     update_time         bigint  NOT NULL,
     delete_time         bigint,
+    -- Of subscriptions that are not deleted.
+    subscription_count  bigint  NOT NULL DEFAULT 0,
     allow_insecure_urls boolean NOT NULL,
     id                  text COLLATE "C" PRIMARY KEY,
     display_name        text COLLATE "C" NOT NULL,

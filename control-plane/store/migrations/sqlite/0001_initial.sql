@@ -23,6 +23,8 @@ CREATE TABLE tenants (
     create_time         INTEGER NOT NULL,
     update_time         INTEGER NOT NULL,
     delete_time         INTEGER,
+    -- Of subscriptions that are not deleted.
+    subscription_count  INTEGER NOT NULL DEFAULT 0,
     -- What new secrets of the tenant are sealed by; null until it has one.
     data_key            BLOB
 ) STRICT, WITHOUT ROWID;

@@ -22,7 +22,7 @@ const LIST_ATTEMPTS: &str = "SELECT delivery, number, tenant, subscription, even
 
 impl PostgresStore {
     pub(super) async fn attempts_page(&self, query: &AttemptQuery) -> StoreResult<AttemptPage> {
-        let mut call = self.call("find_attempts");
+        let mut call = self.read_call("find_attempts");
         let (mut from, until) = query.span();
         let mut scanned_to = None;
         if !query.takes_all() {

@@ -39,6 +39,8 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// The pools, which nothing but a call reaches.
 pub(super) struct DatabaseDoor {
     pool: PgPool,
+    /// For lists and other reads of many rows only: whoever writes never waits for them.
+    readers: PgPool,
     /// For ownership only, so that leases are renewed in time whatever else is going
     /// on.
     reserve: PgPool,
@@ -50,17 +52,22 @@ pub(super) struct DatabaseDoor {
 impl DatabaseDoor {
     pub(super) async fn open(
         connect: PgConnectOptions,
-        max_connections: u32,
+        (max_connections, max_read_connections): (u32, u32),
         observer: Arc<dyn CallObserver>,
     ) -> StoreResult<Self> {
         let silence = DatabaseSilence::default();
         let shared = pool(connect.clone(), max_connections, silence.clone()).await?;
+        let readers = pool(connect.clone(), max_read_connections, silence.clone()).await?;
         let reserve = pool(connect, RESERVED_CONNECTIONS, silence.clone()).await?;
-        Ok(Self { pool: shared, reserve, silence, observer })
+        Ok(Self { pool: shared, readers, reserve, silence, observer })
     }
 
     pub(super) fn call(&self, method: &'static str, limit: Duration) -> DatabaseCall<'_> {
         self.call_by(&self.pool, method, limit)
+    }
+
+    pub(super) fn read_call(&self, method: &'static str, limit: Duration) -> DatabaseCall<'_> {
+        self.call_by(&self.readers, method, limit)
     }
 
     pub(super) fn ownership_call(&self, method: &'static str, limit: Duration) -> DatabaseCall<'_> {
@@ -83,6 +90,7 @@ impl DatabaseDoor {
     pub(super) async fn close(&self) {
         let closing = async {
             self.pool.close().await;
+            self.readers.close().await;
             self.reserve.close().await;
         };
         if tokio::time::timeout(CLOSE_LIMIT, closing).await.is_err() {

@@ -50,9 +50,11 @@ const DELETE_SUBSCRIPTIONS: &str = "UPDATE subscriptions
         signing_keys = NULL, header_values = NULL
     WHERE tenant = $1 AND delete_time IS NULL";
 
-const RAISE_VERSION: &str = "UPDATE tenants SET config_version = config_version + 1
+/// 2 how many subscriptions more, or fewer, there are by the change.
+const RAISE_VERSION: &str = "UPDATE tenants
+    SET config_version = config_version + 1, subscription_count = subscription_count + $2
     WHERE id = $1 AND delete_time IS NULL
-    RETURNING config_version, data_key";
+    RETURNING config_version, data_key, subscription_count";
 
 const SELECT_CONFIG_VERSIONS: &str = "SELECT coalesce(t.config_version, 0)
     FROM unnest($1::text[]) WITH ORDINALITY AS asked(id, ord)
@@ -242,13 +244,18 @@ impl ConfigStore for PostgresStore {
         .await
     }
 
-    async fn create_subscription(&self, subscription: &Subscription) -> Result<i64, WriteError> {
+    async fn create_subscription(
+        &self,
+        subscription: &Subscription,
+        max: usize,
+    ) -> Result<i64, WriteError> {
         let mut call = self.call("create_subscription");
         call.begin().await?;
-        let raised = raise_version(&mut call, &subscription.tenant).await?;
-        let Some((version, data_key)) = raised else {
-            return Err(WriteError::NotFound);
-        };
+        let raised = raise_version(&mut call, &subscription.tenant, 1).await?;
+        let (version, data_key, count) = raised.ok_or(WriteError::NotFound)?;
+        if usize::try_from(count).unwrap_or(usize::MAX) > max {
+            return Err(WriteError::TooMany);
+        }
         let (tenant, now) = (&subscription.tenant, subscription.update_time);
         let key = self.data_key(&mut call, tenant, data_key, now).await?;
         let sealed = seal(subscription, &key)?;
@@ -286,10 +293,9 @@ impl ConfigStore for PostgresStore {
     ) -> Result<i64, WriteError> {
         let mut call = self.call("update_subscription");
         call.begin().await?;
-        let raised = raise_version(&mut call, &subscription.tenant).await?;
-        let Some((version, data_key)) = raised else {
-            return Err(WriteError::NotFound);
-        };
+        let fewer = i64::from(subscription.delete_time.is_some());
+        let raised = raise_version(&mut call, &subscription.tenant, -fewer).await?;
+        let (version, data_key, _) = raised.ok_or(WriteError::NotFound)?;
         let (tenant, now) = (&subscription.tenant, subscription.update_time);
         let key = self.data_key(&mut call, tenant, data_key, now).await?;
         let sealed = seal(subscription, &key)?;
@@ -340,9 +346,13 @@ async fn living_tenant(call: &mut DatabaseCall<'_>, id: &TenantId) -> StoreResul
 async fn raise_version(
     call: &mut DatabaseCall<'_>,
     tenant: &TenantId,
-) -> StoreResult<Option<(i64, Option<Uuid>)>> {
-    let row = call.row(sqlx::query(RAISE_VERSION).bind(tenant.as_str())).await?;
-    let read = |row| Ok((rows::get(&row, "config_version")?, rows::get(&row, "data_key")?));
+    more: i64,
+) -> StoreResult<Option<(i64, Option<Uuid>, i64)>> {
+    let row = call.row(sqlx::query(RAISE_VERSION).bind(tenant.as_str()).bind(more)).await?;
+    let read = |row| {
+        let version = rows::get(&row, "config_version")?;
+        Ok((version, rows::get(&row, "data_key")?, rows::get(&row, "subscription_count")?))
+    };
     row.map(read).transpose()
 }
 

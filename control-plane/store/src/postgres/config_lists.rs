@@ -27,7 +27,7 @@ const LIST_SUBSCRIPTIONS: &str = "SELECT tenant, id, status, status_reason, sett
 
 impl PostgresStore {
     pub(super) async fn tenants_page(&self, query: &TenantQuery) -> StoreResult<ListPage<Tenant>> {
-        let mut call = self.call("list_tenants");
+        let mut call = self.read_call("list_tenants");
         let mut sql = QueryBuilder::new(LIST_TENANTS);
         tenant_list(&mut sql, query)?;
         let rows = call.rows(sql.build().persistent(false)).await?;
@@ -38,7 +38,7 @@ impl PostgresStore {
         &self,
         query: &SubscriptionQuery,
     ) -> StoreResult<ListPage<Subscription>> {
-        let mut call = self.call("list_subscriptions");
+        let mut call = self.read_call("list_subscriptions");
         let mut page = FilteredPage::new(query, FILTERED_READ_ROWS);
         loop {
             let mut sql = QueryBuilder::new(LIST_SUBSCRIPTIONS);

@@ -30,6 +30,11 @@ impl PostgresStore {
         self.door.call(method, CALL_LIMIT)
     }
 
+    /// A call that reads many rows, by the connections that are kept for such.
+    pub(super) fn read_call(&self, method: &'static str) -> DatabaseCall<'_> {
+        self.door.read_call(method, CALL_LIMIT)
+    }
+
     /// A call that may take another time.
     pub(super) fn call_for(&self, method: &'static str, limit: Duration) -> DatabaseCall<'_> {
         self.door.call(method, limit)

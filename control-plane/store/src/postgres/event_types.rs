@@ -98,7 +98,7 @@ impl EventTypeStore for PostgresStore {
     }
 
     async fn list_event_types(&self, query: &EventTypeQuery) -> StoreResult<Vec<EventType>> {
-        let mut call = self.call("list_event_types");
+        let mut call = self.read_call("list_event_types");
         let mut sql = QueryBuilder::new(LIST_TYPES);
         event_type_list(&mut sql, query);
         let rows = call.rows(sql.build().persistent(false)).await?;

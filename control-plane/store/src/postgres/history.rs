@@ -104,7 +104,7 @@ impl HistoryStore for PostgresStore {
         tenant: &TenantId,
         events: &[EventId],
     ) -> StoreResult<Vec<DeliveryCounts>> {
-        let mut call = self.call("delivery_counts");
+        let mut call = self.read_call("delivery_counts");
         let rows = call.rows(asked(COUNT_DELIVERIES, tenant, events)).await?;
         let mut counts = vec![DeliveryCounts::default(); events.len()];
         for row in &rows {
@@ -123,7 +123,7 @@ impl HistoryStore for PostgresStore {
         tenant: &TenantId,
         events: &[EventId],
     ) -> StoreResult<Vec<Delivery>> {
-        let mut call = self.call("deliveries_of");
+        let mut call = self.read_call("deliveries_of");
         let rows = call.rows(asked(SELECT_DELIVERIES_OF_EVENTS, tenant, events)).await?;
         rows::read(&rows, rows::delivery)
     }
@@ -156,7 +156,7 @@ impl HistoryStore for PostgresStore {
         after: u32,
         limit: u32,
     ) -> StoreResult<Vec<RecordedAttempt>> {
-        let mut call = self.call("list_attempts");
+        let mut call = self.read_call("list_attempts");
         let rows = call
             .rows(
                 sqlx::query(SELECT_ATTEMPTS)
@@ -179,7 +179,7 @@ impl HistoryStore for PostgresStore {
         tenant: &TenantId,
         deliveries: &[DeliveryId],
     ) -> StoreResult<Vec<AttemptRecord>> {
-        let mut call = self.call("last_attempts");
+        let mut call = self.read_call("last_attempts");
         let rows = call
             .rows(
                 sqlx::query(SELECT_LAST_ATTEMPTS)
@@ -192,7 +192,7 @@ impl HistoryStore for PostgresStore {
     }
 
     async fn stats(&self, key: &SubscriptionKey, since: Timestamp) -> StoreResult<Vec<StatsRow>> {
-        let mut call = self.call("stats");
+        let mut call = self.read_call("stats");
         let rows = call
             .rows(
                 sqlx::query(SELECT_STATS)

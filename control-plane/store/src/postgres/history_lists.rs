@@ -27,7 +27,7 @@ const LIST_ENDED: &str = "(SELECT id, tenant, subscription, event, event_type, a
 
 impl PostgresStore {
     pub(super) async fn events_page(&self, query: &EventQuery) -> StoreResult<Vec<ListedEvent>> {
-        let mut call = self.call("list_events");
+        let mut call = self.read_call("list_events");
         let mut sql = QueryBuilder::new(LIST_EVENTS);
         if query.with_payload {
             sql.push(", payload");
@@ -42,7 +42,7 @@ impl PostgresStore {
         &self,
         query: &DeliveryQuery,
     ) -> StoreResult<Vec<Delivery>> {
-        let mut call = self.call("list_deliveries");
+        let mut call = self.read_call("list_deliveries");
         let mut sql = QueryBuilder::new("SELECT * FROM (");
         let sets: &[ListedIds] = match query.event {
             None => &[ListedIds::All],

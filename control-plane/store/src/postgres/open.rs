@@ -48,7 +48,8 @@ impl PostgresStore {
         }
         schema::check(&mut connection, options.shards).await?;
         connection.close().await.checked()?;
-        let door = DatabaseDoor::open(connect, options.max_connections, observer).await?;
+        let most = (options.max_connections, options.max_read_connections);
+        let door = DatabaseDoor::open(connect, most, observer).await?;
         let sealer = SecretSealer::new(Arc::clone(&options.keys));
         let store = Self { door, shards: options.shards, sealer };
         store.prepare(options.migrate).await?;

@@ -106,7 +106,7 @@ impl OperationStore for PostgresStore {
         before: Option<OperationId>,
         limit: u32,
     ) -> StoreResult<Vec<Operation>> {
-        let mut call = self.call("list_operations");
+        let mut call = self.read_call("list_operations");
         let before = before.map_or(Uuid::max(), |id| id.0);
         let query = sqlx::query(SELECT_OPERATIONS)
             .bind(tenant.as_str())

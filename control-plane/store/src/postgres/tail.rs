@@ -111,7 +111,7 @@ async fn horizon(call: &mut DatabaseCall<'_>) -> StoreResult<TailHorizon> {
 
 impl PostgresStore {
     pub(super) async fn end_of_tail(&self) -> StoreResult<i64> {
-        let mut call = self.call("tail_position");
+        let mut call = self.read_call("tail_position");
         settle_numbering(&mut call, 0).await?;
         Ok(horizon(&mut call).await?.end - 1)
     }
@@ -119,7 +119,7 @@ impl PostgresStore {
     /// The horizon is read in a statement of its own before the rows: what is below it
     /// has ended, so that any later look sees all of it.
     pub(super) async fn page_of_tail(&self, position: i64, limit: u32) -> StoreResult<TailPage> {
-        let mut call = self.call("tail");
+        let mut call = self.read_call("tail");
         let mut reached = horizon(&mut call).await?;
         if reached.end <= position && settle_numbering(&mut call, position).await? {
             reached = horizon(&mut call).await?;

@@ -85,7 +85,7 @@ impl TokenStore for PostgresStore {
     }
 
     async fn list_tokens(&self, query: &TokenQuery) -> StoreResult<Vec<TokenRecord>> {
-        let mut call = self.call("list_tokens");
+        let mut call = self.read_call("list_tokens");
         let list = sqlx::query(LIST_TOKENS)
             .bind(query.after.as_ref().map_or("", TokenId::as_str))
             .bind(query.show_portal)

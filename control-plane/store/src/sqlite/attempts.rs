@@ -25,7 +25,7 @@ impl SqliteStore {
     pub(super) async fn attempts_page(&self, query: &AttemptQuery) -> StoreResult<AttemptPage> {
         let (mut from, until) = query.span();
         let mut scanned_to = None;
-        let mut reader = self.reader().await?;
+        let mut reader = self.list_reader().await?;
         if !query.takes_all() {
             // Apart from the list itself, so that what is looked at is bounded by the
             // index alone, whatever the conditions are.

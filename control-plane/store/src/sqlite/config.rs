@@ -49,9 +49,11 @@ const DELETE_SUBSCRIPTIONS: &str = "UPDATE subscriptions
     SET delete_time = ?2, update_time = ?2, revision = revision + 1, data_key = NULL,
         signing_keys = NULL, header_values = NULL
     WHERE tenant = ?1 AND delete_time IS NULL";
-const RAISE_VERSION: &str = "UPDATE tenants SET config_version = config_version + 1
-    WHERE id = ? AND delete_time IS NULL
-    RETURNING config_version, data_key";
+/// 2 how many subscriptions more, or fewer, there are by the change.
+const RAISE_VERSION: &str = "UPDATE tenants
+    SET config_version = config_version + 1, subscription_count = subscription_count + ?2
+    WHERE id = ?1 AND delete_time IS NULL
+    RETURNING config_version, data_key, subscription_count";
 const INSERT_SUBSCRIPTION: &str = "INSERT INTO subscriptions (
         tenant, id, status, status_reason, settings, data_key, signing_keys, header_values,
         paused_total, paused_since, revision, request_revision, create_time, update_time,
@@ -218,12 +220,19 @@ impl ConfigStore for SqliteStore {
         Ok(ids.iter().map(|id| versions.get(id).copied().unwrap_or(0)).collect())
     }
 
-    async fn create_subscription(&self, subscription: &Subscription) -> Result<i64, WriteError> {
+    async fn create_subscription(
+        &self,
+        subscription: &Subscription,
+        max: usize,
+    ) -> Result<i64, WriteError> {
         let tenant = &subscription.tenant;
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        let raised = raise_version(&mut tx, tenant).await?;
-        let (version, data_key) = raised.ok_or(WriteError::NotFound)?;
+        let raised = raise_version(&mut tx, tenant, 1).await?;
+        let (version, data_key, count) = raised.ok_or(WriteError::NotFound)?;
+        if usize::try_from(count).unwrap_or(usize::MAX) > max {
+            return Err(WriteError::TooMany);
+        }
         let key = self.data_key(&mut tx, tenant, data_key, subscription.update_time).await?;
         let mut values = BoundValues::default();
         put_key_and_state(&mut values, subscription, seal(subscription, &key)?)?;
@@ -261,8 +270,9 @@ impl ConfigStore for SqliteStore {
         let tenant = &subscription.tenant;
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin_wiping().await?;
-        let raised = raise_version(&mut tx, tenant).await?;
-        let (version, data_key) = raised.ok_or(WriteError::NotFound)?;
+        let fewer = i64::from(subscription.delete_time.is_some());
+        let raised = raise_version(&mut tx, tenant, -fewer).await?;
+        let (version, data_key, _) = raised.ok_or(WriteError::NotFound)?;
         let key = self.data_key(&mut tx, tenant, data_key, subscription.update_time).await?;
         let mut values = BoundValues::default();
         put_key_and_state(&mut values, subscription, seal(subscription, &key)?)?;
@@ -331,13 +341,14 @@ async fn missing_tenant(
 async fn raise_version(
     connection: &mut SqliteConnection,
     tenant: &TenantId,
-) -> StoreResult<Option<(i64, Option<Uuid>)>> {
+    more: i64,
+) -> StoreResult<Option<(i64, Option<Uuid>, i64)>> {
     let mut values = BoundValues::default();
-    values.text(tenant.as_str());
+    values.text(tenant.as_str()).add(more);
     let rows = values.run(connection, RAISE_VERSION).await?;
     let read = |row| {
         let mut columns = RowReader::of(row);
-        Ok((columns.int()?, columns.get()?))
+        Ok((columns.int()?, columns.get()?, columns.int()?))
     };
     rows.first().map(read).transpose()
 }

@@ -26,7 +26,7 @@ impl SqliteStore {
     pub(super) async fn tenants_page(&self, query: &TenantQuery) -> StoreResult<ListPage<Tenant>> {
         let mut sql = QueryBuilder::new(LIST_TENANTS);
         tenant_list(&mut sql, query)?;
-        let rows = sql.build().fetch_all(&mut *self.reader().await?).await.map_err(stored)?;
+        let rows = sql.build().fetch_all(&mut *self.list_reader().await?).await.map_err(stored)?;
         let tenants = rows.iter().map(tenant_of).collect::<StoreResult<_>>()?;
         Ok(tenant_page(tenants, &query.page))
     }
@@ -40,7 +40,7 @@ impl SqliteStore {
         loop {
             let mut sql = QueryBuilder::new(LIST_SUBSCRIPTIONS);
             subscription_list(&mut sql, query, &page)?;
-            let mut reader = self.reader().await?;
+            let mut reader = self.list_reader().await?;
             let rows = sql.build().fetch_all(&mut *reader).await.map_err(stored)?;
             if page.add(self.opened(&mut reader, &rows).await?) {
                 return Ok(page.finish());

@@ -9,13 +9,11 @@ use std::time::Instant;
 use parking_lot::Mutex;
 use postrider_domain::time::Timestamp;
 use sqlx::SqlitePool;
-use sqlx::pool::PoolConnection;
-use sqlx::sqlite::Sqlite;
 
 use super::bulk::BoundValues;
 use super::checkpoint::CheckpointTask;
-use super::errors::stored;
 use super::lock::{FileLock, FilePlace};
+use super::reading::{ReaderConnection, ReadingGate};
 use super::writer::WriterConnection;
 use crate::error::StoreResult;
 use crate::sealing::SecretSealer;
@@ -25,6 +23,9 @@ use crate::store::Store;
 pub struct SqliteStore {
     pub(super) writer: Arc<WriterConnection>,
     pub(super) readers: SqlitePool,
+    /// For lists and other reads of many rows only.
+    pub(super) list_readers: SqlitePool,
+    pub(super) reading: ReadingGate,
     pub(super) checkpoints: CheckpointTask,
     pub(super) clock: SteadyClock,
     pub(super) shards: u16,
@@ -53,9 +54,15 @@ impl SqliteStore {
     }
 
     /// A connection to read with, for one short read.
-    pub(super) async fn reader(&self) -> StoreResult<PoolConnection<Sqlite>> {
+    pub(super) async fn reader(&self) -> StoreResult<ReaderConnection> {
         self.place.check()?;
-        self.readers.acquire().await.map_err(stored)
+        self.reading.acquire(&self.readers).await
+    }
+
+    /// A connection to read many rows with.
+    pub(super) async fn list_reader(&self) -> StoreResult<ReaderConnection> {
+        self.place.check()?;
+        self.reading.acquire(&self.list_readers).await
     }
 }
 

@@ -103,7 +103,7 @@ impl EventTypeStore for SqliteStore {
     async fn list_event_types(&self, query: &EventTypeQuery) -> StoreResult<Vec<EventType>> {
         let mut sql = QueryBuilder::new(LIST_TYPES);
         event_type_list(&mut sql, query);
-        let rows = sql.build().fetch_all(&mut *self.reader().await?).await.map_err(stored)?;
+        let rows = sql.build().fetch_all(&mut *self.list_reader().await?).await.map_err(stored)?;
         rows.iter().map(event_type).collect()
     }
 

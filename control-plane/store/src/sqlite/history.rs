@@ -95,7 +95,7 @@ impl HistoryStore for SqliteStore {
 
     async fn list_events(&self, query: &EventQuery) -> StoreResult<Vec<ListedEvent>> {
         let mut sql = events_sql(query);
-        let mut reader = self.reader().await?;
+        let mut reader = self.list_reader().await?;
         let rows = sql.build().fetch_all(&mut *reader).await.map_err(stored)?;
         rows.iter()
             .map(|row| {
@@ -115,7 +115,7 @@ impl HistoryStore for SqliteStore {
     ) -> StoreResult<Vec<DeliveryCounts>> {
         let values = asked(tenant, events)?;
         let mut counts = vec![DeliveryCounts::default(); events.len()];
-        for row in values.run(&mut *self.reader().await?, COUNT_DELIVERIES).await? {
+        for row in values.run(&mut *self.list_reader().await?, COUNT_DELIVERIES).await? {
             let mut columns = RowReader::of(&row);
             let n: usize = columns.number("n")?;
             let state = codec::delivery_state(columns.int()?)?;
@@ -133,7 +133,7 @@ impl HistoryStore for SqliteStore {
         events: &[EventId],
     ) -> StoreResult<Vec<Delivery>> {
         let rows = asked(tenant, events)?
-            .run(&mut *self.reader().await?, SELECT_DELIVERIES_OF_EVENTS)
+            .run(&mut *self.list_reader().await?, SELECT_DELIVERIES_OF_EVENTS)
             .await?;
         rows.iter().map(|row| RowReader::of(row).delivery()).collect()
     }
@@ -149,7 +149,7 @@ impl HistoryStore for SqliteStore {
 
     async fn list_deliveries(&self, query: &DeliveryQuery) -> StoreResult<Vec<Delivery>> {
         let mut sql = deliveries_sql(query);
-        let mut reader = self.reader().await?;
+        let mut reader = self.list_reader().await?;
         let rows = sql.build().fetch_all(&mut *reader).await.map_err(stored)?;
         rows.iter().map(|row| RowReader::of(row).delivery()).collect()
     }
@@ -163,7 +163,7 @@ impl HistoryStore for SqliteStore {
     ) -> StoreResult<Vec<RecordedAttempt>> {
         let mut values = named(tenant, delivery.0);
         values.add(i64::from(after)).add(i64::from(limit));
-        let rows = values.run(&mut *self.reader().await?, SELECT_ATTEMPTS).await?;
+        let rows = values.run(&mut *self.list_reader().await?, SELECT_ATTEMPTS).await?;
         rows.iter().map(|row| RowReader::of(row).recorded_attempt()).collect()
     }
 
@@ -178,14 +178,14 @@ impl HistoryStore for SqliteStore {
     ) -> StoreResult<Vec<AttemptRecord>> {
         let mut values = BoundValues::default();
         values.add(id_list(deliveries.iter().map(|id| id.0))).text(tenant.as_str());
-        let rows = values.run(&mut *self.reader().await?, SELECT_LAST_ATTEMPTS).await?;
+        let rows = values.run(&mut *self.list_reader().await?, SELECT_LAST_ATTEMPTS).await?;
         rows.iter().map(|row| RowReader::of(row).attempt()).collect()
     }
 
     async fn stats(&self, key: &SubscriptionKey, since: Timestamp) -> StoreResult<Vec<StatsRow>> {
         let mut values = BoundValues::default();
         values.text(key.tenant.as_str()).text(key.subscription.as_str()).add(codec::hour(since));
-        let rows = values.run(&mut *self.reader().await?, SELECT_STATS).await?;
+        let rows = values.run(&mut *self.list_reader().await?, SELECT_STATS).await?;
         rows.iter()
             .map(|row| {
                 let mut columns = RowReader::of(row);
@@ -199,15 +199,16 @@ impl HistoryStore for SqliteStore {
     }
 
     async fn tail_position(&self) -> StoreResult<i64> {
-        let rows =
-            BoundValues::default().run(&mut *self.reader().await?, SELECT_TAIL_POSITION).await?;
+        let rows = BoundValues::default()
+            .run(&mut *self.list_reader().await?, SELECT_TAIL_POSITION)
+            .await?;
         rows.first().map_or(Ok(0), |row| RowReader::of(row).int())
     }
 
     async fn tail(&self, position: i64, limit: u32) -> StoreResult<TailPage> {
         let mut values = BoundValues::default();
         values.add(position).add(i64::from(limit));
-        let rows = values.run(&mut *self.reader().await?, SELECT_TAIL).await?;
+        let rows = values.run(&mut *self.list_reader().await?, SELECT_TAIL).await?;
         let mut page = TailPage { attempts: Vec::with_capacity(rows.len()), position, held: false };
         for row in &rows {
             let mut columns = RowReader::of(row);

@@ -130,6 +130,7 @@ impl MaintenanceStore for SqliteStore {
 
     async fn close(&self) {
         self.readers.close().await;
+        self.list_readers.close().await;
         self.checkpoints.stop().await;
         if let Err(error) = self.writer.close().await {
             tracing::warn!(%error, "closing the database failed");

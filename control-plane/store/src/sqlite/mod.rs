@@ -33,6 +33,7 @@ mod ordering;
 mod outbox;
 mod ownership;
 mod publishing;
+mod reading;
 mod rows;
 mod tokens;
 mod work;
@@ -73,7 +74,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("db");
         let keys = Arc::new(LocalKeys::default());
-        let options = OpenOptions { migrate: true, shards: 8, max_connections: 1, keys };
+        let options = OpenOptions {
+            migrate: true,
+            shards: 8,
+            max_connections: 1,
+            max_read_connections: 1,
+            keys,
+        };
         let store = SqliteStore::open(path.to_str().unwrap(), &options).await.unwrap();
         for (statement, searches) in [
             (

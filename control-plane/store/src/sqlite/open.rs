@@ -17,6 +17,7 @@ use super::checkpoint::CheckpointTask;
 use super::engine::{SqliteStore, SteadyClock};
 use super::errors::stored;
 use super::lock::FileLock;
+use super::reading::ReadingGate;
 use super::writer::WriterConnection;
 use crate::error::{StoreError, StoreResult};
 use crate::schema::{self, KnownMigration};
@@ -26,6 +27,9 @@ use crate::store::OpenOptions;
 /// How long a reader is waited for, and how long for another program that looks at the
 /// file. As at PostgreSQL for a connection.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the log's new start, which holds up the writer, waits for another program's
+/// reader: what a publisher does not notice. Ours are not there (see `reading`).
+const CHECKPOINT_BUSY_TIMEOUT: Duration = Duration::from_millis(20);
 const READER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Kilobytes, by SQLite's convention for negative numbers. The writer touches most tables,
 /// 64 MiB; a reader one page of a list, 8 MiB.
@@ -79,18 +83,25 @@ pub(super) async fn open(path: &str, options: &OpenOptions) -> StoreResult<Sqlit
     }
     fix_shards(&mut writer, options.shards).await?;
     forget_earlier_processes(&mut writer).await?;
-    let checkpointer = SqliteConnection::connect_with(&connect).await.map_err(stored)?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(options.max_connections.max(1))
-        .acquire_timeout(READER_TIMEOUT)
-        .test_before_acquire(false)
-        .connect_lazy_with(connect.pragma("query_only", "ON").pragma("cache_size", READER_CACHE));
+    let checkpointer = connect.clone().busy_timeout(CHECKPOINT_BUSY_TIMEOUT);
+    let checkpointer = SqliteConnection::connect_with(&checkpointer).await.map_err(stored)?;
+    let reading = ReadingGate::default();
+    let connect = connect.pragma("query_only", "ON").pragma("cache_size", READER_CACHE);
+    let readers = |most: u32| {
+        SqlitePoolOptions::new()
+            .max_connections(most.max(1))
+            .acquire_timeout(READER_TIMEOUT)
+            .test_before_acquire(false)
+            .connect_lazy_with(connect.clone())
+    };
     writer.close().await.map_err(stored)?;
     let writer = Arc::new(WriterConnection::open(writer_options, Arc::clone(&place)).await?);
     Ok(SqliteStore {
-        checkpoints: CheckpointTask::start(checkpointer, Arc::clone(&writer)),
+        checkpoints: CheckpointTask::start(checkpointer, Arc::clone(&writer), reading.clone()),
+        reading,
         writer,
-        readers,
+        readers: readers(options.max_connections),
+        list_readers: readers(options.max_read_connections),
         place,
         clock: SteadyClock { wall: wall_clock(), since: Instant::now() },
         shards: options.shards,

@@ -101,7 +101,7 @@ impl OperationStore for SqliteStore {
         let before = before.map_or(Uuid::max(), |id| id.0);
         let mut values = BoundValues::default();
         values.text(tenant.as_str()).id(before).add(i64::from(limit));
-        let rows = values.run(&mut *self.reader().await?, SELECT_OPERATIONS).await?;
+        let rows = values.run(&mut *self.list_reader().await?, SELECT_OPERATIONS).await?;
         rows.iter().map(operation).collect()
     }
 

@@ -98,7 +98,7 @@ impl TokenStore for SqliteStore {
             .text(query.after.as_ref().map_or("", TokenId::as_str))
             .add(query.show_portal)
             .add(i64::from(query.limit));
-        let rows = values.run(&mut *self.reader().await?, LIST_TOKENS).await?;
+        let rows = values.run(&mut *self.list_reader().await?, LIST_TOKENS).await?;
         rows.iter().map(token).collect()
     }
 

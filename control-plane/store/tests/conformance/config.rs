@@ -19,7 +19,7 @@ conformance! {
         store.create_tenant(&tenant).await.unwrap();
         assert_eq!(store.get_tenant(&tenant.id).await.unwrap(), Some(tenant.clone()));
         let hook = subscription(&tenant.id, "hook", now);
-        assert_eq!(store.create_subscription(&hook).await.unwrap(), 2);
+        assert_eq!(store.create_subscription(&hook, usize::MAX).await.unwrap(), 2);
         assert_eq!(store.get_subscription(&hook.key()).await.unwrap(), Some(hook.clone()));
         let config = store.tenant_config(&tenant.id).await.unwrap().unwrap();
         assert_eq!(config.tenant, Tenant { config_version: 2, ..tenant.clone() });
@@ -48,7 +48,7 @@ conformance! {
         assert_eq!(changes(1).await, (2, named(&["hook"])));
         assert_eq!(changes(2).await, (2, named(&[])));
         for id in ["a", "b", "c"] {
-            store.create_subscription(&subscription(tenant, id, world.now)).await.unwrap();
+            store.create_subscription(&subscription(tenant, id, world.now), usize::MAX).await.unwrap();
         }
         assert_eq!(changes(2).await, (5, named(&["a", "b", "c"])));
         assert_eq!(changes(4).await, (5, named(&["c"])));
@@ -136,7 +136,7 @@ conformance! {
         let (store, now) = (&world.store, world.now);
         let hook = store.get_subscription(&world.key).await.unwrap().unwrap();
         assert!(matches!(
-            store.create_subscription(&hook).await,
+            store.create_subscription(&hook, usize::MAX).await,
             Err(WriteError::AlreadyExists)
         ));
         let gone = Subscription { delete_time: Some(now), ..hook.clone() };
@@ -145,7 +145,7 @@ conformance! {
         assert_eq!(read.delete_time, Some(now), "a deleted one can still be read");
         assert!(matches!(store.update_subscription(&hook, 2, &SubscriptionSideEffects::default()).await, Err(WriteError::NotFound)));
         assert!(matches!(
-            store.create_subscription(&hook).await,
+            store.create_subscription(&hook, usize::MAX).await,
             Err(WriteError::AlreadyExists)
         ));
         let config = store.tenant_config(world.tenant()).await.unwrap().unwrap();
@@ -160,7 +160,25 @@ conformance! {
         let deleted = store.get_tenant(&again.id).await.unwrap().unwrap();
         assert_eq!(deleted.delete_time, Some(now));
         let orphan = subscription(&again.id, "orphan", now);
-        assert!(matches!(store.create_subscription(&orphan).await, Err(WriteError::NotFound)));
+        assert!(matches!(store.create_subscription(&orphan, usize::MAX).await, Err(WriteError::NotFound)));
+    }
+
+    async fn subscriptions_are_counted_with_the_change_that_creates_one(engine) {
+        const MAX_SUBSCRIPTIONS: usize = 3;
+        let (world, side_effects) = (World::new(engine).await, SubscriptionSideEffects::default());
+        let (store, tenant) = (&world.store, world.tenant());
+        let new = ["a", "b", "c", "d"].map(|id| subscription(tenant, id, world.now));
+        let created = new.iter().map(|new| store.create_subscription(new, MAX_SUBSCRIPTIONS));
+        let created = futures::future::join_all(created).await;
+        let refused = created.iter().filter(|made| matches!(made, Err(WriteError::TooMany))).count();
+        assert_eq!(refused, 2, "one was there, and two found room: {created:?}");
+        // A refusal leaves nothing, and a deletion makes room.
+        let config = store.tenant_config(tenant).await.unwrap().unwrap();
+        assert_eq!(config.subscriptions.len(), MAX_SUBSCRIPTIONS);
+        let gone = Subscription { delete_time: Some(world.now), ..config.subscriptions[0].clone() };
+        store.update_subscription(&gone, gone.revision, &side_effects).await.unwrap();
+        let late = subscription(tenant, "late", world.now);
+        store.create_subscription(&late, MAX_SUBSCRIPTIONS).await.unwrap();
     }
 
     async fn lists_are_ordered_and_paged_without_gaps(engine) {
@@ -207,7 +225,7 @@ conformance! {
             let mut new = subscription(world.tenant(), id, world.now);
             new.settings.display_name = name.to_owned();
             new.settings.url = url.to_owned();
-            store.create_subscription(&new).await.unwrap();
+            store.create_subscription(&new, usize::MAX).await.unwrap();
         }
         for (search, expected) in [
             ("100% s", "one"),
@@ -249,7 +267,7 @@ conformance! {
                 new.settings.event_types =
                     vec!["refund.made".parse().unwrap(), "order.*".parse().unwrap()];
             }
-            store.create_subscription(&new).await.unwrap();
+            store.create_subscription(&new, usize::MAX).await.unwrap();
         }
         let of_type = |text: &'static str| {
             move |query: &mut SubscriptionQuery| query.event_type = Some(text.to_owned())
@@ -272,7 +290,7 @@ conformance! {
         let world = World::new(engine).await;
         let store = &world.store;
         let gone = subscription(world.tenant(), "gone", world.now);
-        store.create_subscription(&gone).await.unwrap();
+        store.create_subscription(&gone, usize::MAX).await.unwrap();
         let deleted = Subscription { delete_time: Some(world.now), ..gone };
         store.update_subscription(&deleted, 1, &SubscriptionSideEffects::default()).await.unwrap();
         assert_eq!(list(&world, |_| ()).await, "");

@@ -65,7 +65,7 @@ conformance! {
         store.create_tenant(&tenant("acme", now)).await.unwrap();
         let (erp, crm) = (with_secrets("erp", now), with_secrets("crm", now));
         for hook in [&erp, &crm] {
-            store.create_subscription(hook).await.unwrap();
+            store.create_subscription(hook, usize::MAX).await.unwrap();
             assert_eq!(read(&**store, hook).await, *hook);
         }
         let mut gone = Subscription { delete_time: Some(now), ..erp.clone() };
@@ -95,7 +95,7 @@ conformance! {
         store.require_keys().await.unwrap();
         store.create_tenant(&tenant("acme", now)).await.unwrap();
         let hook = with_secrets("erp", now);
-        store.create_subscription(&hook).await.unwrap();
+        store.create_subscription(&hook, usize::MAX).await.unwrap();
         assert_eq!(used_keys(&**store).await, [("test".to_owned(), 1)]);
         let lacks = reopened(engine, &[OTHER_KEY], "").await.err().unwrap();
         let told = lacks.to_string();
@@ -116,7 +116,7 @@ conformance! {
         store.create_tenant(&tenant("acme", now)).await.unwrap();
         let hooks: Vec<_> = (0..5).map(|n| with_secrets(&format!("hook-{n}"), now)).collect();
         for hook in &hooks {
-            store.create_subscription(hook).await.unwrap();
+            store.create_subscription(hook, usize::MAX).await.unwrap();
         }
         let store = reopened(engine, &[TEST_KEY, OTHER_KEY], "other").await.unwrap();
         let versions = store.config_versions(&[hooks[0].tenant.clone()]).await.unwrap();

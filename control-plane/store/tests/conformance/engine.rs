@@ -40,7 +40,7 @@ pub fn options() -> OpenOptions {
 /// With these key-encryption keys.
 pub fn options_with(keys: &[&str], current: &str) -> OpenOptions {
     let keys = Arc::new(LocalKeys::parse(keys, current).unwrap());
-    OpenOptions { migrate: true, shards: SHARDS, max_connections: 4, keys }
+    OpenOptions { migrate: true, shards: SHARDS, max_connections: 4, max_read_connections: 2, keys }
 }
 
 /// Runs a test on every engine; says which one it failed on.

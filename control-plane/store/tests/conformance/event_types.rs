@@ -100,10 +100,10 @@ conformance! {
         let mut hook = subscription(world.tenant(), "by-prefix", now);
         hook.settings.display_name = "refund.made".to_owned();
         hook.settings.event_types = vec!["refund.*".parse().unwrap()];
-        store.create_subscription(&hook).await.unwrap();
+        store.create_subscription(&hook, usize::MAX).await.unwrap();
         let mut hook = subscription(world.tenant(), "by-name", now);
         hook.settings.event_types = vec!["order.*".parse().unwrap(), "refund.made".parse().unwrap()];
-        store.create_subscription(&hook).await.unwrap();
+        store.create_subscription(&hook, usize::MAX).await.unwrap();
         let refused = store.delete_event_type("refund.made", revision, false).await.unwrap_err();
         let CatalogueError::InUse(users) = refused else { panic!("{refused}") };
         assert_eq!(users, [hook.key()]);
@@ -113,7 +113,7 @@ conformance! {
         store.delete_event_type("refund.made", revision, false).await.unwrap();
         let mut hook = subscription(world.tenant(), "again", now);
         hook.settings.event_types = vec!["refund.made".parse().unwrap()];
-        store.create_subscription(&hook).await.unwrap();
+        store.create_subscription(&hook, usize::MAX).await.unwrap();
         let revision = store.create_event_type(&event_type("refund.made", now), MOST).await.unwrap();
         store.delete_event_type("refund.made", revision, true).await.unwrap();
     }

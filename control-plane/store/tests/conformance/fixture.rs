@@ -105,7 +105,7 @@ impl World {
         let tenant = tenant(tenant_id, now);
         store.create_tenant(&tenant).await.unwrap();
         let subscription = subscription(&tenant.id, subscription_id, now);
-        let version = store.create_subscription(&subscription).await.unwrap();
+        let version = store.create_subscription(&subscription, usize::MAX).await.unwrap();
         Self { store, key: subscription.key(), version, now }
     }
 

@@ -199,7 +199,7 @@ conformance! {
         store.create_tenant(&tenant).await.unwrap();
         let mut one = subscription(&tenant.id, "orders", now);
         one.settings.region = region.clone();
-        store.create_subscription(&one).await.unwrap();
+        store.create_subscription(&one, usize::MAX).await.unwrap();
         assert!(store.region_is_subscribed(&region).await.unwrap());
     }
 
@@ -223,7 +223,7 @@ conformance! {
         store.create_tenant(&tenant).await.unwrap();
         let mut named = subscription(&tenant.id, "orders", now);
         named.settings.region = "named".parse().unwrap();
-        store.create_subscription(&named).await.unwrap();
+        store.create_subscription(&named, usize::MAX).await.unwrap();
         let regions: [Region; 2] = ["invented".parse().unwrap(), named.settings.region.clone()];
         let clock = StoppedClock { total: LONG, since: Some(now) };
         for region in &regions {

@@ -144,7 +144,7 @@ impl Backlog {
         }
         let gone = subscription(world.tenant(), "gone", world.now);
         let gone = Subscription { delete_time: Some(world.now), ..gone };
-        world.version = world.store.create_subscription(&gone).await.unwrap();
+        world.version = world.store.create_subscription(&gone, usize::MAX).await.unwrap();
         let mut made = Vec::new();
         for batch in 0..DELIVERIES / BATCH {
             let mut items = Vec::new();

@@ -28,7 +28,7 @@ async fn changes(engine: &Engine) {
     let mut version = world.version;
     for number in 0..SUBSCRIPTIONS {
         let new = subscription(world.tenant(), &format!("s{number}"), world.now);
-        version = world.store.create_subscription(&new).await.unwrap();
+        version = world.store.create_subscription(&new, usize::MAX).await.unwrap();
     }
     engine.store.close().await;
     for analysed in [false, true] {
@@ -51,7 +51,7 @@ async fn change(world: World, mut version: i64) {
     let gone = Subscription { delete_time: Some(world.now), revision: 2, ..new.clone() };
     for step in 0..3 {
         match step {
-            0 => store.create_subscription(&new).await.unwrap(),
+            0 => store.create_subscription(&new, usize::MAX).await.unwrap(),
             1 => store
                 .update_subscription(&new, 1, &SubscriptionSideEffects::default())
                 .await

@@ -1,8 +1,12 @@
 //! Prometheus metrics: the counters.
 //!
 //! Fed by the flows as things happen; feeds the metrics port, which adds what the
-//! scheduler and the links know at each scrape. Names follow Prometheus' conventions: base
-//! units, `_total` on counters.
+//! scheduler and the links know at each scrape. Guarantees that names
+//! follow Prometheus' conventions: base units, `_total` on counters.
+//!
+//! - `limits`: what is taken of limits.
+
+mod limits;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -16,6 +20,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
+
+pub use self::limits::LimitMetrics;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {
@@ -46,6 +52,7 @@ struct MetricFamilies {
     results_awaiting_retry: Gauge,
     results_dropped: Counter,
     results_ignored: Family<KindLabel, Counter>,
+    limits: LimitMetrics,
 }
 
 /// Counters of one control plane. Cheap to clone.
@@ -75,6 +82,7 @@ impl Default for Metrics {
             results_awaiting_retry: Gauge::default(),
             results_dropped: Counter::default(),
             results_ignored: Family::default(),
+            limits: LimitMetrics::default(),
         }))
     }
 }
@@ -130,6 +138,11 @@ impl Metrics {
     pub fn results_ignored(&self, kind: &'static str, count: usize) {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         self.0.results_ignored.get_or_create(&KindLabel { kind }).inc_by(count);
+    }
+
+    /// What is taken of limits.
+    pub fn limits(&self) -> &LimitMetrics {
+        &self.0.limits
     }
 
     /// A registry of these counters.
@@ -188,6 +201,7 @@ impl Metrics {
             "Results from agents that changed nothing, by kind: unproven, returned, unknown or recorded",
             inner.results_ignored.clone(),
         );
+        inner.limits.register(&mut registry);
         registry
     }
 }

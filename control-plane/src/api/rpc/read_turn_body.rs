@@ -1,0 +1,110 @@
+//! A read's request that is complete only once the read has its turn.
+//!
+//! Fed by the connection and by the turns of reads; feeds the decoder. Guarantees that a
+//! caller who does not finish a request takes no turn, and that the bytes of one that waits
+//! stay counted among those that are being received.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use http_body::Frame;
+use parking_lot::Mutex;
+use tonic::Status;
+use tonic::body::Body;
+
+use crate::api::rpc::errors::{self, ErrorReason};
+use crate::state::read_turns::{NoReadTurn, ReadTurn, ReadTurns};
+
+/// The turn of a call, once it has one; given back with the last clone.
+pub type TurnOfCall = Arc<Mutex<Option<ReadTurn>>>;
+
+/// See the module.
+pub struct ReadTurnBody {
+    /// Kept to the end: what it holds is counted until the request is decoded.
+    inner: Body,
+    is_received: bool,
+    /// Absent once there is a turn, or an error.
+    turn: Option<BoxFuture<'static, Result<ReadTurn, NoReadTurn>>>,
+    taken: TurnOfCall,
+}
+
+impl ReadTurnBody {
+    /// The body of a read by a caller, as logs name it.
+    pub fn new(inner: Body, turns: ReadTurns, who: String, taken: TurnOfCall) -> Self {
+        let turn = Box::pin(async move { turns.take(&who).await });
+        Self { inner, is_received: false, turn: Some(turn), taken }
+    }
+}
+
+impl http_body::Body for ReadTurnBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if !self.is_received {
+            if let Some(frame) = ready!(Pin::new(&mut self.inner).poll_frame(context)) {
+                return Poll::Ready(Some(frame));
+            }
+            self.is_received = true;
+        }
+        let Some(turn) = &mut self.turn else { return Poll::Ready(None) };
+        let turn = ready!(turn.as_mut().poll(context));
+        self.turn = None;
+        match turn {
+            Ok(turn) => {
+                *self.taken.lock() = Some(turn);
+                Poll::Ready(None)
+            }
+            Err(NoReadTurn) => Poll::Ready(Some(Err(errors::limit_passes(
+                ErrorReason::TooManyReads,
+                "the caller has too many reads at once",
+                NoReadTurn::SETTING,
+            )))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.turn.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt as _, Full};
+    use tonic::Code;
+
+    use super::*;
+    use crate::settings::Settings;
+
+    #[tokio::test]
+    async fn a_request_waits_for_its_turn_and_not_for_ever() {
+        let flags = [
+            ("requests.max_reads_per_caller", "1".to_owned()),
+            ("requests.max_read_wait_milliseconds", "50".to_owned()),
+        ];
+        let settings = Settings::load(None, &flags).unwrap();
+        let metrics = crate::metrics::LimitMetrics::default();
+        let turns = ReadTurns::new(&settings.requests, &settings.database, metrics);
+        let body = |taken: &TurnOfCall| {
+            let inner = Body::new(Full::new(Bytes::from_static(b"x")));
+            ReadTurnBody::new(inner, turns.clone(), "somebody".to_owned(), Arc::clone(taken))
+        };
+        let (first, second) = (TurnOfCall::default(), TurnOfCall::default());
+        assert_eq!(body(&first).collect().await.unwrap().to_bytes(), "x");
+        assert!(first.lock().is_some());
+        let mut waiting = body(&second);
+        assert!(waiting.frame().await.unwrap().unwrap().is_data());
+        assert!(second.lock().is_none());
+        let refused = waiting.frame().await.unwrap().unwrap_err();
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        assert!(waiting.frame().await.is_none());
+        *first.lock() = None;
+        body(&second).collect().await.unwrap();
+    }
+}

@@ -1,0 +1,74 @@
+//! What may be received: how large a message is, how long it takes, and how many bytes there
+//! are at once.
+//!
+//! Fed by the doors with each request; feeds the services with a body that keeps to it.
+//! Guarantees that a message which is too large is refused as soon as its length is known,
+//! that a message which does not arrive in time is no longer waited for, and that no more
+//! bytes are held for messages that are not complete than the settings allow: for each
+//! connection, and for each door.
+//!
+//! - `rule`: what a method's requests may be. `message`: where messages begin and end.
+//!   `budget`: the bytes that are held. `body`: all of it together, for one request.
+//!
+//! Keeps the invariant `bounded-everything`.
+
+mod body;
+mod budget;
+mod message;
+mod rule;
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Request;
+use tonic::body::Body;
+use tower::{Layer, Service};
+
+use self::body::ReceivedBody;
+pub use self::budget::ReceiveBudget;
+pub use self::rule::{ReceiveRule, ReceiveRules};
+use crate::listeners::ConnectionPeer;
+
+/// Wraps the services of a door.
+#[derive(Clone)]
+pub struct ReceiveLayer {
+    pub rules: ReceiveRules,
+    pub budget: ReceiveBudget,
+    pub timeout: Duration,
+}
+
+impl<S> Layer<S> for ReceiveLayer {
+    type Service = ReceiveService<S>;
+
+    fn layer(&self, inner: S) -> ReceiveService<S> {
+        ReceiveService { inner, layer: self.clone() }
+    }
+}
+
+/// See [`ReceiveLayer`].
+#[derive(Clone)]
+pub struct ReceiveService<S> {
+    inner: S,
+    layer: ReceiveLayer,
+}
+
+impl<S: Service<Request<Body>>> Service<Request<Body>> for ReceiveService<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> S::Future {
+        let ReceiveLayer { rules, budget, timeout } = &self.layer;
+        let rule = rules(request.uri().path());
+        let peer = request.extensions().get::<ConnectionPeer>();
+        let connection = peer.map(|peer| Arc::clone(&peer.receiving)).unwrap_or_default();
+        let held = budget.hold(connection);
+        let received = request.map(|body| Body::new(ReceivedBody::new(body, rule, held, *timeout)));
+        self.inner.call(received)
+    }
+}

@@ -1,0 +1,120 @@
+//! Connections that do nothing: stalled handshakes, silence after one, idle ones.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use postrider_proto::v1::ListTenantsRequest;
+use postrider_tests::api::Api;
+use postrider_tests::cluster::Cluster;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use super::{of_callers, times_reached, with_settings};
+use crate::stage::SOON_LIMIT;
+
+const SETTINGS: &str = "[connections]
+max_connections = 60
+reserved_for_agents_and_replicas = 20
+max_handshakes = 10
+handshake_timeout_milliseconds = 1500
+preface_timeout_milliseconds = 1000
+";
+const STALLED_CONNECTIONS: usize = 30;
+
+async fn silent(port: u16) -> TcpStream {
+    TcpStream::connect(("127.0.0.1", port)).await.unwrap()
+}
+
+/// Waits until the other side has closed a connection.
+async fn closed(connection: &mut (impl AsyncReadExt + Unpin)) {
+    let mut rest = Vec::new();
+    let read = timeout(SOON_LIMIT, connection.read_to_end(&mut rest)).await;
+    // Closed or reset.
+    drop(read.expect("the connection is closed"));
+}
+
+/// A call on a connection of its own.
+async fn call_anew(cluster: &Cluster) {
+    let replica = &cluster.replicas[0];
+    let caller = replica.identity().map(|_| (cluster.pki(), cluster.caller()));
+    let mut api = Api::new(postrider_tests::api::channel(&replica.url(), caller).unwrap());
+    api.tenants.list_tenants(ListTenantsRequest::default()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stalled_handshakes_keep_nobody_out_and_end() {
+    let cluster = with_settings(SETTINGS, true).await;
+    let replica = &cluster.replicas[0];
+    for port in [replica.port(), replica.agents_port()] {
+        let begun = Instant::now();
+        let mut stalled = Vec::new();
+        for _ in 0..STALLED_CONNECTIONS {
+            stalled.push(silent(port).await);
+        }
+        // Three times as many as there may be: an honest one is made all the same.
+        call_anew(&cluster).await;
+        for connection in &mut stalled {
+            closed(connection).await;
+        }
+        assert!(begun.elapsed() < SOON_LIMIT, "{:?}", begun.elapsed());
+    }
+    assert!(times_reached(&cluster, "connections.max_handshakes").await >= 20.0);
+    assert!(times_reached(&cluster, "connections.handshake_timeout_milliseconds").await > 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_begins_with_http2_or_is_closed() {
+    let cluster = with_settings(SETTINGS, false).await;
+    let begun = Instant::now();
+    let mut connection = silent(cluster.replicas[0].port()).await;
+    closed(&mut connection).await;
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_millis(900) && took < Duration::from_secs(10), "{took:?}");
+    assert_eq!(times_reached(&cluster, "connections.preface_timeout_milliseconds").await, 1.0);
+    call_anew(&cluster).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn idle_connections_are_bounded_and_leave_a_reserve() {
+    let mut cluster = with_settings(SETTINGS, false).await;
+    let mut api = cluster.api().unwrap();
+    api.tenants.list_tenants(ListTenantsRequest::default()).await.unwrap();
+    let port = cluster.replicas[0].port();
+    let mut idle = Vec::new();
+    for _ in 0..100 {
+        let stream = TokioIo::new(silent(port).await);
+        // What is over the limit is closed at once, or after its preface.
+        let begun = http2::handshake::<_, _, Empty<Bytes>>(TokioExecutor::new(), stream).await;
+        if let Ok((sender, connection)) = begun {
+            idle.push((sender, tokio::spawn(connection)));
+        }
+    }
+    let settled = timeout(SOON_LIMIT, async {
+        while idle.iter().filter(|(_, connection)| !connection.is_finished()).count() > 40 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    settled.await.expect("callers have 40 connections");
+    assert!(of_callers(&cluster, "postrider_connections").await <= 40.0);
+    assert!(times_reached(&cluster, "connections.max_connections").await >= 60.0);
+    // Those who are there are served, and agents find their places.
+    api.tenants.list_tenants(ListTenantsRequest::default()).await.unwrap();
+    let agent = &mut cluster.agents[0];
+    agent.kill().await.unwrap();
+    agent.start_again().unwrap();
+    cluster.wait_for_agents().await.unwrap();
+    // Places that are given back are free.
+    drop(idle);
+    timeout(SOON_LIMIT, async {
+        while of_callers(&cluster, "postrider_connections").await > 5.0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await
+    .expect("closed connections are not counted");
+    call_anew(&cluster).await;
+}
