@@ -27,6 +27,7 @@ const OWN: &[&str] = &[
     "postrider/v1/fleet.proto",
     "postrider/v1/access.proto",
     "postrider/v1/token.proto",
+    "postrider/v1/audit.proto",
     "postrider/agent/v1/agent.proto",
     "postrider/replica/v1/replica.proto",
     "google/longrunning/operations.proto",

@@ -14,9 +14,15 @@ use postrider_domain::signature::{KeyKind, SigningKey};
 use postrider_domain::subscription::{Subscription, SubscriptionConfig, SubscriptionStatus};
 use postrider_domain::tenant::Tenant;
 use postrider_domain::time::{StoppedClock, Timestamp};
+use postrider_identity::{AuditDraft, AuditOrigin};
 use postrider_store::AgentSighting;
 
 pub const FIXTURE_TIME: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
+
+/// The record of a change whose record does not matter.
+pub fn audit() -> AuditDraft {
+    AuditOrigin::command("a test").draft("tests/1", FIXTURE_TIME)
+}
 
 pub fn tenant() -> Tenant {
     Tenant {

@@ -7,6 +7,7 @@
 //! by tests that bring their own clock.
 //!
 //! - `settings`, `clock`, `metrics`, `progress`: given to everything else.
+//! - `audited_fields`: what records of changes show.
 //! - `listeners`: connections, and who is at their other end.
 //! - `state`: what a replica remembers.
 //! - `flow`: the loops that move events, deliveries and results between memory and the
@@ -23,6 +24,7 @@
 
 pub mod agents;
 pub mod api;
+pub mod audited_fields;
 pub mod callers;
 pub mod clock;
 #[cfg(feature = "dev")]

@@ -9,17 +9,22 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, ensure};
 use clap::Args;
 use postrider_domain::ids::TenantId;
-use postrider_domain::limits::MAX_DISPLAY_NAME_CHARS;
-use postrider_identity::{Grant, GrantScope, IssuedToken, Role, TokenKind};
-use postrider_proto::attempt_limits::is_unprintable;
+use postrider_domain::limits::{MAX_DISPLAY_NAME_CHARS, is_unprintable};
+use postrider_identity::{
+    AuditChain, AuditFields, AuditOrigin, Grant, GrantScope, IssuedToken, Role, TokenKind,
+};
 use postrider_store::TokenCreation;
 
+use crate::audited_fields;
 use crate::serve;
 use crate::settings::Settings;
 use crate::state::tokens::{COMMAND_TOKEN_BOUNDS, MAX_TOKENS};
 
 /// Who makes a token at the command line, as the list of tokens shows it.
 const COMMAND_CREATOR: &str = "command:tokens";
+
+/// As records name the command.
+const COMMAND_RECORD: &str = "postrider tokens create";
 
 /// Which token to make.
 #[derive(Args)]
@@ -66,7 +71,12 @@ pub async fn create(settings: Settings, wanted: CreateTokenArguments) -> anyhow:
     token.record.display_name = wanted.display_name;
     token.record.created_by = COMMAND_CREATOR.to_owned();
     token.record.expire_time = wanted.expires_in.map(|span| now + span);
-    let created = store.create_token(&token.record, COMMAND_TOKEN_BOUNDS).await;
+    let audit =
+        AuditOrigin::command(COMMAND_RECORD).draft(&format!("tokens/{}", token.record.id), now);
+    let audit = audit
+        .in_chain(AuditChain::of_grants(&token.record.grants))
+        .with_changes(&AuditFields::none(), &audited_fields::of_token(&token.record));
+    let created = store.create_token(&token.record, COMMAND_TOKEN_BOUNDS, &audit).await;
     store.close().await;
     let created = created.context("storing the token")?;
     ensure!(created == TokenCreation::Created, "there are {MAX_TOKENS} tokens already");

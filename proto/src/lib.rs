@@ -92,6 +92,7 @@ mod tests {
             "grpc.health.v1.Health",
             "postrider.agent.v1.AgentService",
             "postrider.replica.v1.ReplicaService",
+            "postrider.v1.AuditService",
             "postrider.v1.DeliveryService",
             "postrider.v1.EventService",
             "postrider.v1.EventTypeService",

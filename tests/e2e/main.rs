@@ -15,6 +15,7 @@
 mod stage;
 
 mod agents;
+mod audit;
 mod control;
 mod crashes;
 mod delivery;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use postrider_proto::longrunning::operations_client::OperationsClient;
+use postrider_proto::v1::audit_service_client::AuditServiceClient;
 use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
 use postrider_proto::v1::event_service_client::EventServiceClient;
 use postrider_proto::v1::event_type_service_client::EventTypeServiceClient;
@@ -30,7 +31,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const CALL_LIMIT: Duration = Duration::from_secs(60);
 const MAX_MESSAGE_BYTES: usize = 64 << 20;
 
-/// A client for each service of one replica. Clones share a connection.
+/// A client for each service of one replica. Clones share a connection. Those seldom used
+/// are boxed: many tests keep this on their stack.
 #[derive(Clone, Debug)]
 pub struct Api {
     pub tenants: TenantServiceClient<CallerChannel>,
@@ -38,10 +40,11 @@ pub struct Api {
     pub events: EventServiceClient<CallerChannel>,
     pub event_types: EventTypeServiceClient<CallerChannel>,
     pub deliveries: DeliveryServiceClient<CallerChannel>,
-    pub operations: OperationsClient<CallerChannel>,
-    pub fleet: FleetServiceClient<CallerChannel>,
-    pub tokens: TokenServiceClient<CallerChannel>,
-    pub portal: PortalServiceClient<CallerChannel>,
+    pub operations: Box<OperationsClient<CallerChannel>>,
+    pub fleet: Box<FleetServiceClient<CallerChannel>>,
+    pub tokens: Box<TokenServiceClient<CallerChannel>>,
+    pub portal: Box<PortalServiceClient<CallerChannel>>,
+    pub audit: Box<AuditServiceClient<CallerChannel>>,
     pub health: HealthClient<Channel>,
 }
 
@@ -65,10 +68,11 @@ impl Api {
             event_types: EventTypeServiceClient::new(channel.clone())
                 .max_decoding_message_size(MAX_MESSAGE_BYTES),
             deliveries: DeliveryServiceClient::new(channel.clone()),
-            operations: OperationsClient::new(channel.clone()),
-            fleet: FleetServiceClient::new(channel.clone()),
-            tokens: TokenServiceClient::new(channel.clone()),
-            portal: PortalServiceClient::new(channel),
+            operations: Box::new(OperationsClient::new(channel.clone())),
+            fleet: Box::new(FleetServiceClient::new(channel.clone())),
+            tokens: Box::new(TokenServiceClient::new(channel.clone())),
+            portal: Box::new(PortalServiceClient::new(channel.clone())),
+            audit: Box::new(AuditServiceClient::new(channel)),
             health,
         }
     }

@@ -23,7 +23,7 @@ const MIN_HEADER_VALUE_BYTES: usize = 8;
 /// end of a text.
 const MIN_SECRET_BYTES: usize = 4;
 /// Keeps the length, and may stand in the name of a header.
-const MASK: u8 = b'*';
+const MASK_BYTE: u8 = b'*';
 
 /// The secrets of one subscription's requests.
 pub struct EchoMask {
@@ -91,7 +91,7 @@ impl EchoMask {
         }
         for range in found {
             if let Some(secret) = text.get_mut(range) {
-                secret.fill(MASK);
+                secret.fill(MASK_BYTE);
             }
         }
     }
@@ -104,7 +104,7 @@ impl EchoMask {
             return 0;
         }
         let lengths = self.secrets.iter().map(|secret| {
-            let same = |(one, other): &(&u8, &u8)| one.eq_ignore_ascii_case(other);
+            let same = |(secret, text): &(&u8, &u8)| secret.eq_ignore_ascii_case(text);
             let length = secret.iter().zip(text).take_while(same).count();
             let is_cut = length == text.len() && length >= MIN_SECRET_BYTES;
             if length == secret.len() || is_cut { length } else { 0 }

@@ -28,3 +28,11 @@ pub const MAX_DISPLAY_NAME_CHARS: usize = 128;
 /// Most events in one `PublishEvents`. Two transactions of `publish.max_commit_events`;
 /// more would gain nothing.
 pub const MAX_PUBLISH_BATCH: usize = 1000;
+
+/// Whether a character is not seen, or changes in which direction others are: control
+/// characters, line and paragraph separators, and Unicode's embeddings, overrides and
+/// isolates. The agent, which does not know of this crate, has the same for errors.
+pub const fn is_unprintable(character: char) -> bool {
+    matches!(character,
+        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}

@@ -62,6 +62,12 @@ impl MethodAccess {
             Err(AccessDenial::UnknownTenant)
         }
     }
+
+    /// Judges a request that names what belongs to the installation and no tenant.
+    pub fn judge_installation(&self, caller: &CallerIdentity) -> Result<(), AccessDenial> {
+        let allowed = caller.may_everywhere(self.permission);
+        if allowed { Ok(()) } else { Err(AccessDenial::Permission(self.permission)) }
+    }
 }
 
 #[cfg(test)]
@@ -89,5 +95,6 @@ mod tests {
         assert_eq!(method.judge_tenant(&caller, &tenant("b")), lacks);
         let unknown = Err(AccessDenial::UnknownTenant);
         assert_eq!(method.judge_tenant(&caller, &tenant("c")), unknown);
+        assert_eq!(method.judge_installation(&caller), lacks);
     }
 }

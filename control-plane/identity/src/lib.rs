@@ -1,11 +1,14 @@
-//! Who calls, and what that caller may do.
+//! Who calls, what that caller may do, and what is recorded of it.
 //!
 //! Fed by the control plane with credentials, claims and settings; feeds its API with a
 //! [`CallerIdentity`] and with the rules by which a call is judged. Guarantees that
 //! nothing is allowed that no grant allows, and that nobody passes on more than he has.
 //! Pure: time and randomness are parameters.
+//!
+//! - `audit`: records of changes, and the chains that hold them together.
 
 mod access;
+mod audit;
 mod caller;
 mod claims;
 mod grant;
@@ -14,6 +17,11 @@ mod role;
 mod token;
 
 pub use access::{AccessDenial, MethodAccess, MethodReach};
+pub use audit::{
+    AUDIT_KEY_BYTES, AuditChain, AuditDraft, AuditFault, AuditFields, AuditKey, AuditOrigin,
+    AuditRecord, CHAIN_HASH_BYTES, ChainCheckpoint, ChainFindings, ChainHash, ChainKey,
+    ChainPosition, ChainState, ChainVerifier, FieldChange, MAX_REPORTED_FAULTS,
+};
 pub use caller::{CallerIdentity, Principal};
 pub use claims::{ClaimMapping, ClaimMappingError, ClaimRule, ClaimScope};
 pub use grant::{Grant, GrantError, GrantScope, MAX_GRANT_TENANTS, MAX_GRANTS};

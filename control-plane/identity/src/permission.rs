@@ -29,11 +29,12 @@ pub enum Permission {
     ReadTokens,
     WriteTokens,
     CreatePortalTokens,
+    ReadAudit,
     ReadDescriptors,
 }
 
 /// Every permission, in the order of the documents.
-pub const ALL_PERMISSIONS: [Permission; 21] = [
+pub const ALL_PERMISSIONS: [Permission; 22] = [
     Permission::ReadTenants,
     Permission::WriteTenants,
     Permission::ReadEventTypes,
@@ -54,6 +55,7 @@ pub const ALL_PERMISSIONS: [Permission; 21] = [
     Permission::ReadTokens,
     Permission::WriteTokens,
     Permission::CreatePortalTokens,
+    Permission::ReadAudit,
     Permission::ReadDescriptors,
 ];
 
@@ -81,6 +83,7 @@ impl Permission {
             Self::ReadTokens => "tokens.read",
             Self::WriteTokens => "tokens.write",
             Self::CreatePortalTokens => "portalTokens.create",
+            Self::ReadAudit => "audit.read",
             Self::ReadDescriptors => "descriptors.read",
         }
     }
@@ -96,6 +99,7 @@ impl Permission {
                 | Self::ReadSubscriptions
                 | Self::ReadDeliveries
                 | Self::ReadTokens
+                | Self::ReadAudit
         )
     }
 

@@ -129,8 +129,9 @@ mod tests {
     }
 
     #[test]
-    fn only_an_administrator_makes_tokens_and_writes_tenants() {
-        for permission in [Permission::WriteTokens, Permission::WriteTenants] {
+    fn only_an_administrator_makes_tokens_writes_tenants_and_reads_the_audit() {
+        for permission in [Permission::WriteTokens, Permission::WriteTenants, Permission::ReadAudit]
+        {
             let holders: Vec<_> = ALL_ROLES.iter().filter(|role| role.has(permission)).collect();
             assert_eq!(holders, [&Role::Administrator]);
         }

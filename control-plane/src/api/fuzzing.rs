@@ -9,12 +9,14 @@ use postrider_domain::event_type::EventTypeInput;
 use postrider_domain::ids::{DeliveryId, EventId, TenantId};
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
+use postrider_identity::ChainPosition;
 use postrider_proto::v1;
-use postrider_store::SortKey;
+use postrider_store::{AuditPosition, SortKey};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tonic::Status;
 
+use crate::api::audit::filter::AuditFilter;
 use crate::api::deliveries::attempt_filter::AttemptFilter;
 use crate::api::deliveries::filter::DeliveryFilter;
 use crate::api::deliveries::resume_tokens;
@@ -142,6 +144,7 @@ pub fn read_filters(text: &str) -> Vec<Result<(), String>> {
         DeliveryFilter::parse(text, &tenant).map(drop),
         AttemptFilter::parse(text, &tenant).map(drop),
         AgentFilter::parse(text).map(drop),
+        AuditFilter::parse(text).map(drop),
     ]
 }
 
@@ -161,6 +164,8 @@ pub fn read_page_token(token: &str, filter: &str) -> Result<usize, Status> {
         reads_again::<DeliveryId>(token, &tokens)?,
         reads_again::<u32>(token, &tokens)?,
         reads_again::<String>(token, &tokens)?,
+        reads_again::<AuditPosition>(token, &tokens)?,
+        reads_again::<ChainPosition>(token, &tokens)?,
     ];
     Ok(taken.into_iter().filter(|taken| *taken).count())
 }
@@ -213,8 +218,10 @@ pub fn read_names(text: &str) -> Vec<String> {
         names::region(text).map(|region| names::of_region(&region)),
         names::token(text).map(|token| names::of_token(&token)),
         names::agent(text).map(|agent| names::of_agent(&agent)),
+        names::audit_chain(text).map(|chain| names::of_chain(&chain)),
     ];
     let _ = names::attempt_parent(text);
+    let _ = names::audit_parent(text);
     let _ = names::named_resource(text);
     named.into_iter().filter_map(Result::ok).collect()
 }

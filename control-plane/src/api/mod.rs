@@ -5,6 +5,7 @@
 //! they are passed on, that every error is made by `rpc::errors`, and that a call has
 //! one span and at most one line about its failure.
 
+mod audit;
 mod deliveries;
 mod event_types;
 mod events;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 use postrider_proto::FILE_DESCRIPTOR_SET;
 use postrider_proto::longrunning::operations_server::OperationsServer;
+use postrider_proto::v1::audit_service_server::AuditServiceServer;
 use postrider_proto::v1::delivery_service_server::DeliveryServiceServer;
 use postrider_proto::v1::event_service_server::EventServiceServer;
 use postrider_proto::v1::event_type_service_server::EventTypeServiceServer;
@@ -121,6 +123,7 @@ fn services(context: ReplicaContext, flow: Flow) -> Routes {
     ));
     let tokens = TokenServiceServer::new(tokens::service::TokenApi::new(context.clone()));
     let portal = PortalServiceServer::new(tokens::portal::PortalApi::new(context.clone()));
+    let audit = AuditServiceServer::new(audit::service::AuditApi::new(context.clone()));
     let fleet = FleetServiceServer::new(fleet::service::FleetApi::new(context, flow));
     Routes::new(tenants.max_decoding_message_size(max))
         .add_service(subscriptions.max_decoding_message_size(max))
@@ -130,5 +133,6 @@ fn services(context: ReplicaContext, flow: Flow) -> Routes {
         .add_service(operations.max_decoding_message_size(max))
         .add_service(tokens.max_decoding_message_size(max))
         .add_service(portal.max_decoding_message_size(max))
+        .add_service(audit.max_decoding_message_size(max))
         .add_service(fleet.max_decoding_message_size(max))
 }

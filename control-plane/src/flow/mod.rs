@@ -27,6 +27,7 @@
 //! - `on_demand`: tests, resends and cancellations. `window_closer`: closes a time
 //!   window. `due_backlog`: counts what is due.
 //! - `attempt_feed`: attempts as they are recorded.
+//! - `audit_upkeep`: heads of audit chains, and retention.
 //! - `token_upkeep`: when tokens were used, and forgetting them.
 //! - `faults`: what every loop does when the database refuses or does not answer;
 //!   `new_delivery`: what a new delivery is like.
@@ -34,6 +35,7 @@
 pub mod agent_admission;
 mod agent_presence;
 pub mod attempt_feed;
+pub mod audit_upkeep;
 mod claimer;
 mod clock_recovery;
 pub mod conclude;

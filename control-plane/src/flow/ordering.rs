@@ -15,6 +15,7 @@ use postrider_domain::delivery::{Delivery, DeliveryState, DeliveryTransition, Ou
 use postrider_domain::ids::{OrderedKey, SubscriptionKey};
 use postrider_domain::subscription::{DeliveryOrdering, ExhaustedKeyPolicy, Subscription};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use postrider_store::{FirstFault, KeyEnd, KeyHold, Store, StoreResult};
 use tokio::sync::mpsc;
 
@@ -229,8 +230,12 @@ impl OrderingKeys {
     }
 
     /// Releases a key that an exhausted delivery holds; whether it was held.
-    pub async fn release_ordering_key(&self, key: OrderedKey) -> StoreResult<bool> {
-        let released = self.store.end_key_hold(&key).await?;
+    pub async fn release_ordering_key(
+        &self,
+        key: OrderedKey,
+        audit: &AuditDraft,
+    ) -> StoreResult<bool> {
+        let released = self.store.end_key_hold(&key, audit).await?;
         self.ordering_queue.push(key);
         Ok(released)
     }

@@ -266,14 +266,29 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::listeners::slots::ConnectionSlots;
 
     #[tokio::test]
     async fn a_connection_ends_by_itself_while_its_other_end_is_silent() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (stream, address) = listener.accept().await.unwrap();
-        let mut connection = DoorConnection::plain(address, stream);
-        connection.end = Some(Box::pin(tokio::time::sleep(Duration::from_millis(200))));
+        let settings = ConnectionSettings {
+            max_connections: 1,
+            reserved_for_agents_and_replicas: 0,
+            max_connections_per_address: 0,
+            max_handshakes: 1,
+            handshake_timeout_milliseconds: 10_000,
+            preface_timeout_milliseconds: 10_000,
+            max_age_seconds: 0,
+            age_grace_seconds: 0,
+        };
+        let metrics = LimitMetrics::default();
+        let slots = ConnectionSlots::new(&settings, metrics.clone());
+        let slot = slots.take(Door::Agents, address.ip()).unwrap();
+        let times = ConnectionTimes::new(Door::Agents, &settings, metrics);
+        let mut connection = DoorConnection::plain(address, stream, &times, slot);
+        connection.certificate_end = Some(Box::pin(tokio::time::sleep(Duration::from_millis(200))));
         client.write_all(b"a").await.unwrap();
         assert_eq!(connection.read_u8().await.unwrap(), b'a');
         for _ in 0..2 {

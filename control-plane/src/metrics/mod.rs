@@ -53,6 +53,7 @@ struct MetricFamilies {
     results_dropped: Counter,
     results_ignored: Family<KindLabel, Counter>,
     limits: LimitMetrics,
+    audit_alarms: Family<KindLabel, Counter>,
 }
 
 /// Counters of one control plane. Cheap to clone.
@@ -83,6 +84,7 @@ impl Default for Metrics {
             results_dropped: Counter::default(),
             results_ignored: Family::default(),
             limits: LimitMetrics::default(),
+            audit_alarms: Family::default(),
         }))
     }
 }
@@ -145,6 +147,11 @@ impl Metrics {
         &self.0.limits
     }
 
+    /// Something points at records of changes that are not what was written.
+    pub fn audit_alarm(&self, kind: &'static str) {
+        self.0.audit_alarms.get_or_create(&KindLabel { kind }).inc();
+    }
+
     /// A registry of these counters.
     pub fn registry(&self) -> Registry {
         let mut registry = Registry::with_prefix("postrider");
@@ -202,6 +209,12 @@ impl Metrics {
             inner.results_ignored.clone(),
         );
         inner.limits.register(&mut registry);
+        registry.register(
+            "audit_alarms",
+            "Signs that records of changes were tampered with, by kind: head_set_back, \
+             fault_found or retention_stuck",
+            inner.audit_alarms.clone(),
+        );
         registry
     }
 }

@@ -17,6 +17,7 @@ use super::scheduler_config;
 use crate::clock::Clock;
 use crate::flow::agent_admission::AgentAdmission;
 use crate::flow::attempt_feed::AttemptFeed;
+use crate::flow::audit_upkeep::AuditUpkeep;
 use crate::flow::dispatch_loop::DispatchLoop;
 use crate::flow::due_backlog::DueBacklog;
 use crate::flow::leases::LeaseKeeper;
@@ -71,6 +72,7 @@ pub struct Loops {
     operations: OperationRunner,
     leases: LeaseKeeper,
     tokens: TokenUpkeep,
+    audit: AuditUpkeep,
 }
 
 /// Builds a replica's state, loops and entrances, on a store and the assignment key that
@@ -102,6 +104,7 @@ pub fn assemble(
         operations: OperationRunner::new(&context),
         leases: LeaseKeeper::new(&context),
         tokens: TokenUpkeep::new(&context),
+        audit: AuditUpkeep::new(&context),
     });
     let flow = Flow {
         publisher,
@@ -199,7 +202,8 @@ pub fn spawn_loops(
     draining: &CancellationToken,
     stopped: &CancellationToken,
 ) -> JoinHandle<()> {
-    let Loops { dispatch, work, outbox, operations, leases, tokens } = *loops;
+    let Loops { dispatch, work, outbox, operations, leases, tokens, audit } = *loops;
+    tasks.spawn(audit.run(stopped.clone()));
     tasks.spawn(tokens.run(stopped.clone()));
     tasks.spawn(dispatch.run(stopped.clone()));
     tasks.spawn(work.run(health.register_loop("work"), stopped.clone()));

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use postrider_identity::{AuditFields, AuditOrigin};
 use postrider_secret_encryption::{KeyEncryptionKeys as _, KeyId, LocalKeys, generate_key_entry};
 use postrider_store::Store;
 
@@ -20,6 +21,9 @@ const STEP_ROWS: u32 = 100;
 /// How often a rewrite is tried while others hold locks on what it rewrites.
 const MAX_REWRITE_TRIES: u32 = 20;
 const REWRITE_RETRY_PAUSE: Duration = Duration::from_secs(3);
+
+/// As records name the command.
+const REWRAP_RECORD: &str = "postrider keys rewrap";
 
 /// Makes a key: adds it to the file, or prints it.
 pub fn create(id: &str, file: Option<&Path>) -> anyhow::Result<()> {
@@ -62,6 +66,11 @@ pub async fn rewrap(settings: &Settings, data: bool) -> anyhow::Result<()> {
     let keys = Arc::new(settings.keys.load()?);
     let store = open(settings, &keys).await?;
     require_keys(&*store, &keys).await?;
+    let now = store.now().await?;
+    let mut wanted = AuditFields::none();
+    wanted.text("current", keys.current().map_or("", KeyId::as_str)).json("data", &data);
+    let audit = AuditOrigin::command(REWRAP_RECORD).draft("dataKeys", now);
+    store.append_audit_record(&audit.with_changes(&AuditFields::none(), &wanted)).await?;
     let mut rewrapped = 0;
     loop {
         let step = store.rewrap_data_keys(STEP_ROWS).await?;

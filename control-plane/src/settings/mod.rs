@@ -77,6 +77,7 @@ pub struct Settings {
     pub agents: AgentsSettings,
     pub replicas: ReplicasSettings,
     pub api: ApiSettings,
+    pub audit: AuditSettings,
     pub telemetry: TelemetrySettings,
     /// Where they were given.
     #[serde(skip)]
@@ -237,6 +238,24 @@ pub struct ApiSettings {
     pub max_watchers_per_caller: usize,
     pub max_watchers_per_tenant: usize,
     pub watch_poll_interval_milliseconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditSettings {
+    pub retention_days: u32,
+    pub payload_reads: bool,
+    pub head_log_interval_seconds: u64,
+}
+
+impl AuditSettings {
+    pub fn retention(&self) -> Duration {
+        Duration::from_secs(u64::from(self.retention_days) * 86_400)
+    }
+
+    pub fn head_log_interval(&self) -> Duration {
+        Duration::from_secs(self.head_log_interval_seconds)
+    }
 }
 
 impl Settings {

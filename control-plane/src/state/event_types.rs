@@ -14,11 +14,13 @@ use parking_lot::RwLock;
 use postrider_domain::event_type::{
     EventType, EventTypeCatalogue, EventTypeInput, ImportPlan, MAX_EVENT_TYPES,
 };
+use postrider_identity::{AuditDraft, AuditFields};
 use postrider_store::{CatalogueError, Store, StoreError, StoreResult, WriteError};
 use tokio::sync::Mutex;
 
 use super::lost_races::repeat_lost_races;
 use super::peers::Peers;
+use crate::audited_fields;
 use crate::clock::Clock;
 
 struct EventTypesShared {
@@ -77,8 +79,12 @@ impl EventTypes {
         Ok(self.current())
     }
 
-    pub async fn create(&self, new: EventType) -> Result<EventType, CatalogueError> {
-        let version = self.0.store.create_event_type(&new, MAX_EVENT_TYPES).await?;
+    pub async fn create(
+        &self,
+        new: EventType,
+        audit: &AuditDraft,
+    ) -> Result<EventType, CatalogueError> {
+        let version = self.0.store.create_event_type(&new, MAX_EVENT_TYPES, audit).await?;
         self.refresh_all_replicas(version).await?;
         Ok(EventType { revision: version, ..new })
     }
@@ -87,8 +93,9 @@ impl EventTypes {
         &self,
         changed: EventType,
         expected: i64,
+        audit: &AuditDraft,
     ) -> Result<EventType, CatalogueError> {
-        let version = self.0.store.update_event_type(&changed, expected).await?;
+        let version = self.0.store.update_event_type(&changed, expected, audit).await?;
         self.refresh_all_replicas(version).await?;
         Ok(EventType { revision: version, ..changed })
     }
@@ -98,8 +105,9 @@ impl EventTypes {
         name: &str,
         expected: i64,
         force: bool,
+        audit: &AuditDraft,
     ) -> Result<(), CatalogueError> {
-        let version = self.0.store.delete_event_type(name, expected, force).await?;
+        let version = self.0.store.delete_event_type(name, expected, force, audit).await?;
         Ok(self.refresh_all_replicas(version).await?)
     }
 
@@ -108,17 +116,20 @@ impl EventTypes {
         &self,
         inputs: Vec<EventTypeInput>,
         validate_only: bool,
+        audit: &AuditDraft,
     ) -> Result<ImportPlan, CatalogueError> {
         let is_lost_race = |error: &CatalogueError| {
             matches!(error, CatalogueError::Write(WriteError::RevisionMismatch))
         };
-        repeat_lost_races(is_lost_race, || self.try_import(inputs.clone(), validate_only)).await
+        repeat_lost_races(is_lost_race, || self.try_import(inputs.clone(), validate_only, audit))
+            .await
     }
 
     async fn try_import(
         &self,
         inputs: Vec<EventTypeInput>,
         validate_only: bool,
+        audit: &AuditDraft,
     ) -> Result<ImportPlan, CatalogueError> {
         let catalogue = self.refresh().await?;
         let plan = catalogue.plan_import(inputs, self.0.clock.now());
@@ -128,7 +139,8 @@ impl EventTypes {
         if validate_only || plan.writes.is_empty() {
             return Ok(plan);
         }
-        let version = self.0.store.put_event_types(&plan.writes, MAX_EVENT_TYPES).await?;
+        let audit = imported(audit, &catalogue, &plan.writes);
+        let version = self.0.store.put_event_types(&plan.writes, MAX_EVENT_TYPES, &audit).await?;
         self.refresh_all_replicas(version).await?;
         Ok(plan)
     }
@@ -138,6 +150,23 @@ impl EventTypes {
         let (here, ()) = tokio::join!(self.refresh(), self.0.peers.refresh_catalogue(version));
         here.map(|_| ())
     }
+}
+
+/// The record of an import: the fields of each type that it writes.
+fn imported(
+    audit: &AuditDraft,
+    catalogue: &EventTypeCatalogue,
+    writes: &[EventType],
+) -> AuditDraft {
+    let (mut before, mut after) = (AuditFields::none(), AuditFields::none());
+    for written in writes {
+        let prefix = format!("{}:", written.name);
+        if let Some(there) = catalogue.get(&written.name) {
+            audited_fields::put_event_type(&mut before, &prefix, there);
+        }
+        audited_fields::put_event_type(&mut after, &prefix, written);
+    }
+    audit.clone().with_changes(&before, &after)
 }
 
 /// Runs `work` on a blocking thread: compiling schemas takes long enough to delay other

@@ -14,7 +14,9 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 use postrider_domain::time::Timestamp;
-use postrider_identity::{CallerIdentity, IssuedToken, TokenHash, TokenId, TokenRecord};
+use postrider_identity::{
+    AuditDraft, CallerIdentity, IssuedToken, TokenHash, TokenId, TokenRecord,
+};
 use postrider_store::{Store, StoreError, StoreResult, TokenBounds, TokenCreation, WriteError};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -193,14 +195,18 @@ impl Tokens {
     }
 
     /// Stores a new token that a caller makes, if there is room for it.
-    pub async fn create(&self, token: &IssuedToken) -> Result<TokenCreation, WriteError> {
-        self.0.store.create_token(&token.record, callers_bounds(&token.record)).await
+    pub async fn create(
+        &self,
+        token: &IssuedToken,
+        audit: &AuditDraft,
+    ) -> Result<TokenCreation, WriteError> {
+        self.0.store.create_token(&token.record, callers_bounds(&token.record), audit).await
     }
 
     /// Revokes a token. Returns once no replica accepts a new call with it.
-    pub async fn revoke(&self, id: &TokenId) -> StoreResult<()> {
+    pub async fn revoke(&self, id: &TokenId, audit: &AuditDraft) -> StoreResult<()> {
         // Even if it was revoked before: the call that did may have failed on the way.
-        self.0.store.revoke_token(id, self.0.clock.now()).await?;
+        self.0.store.revoke_token(id, audit.time, audit).await?;
         self.forget(id);
         self.0.peers.forget_token(id, TOKEN_CACHE_AGE).await;
         Ok(())

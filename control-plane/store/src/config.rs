@@ -11,6 +11,7 @@ use postrider_domain::operational_event::OperationalEvent;
 use postrider_domain::subscription::{Subscription, SubscriptionStatus};
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{StoreError, StoreResult};
@@ -41,12 +42,12 @@ pub struct SubscriptionSideEffects {
     pub ends_streak: bool,
 }
 
-/// Reads and changes the configuration.
+/// Reads and changes the configuration. What changes it appends a record.
 #[async_trait]
 pub trait ConfigStore {
     /// Inserts a tenant as given (its `revision` and `config_version` included).
     /// `AlreadyExists` also when a deleted tenant had the id.
-    async fn create_tenant(&self, tenant: &Tenant) -> Result<(), WriteError>;
+    async fn create_tenant(&self, tenant: &Tenant, audit: &AuditDraft) -> Result<(), WriteError>;
 
     /// A tenant, deleted ones included.
     async fn get_tenant(&self, id: &TenantId) -> StoreResult<Option<Tenant>>;
@@ -61,6 +62,7 @@ pub trait ConfigStore {
         &self,
         tenant: &Tenant,
         expected_revision: i64,
+        audit: &AuditDraft,
     ) -> Result<Tenant, WriteError>;
 
     /// Marks a tenant and all its subscriptions deleted at `now`; returns the
@@ -70,6 +72,7 @@ pub trait ConfigStore {
         id: &TenantId,
         expected_revision: i64,
         now: Timestamp,
+        audit: &AuditDraft,
     ) -> Result<(i64, u64), WriteError>;
 
     /// A tenant that is not deleted, with its subscriptions that are not
@@ -92,6 +95,7 @@ pub trait ConfigStore {
         &self,
         subscription: &Subscription,
         max: usize,
+        audit: &AuditDraft,
     ) -> Result<i64, WriteError>;
 
     /// A subscription, deleted ones included.
@@ -112,6 +116,7 @@ pub trait ConfigStore {
         subscription: &Subscription,
         expected_revision: i64,
         side_effects: &SubscriptionSideEffects,
+        audit: &AuditDraft,
     ) -> Result<i64, WriteError>;
 
     /// Deleted subscriptions in these shards that still have HELD or WAITING

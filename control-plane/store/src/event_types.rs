@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use postrider_domain::event_type::EventType;
 use postrider_domain::ids::SubscriptionKey;
+use postrider_identity::AuditDraft;
 
 use crate::config::WriteError;
 use crate::error::{StoreError, StoreResult};
@@ -45,6 +46,7 @@ pub trait EventTypeStore {
         &self,
         event_type: &EventType,
         most: usize,
+        audit: &AuditDraft,
     ) -> Result<i64, CatalogueError>;
 
     async fn get_event_type(&self, name: &str) -> StoreResult<Option<EventType>>;
@@ -57,6 +59,7 @@ pub trait EventTypeStore {
         &self,
         event_type: &EventType,
         expected_revision: i64,
+        audit: &AuditDraft,
     ) -> Result<i64, CatalogueError>;
 
     /// Removes an event type that still has `expected_revision`; `InUse` while a
@@ -66,6 +69,7 @@ pub trait EventTypeStore {
         name: &str,
         expected_revision: i64,
         force: bool,
+        audit: &AuditDraft,
     ) -> Result<i64, CatalogueError>;
 
     /// Inserts or replaces all of these, or none: `RevisionMismatch` unless each has
@@ -75,6 +79,7 @@ pub trait EventTypeStore {
         &self,
         event_types: &[EventType],
         most: usize,
+        audit: &AuditDraft,
     ) -> Result<i64, CatalogueError>;
 
     /// The whole catalogue with its version, read at one moment.

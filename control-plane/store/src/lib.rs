@@ -10,6 +10,7 @@
 //! nothing: its conditions only check that rows have not changed since the decision.
 
 mod attempts;
+mod audit;
 mod clocks;
 mod codec;
 mod conditions;
@@ -39,6 +40,7 @@ mod work;
 use std::sync::Arc;
 
 pub use attempts::{AttemptPage, AttemptPosition, AttemptQuery, RecordedAttempt};
+pub use audit::{AuditPosition, AuditQuery, AuditScope, AuditStore, ForgottenRecords};
 pub use clocks::{ClockStore, RescheduleRequest};
 pub use conditions::{TextFilter, TimeRange};
 pub use config::{
@@ -73,6 +75,7 @@ pub use work::{
 
 /// What engines share, for one that is built beside those here.
 pub mod engine {
+    pub use crate::audit::{forgettable, next_record};
     pub use crate::codec::{
         first_id_from, hour, id_range, ids_of_same_millisecond, search_text, wants_event_type,
         without_nul,

@@ -15,6 +15,7 @@ use postrider_domain::ids::{
 };
 use postrider_domain::operation::{Operation, OperationFailure, OperationState, TimeWindow};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use uuid::Uuid;
 
 use crate::error::StoreResult;
@@ -22,7 +23,7 @@ use crate::error::StoreResult;
 /// Stores operations and moves them on.
 #[async_trait]
 pub trait OperationStore {
-    async fn create_operation(&self, operation: &Operation) -> StoreResult<()>;
+    async fn create_operation(&self, operation: &Operation, audit: &AuditDraft) -> StoreResult<()>;
 
     async fn get_operation(
         &self,
@@ -43,16 +44,22 @@ pub trait OperationStore {
     -> StoreResult<Vec<Operation>>;
 
     /// Ends a running operation as CANCELLED; none of its steps is committed
-    /// afterwards.
+    /// afterwards. Whether it ran.
     async fn cancel_operation(
         &self,
         tenant: &TenantId,
         id: OperationId,
         now: Timestamp,
-    ) -> StoreResult<()>;
+        audit: &AuditDraft,
+    ) -> StoreResult<bool>;
 
     /// Removes an operation that has ended; whether there was such a one.
-    async fn delete_operation(&self, tenant: &TenantId, id: OperationId) -> StoreResult<bool>;
+    async fn delete_operation(
+        &self,
+        tenant: &TenantId,
+        id: OperationId,
+        audit: &AuditDraft,
+    ) -> StoreResult<bool>;
 
     /// Commits a step in one transaction if the operation runs and its cursor is where
     /// the step began. Returns the operation afterwards, or `None` if nothing was

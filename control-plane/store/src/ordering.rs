@@ -8,6 +8,7 @@
 use async_trait::async_trait;
 use postrider_domain::ids::{EventId, OrderedKey, SubscriptionKey};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 
 use crate::error::StoreResult;
 
@@ -32,7 +33,7 @@ pub trait OrderingStore {
     async fn hold_key(&self, hold: &KeyHold) -> StoreResult<()>;
 
     /// Ends a key's hold but not its block. Returns whether there was a hold.
-    async fn end_key_hold(&self, key: &OrderedKey) -> StoreResult<bool>;
+    async fn end_key_hold(&self, key: &OrderedKey, audit: &AuditDraft) -> StoreResult<bool>;
 
     /// Ends the holds of all keys of a subscription.
     async fn end_key_holds(&self, subscription: &SubscriptionKey) -> StoreResult<()>;

@@ -9,6 +9,7 @@ use postrider_domain::delivery::Delivery;
 use postrider_domain::event::Event;
 use postrider_domain::ids::{EventId, TenantId};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 
 use crate::error::StoreResult;
 
@@ -50,7 +51,11 @@ pub trait PublishingStore {
     /// Adds a delivery to a stored event (resend, replay), and lists it with that
     /// event. Without a sequence number it gets its subscription's next one, unless it
     /// is a test or has ended. Returns its number.
-    async fn add_delivery(&self, delivery: &Delivery) -> StoreResult<Option<i64>>;
+    async fn add_delivery(
+        &self,
+        delivery: &Delivery,
+        audit: &AuditDraft,
+    ) -> StoreResult<Option<i64>>;
 }
 
 /// An event ready to be committed.

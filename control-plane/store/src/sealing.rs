@@ -15,6 +15,7 @@ use postrider_domain::assignment_key::AssignmentKey;
 use postrider_domain::ids::TenantId;
 use postrider_domain::secret::SecretText;
 use postrider_domain::subscription::{RequestHeader, Subscription};
+use postrider_identity::AuditKey;
 use postrider_secret_encryption::{
     DataKey, DataKeyId, DataKeyOwner, KeyEncryptionKeys, KeyError, SecretPlace, WrappedDataKey,
 };
@@ -36,7 +37,10 @@ const MAX_KEY_JSON_BYTES: usize = 256;
 /// it is wrapped and turned over as they are.
 pub(crate) const ASSIGNMENT_KEY_ID: Uuid = Uuid::from_u128(1);
 
-/// Whose the assignment key is; sorts before every tenant, and can be none.
+/// The id of the key of the audit chains, which stands there likewise.
+pub(crate) const AUDIT_KEY_ID: Uuid = Uuid::from_u128(2);
+
+/// Whose both keys are; sorts before every tenant, and can be none.
 pub(crate) fn no_tenant() -> TenantId {
     TenantId::from_stored("")
 }
@@ -44,6 +48,11 @@ pub(crate) fn no_tenant() -> TenantId {
 /// The assignment key among the data keys.
 pub(crate) fn assignment_key_of(stored: &DataKey) -> StoreResult<AssignmentKey> {
     codec::fixed("the assignment key", stored.expose()).map(AssignmentKey::new)
+}
+
+/// The key of the audit chains among the data keys.
+pub(crate) fn audit_key_of(stored: &DataKey) -> StoreResult<AuditKey> {
+    codec::fixed("the audit key", stored.expose()).map(AuditKey::new)
 }
 
 /// The columns that hold a subscription's secrets.
@@ -138,6 +147,15 @@ impl SecretSealer {
     ) -> StoreResult<WrappedDataKey> {
         let key = DataKey::from_unwrapped(DataKeyId(ASSIGNMENT_KEY_ID), key.bytes());
         let key = key.ok_or_else(|| codec::corrupt("the assignment key has another length"))?;
+        self.rewrap(&no_tenant(), &key).await
+    }
+
+    /// Draws a key for the audit chains, wrapped as a data key of no tenant. It counts once
+    /// it is stored, unless another replica was first.
+    pub(crate) async fn draw_audit_key(&self) -> StoreResult<WrappedDataKey> {
+        let drawn = DataKey::generate().map_err(store_error)?;
+        let key = DataKey::from_unwrapped(DataKeyId(AUDIT_KEY_ID), drawn.expose());
+        let key = key.ok_or_else(|| codec::corrupt("the audit key has another length"))?;
         self.rewrap(&no_tenant(), &key).await
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use postrider_secret_encryption::KeyEncryptionKeys;
 
+use crate::audit::AuditStore;
 use crate::clocks::ClockStore;
 use crate::config::ConfigStore;
 use crate::data_keys::DataKeyStore;
@@ -23,7 +24,8 @@ use crate::work::WorkStore;
 
 /// Everything an engine does.
 pub trait Store:
-    ConfigStore
+    AuditStore
+    + ConfigStore
     + DataKeyStore
     + EventTypeStore
     + PublishingStore

@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 use postrider_domain::ids::TenantId;
 use postrider_domain::time::Timestamp;
-use postrider_identity::{Grant, TokenHash, TokenId, TokenKind, TokenRecord};
+use postrider_identity::{AuditDraft, Grant, TokenHash, TokenId, TokenKind, TokenRecord};
 
 use crate::codec::corrupt;
 use crate::config::WriteError;
@@ -19,6 +19,7 @@ pub trait TokenStore {
         &self,
         token: &TokenRecord,
         bounds: TokenBounds,
+        audit: &AuditDraft,
     ) -> Result<TokenCreation, WriteError>;
 
     async fn get_token(&self, id: &TokenId) -> StoreResult<Option<TokenRecord>>;
@@ -27,7 +28,12 @@ pub trait TokenStore {
     async fn list_tokens(&self, query: &TokenQuery) -> StoreResult<Vec<TokenRecord>>;
 
     /// Revokes a token that was not revoked; false if it was, or is not there.
-    async fn revoke_token(&self, id: &TokenId, now: Timestamp) -> StoreResult<bool>;
+    async fn revoke_token(
+        &self,
+        id: &TokenId,
+        now: Timestamp,
+        audit: &AuditDraft,
+    ) -> StoreResult<bool>;
 
     /// Notes when tokens were used, unless a later use is known.
     async fn note_token_uses(&self, uses: &[(TokenId, Timestamp)]) -> StoreResult<()>;

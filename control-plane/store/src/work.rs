@@ -10,6 +10,7 @@ use postrider_domain::event::Event;
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
 use postrider_domain::operational_event::{EndpointSummary, OperationalEvent};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 
 use crate::error::StoreResult;
 use crate::ordering::KeyEnd;
@@ -113,6 +114,7 @@ pub trait WorkStore {
         id: DeliveryId,
         reason: EndReason,
         now: Timestamp,
+        audit: &AuditDraft,
     ) -> StoreResult<CancelOutcome>;
 
     /// Makes a WAITING delivery due at `now`, by [`Trigger::Manual`]; false when it is not WAITING.
@@ -123,6 +125,7 @@ pub trait WorkStore {
         tenant: &TenantId,
         id: DeliveryId,
         now: Timestamp,
+        audit: &AuditDraft,
     ) -> StoreResult<bool>;
 
     /// How many of a subscription's deliveries are WAITING and due, counted up to

@@ -16,11 +16,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use postrider_domain::tenant::Tenant;
+use postrider_identity::AuditOrigin;
 use postrider_secret_encryption::LocalKeys;
 use postrider_store::{OpenOptions, StoreError};
 use sqlx::postgres::PgConnectOptions;
 
 use support::{FreshDatabase, until};
+
+const TEST_KEY: &str = "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 /// Ended when dropped.
 struct PgBouncer {
@@ -91,12 +94,13 @@ async fn open_through(settings: &str) -> Option<Result<(), StoreError>> {
 
 /// Opens two stores, and uses both at once.
 async fn use_store(url: &str) -> Result<(), StoreError> {
-    let keys = Arc::new(LocalKeys::default());
+    let keys = Arc::new(LocalKeys::parse(&[TEST_KEY], "").unwrap());
     let options =
         OpenOptions { migrate: true, shards: 4, max_connections: 4, max_read_connections: 2, keys };
     let one = postrider_store::open(url, &options).await?;
     let two = postrider_store::open(url, &options).await?;
     let now = one.now().await?;
+    let audit = AuditOrigin::command("a test").draft("tests/1", now);
     for turn in 0..10 {
         let tenant = |store: &str| Tenant {
             id: format!("{store}-{turn}").parse().unwrap(),
@@ -110,7 +114,8 @@ async fn use_store(url: &str) -> Result<(), StoreError> {
             delete_time: None,
         };
         let (first, second) = (tenant("one"), tenant("two"));
-        let (a, b) = tokio::join!(one.create_tenant(&first), two.create_tenant(&second));
+        let (a, b) =
+            tokio::join!(one.create_tenant(&first, &audit), two.create_tenant(&second, &audit));
         a.and(b).unwrap();
         assert!(two.get_tenant(&first.id).await?.is_some());
     }

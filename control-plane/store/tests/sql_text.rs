@@ -38,7 +38,14 @@ const POSTGRES_LISTS: &[&str] = &[
     "tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time",
     "id, hash, kind, display_name, grants, created_by, create_time, expire_time, revoke_time, \
      last_use_time, tenant",
+    AUDIT_RECORD,
+    AUDIT_CHAIN,
 ];
+
+const AUDIT_RECORD: &str = "chain, sequence, previous, hash, record_time, actor, address, \
+     request_id, method, resource, changes, left_out";
+const AUDIT_CHAIN: &str = "chain, sequence, hash, checkpoint_sequence, checkpoint_hash, \
+     checkpoint_time, checkpoint_signature";
 
 const SQLITE_LISTS: &[&str] = &[
     "id, tenant, subscription, event, event_type, account, shard, epoch, state, end_reason, \
@@ -61,6 +68,8 @@ const SQLITE_LISTS: &[&str] = &[
     "tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time",
     "id, hash, kind, display_name, grants, created_by, create_time, expire_time, revoke_time, \
      last_use_time, tenant",
+    AUDIT_RECORD,
+    AUDIT_CHAIN,
 ];
 
 fn files(folder: &str) -> Vec<PathBuf> {

@@ -76,7 +76,7 @@ fn succeed(mut command: Command) -> String {
 }
 
 /// Makes all keys new, and shows that the old one is not needed. Besides the tenant's data
-/// key there is the assignment key, which is only wrapped anew.
+/// key there are the assignment key and the audit key, which are only wrapped anew.
 pub fn turn_over(cluster: &Cluster, url: &str) {
     let mut rewrap = command(cluster, url, &both_keys("second"));
     rewrap.args(["keys", "rewrap", "--data"]);
@@ -85,7 +85,7 @@ pub fn turn_over(cluster: &Cluster, url: &str) {
     let mut list = command(cluster, url, &both_keys("second"));
     list.args(["keys", "list"]);
     let said = succeed(list);
-    assert!(said.contains("second: wraps 2 data keys, current"), "{said}");
+    assert!(said.contains("second: wraps 3 data keys, current"), "{said}");
     assert!(said.contains("test: wraps 0 data keys\n"), "{said}");
 }
 
@@ -95,5 +95,5 @@ pub fn refuse_without_the_key(cluster: &Cluster, url: &str) {
     serve.args(["serve", "--listen", "127.0.0.1:0", "--metrics-listen", ""]);
     let Output { status, stderr, .. } = serve.output().unwrap();
     let said = String::from_utf8_lossy(&stderr);
-    assert!(!status.success() && said.contains("\"second\" (2 data keys)"), "{said}");
+    assert!(!status.success() && said.contains("\"second\" (3 data keys)"), "{said}");
 }

@@ -285,7 +285,6 @@ pub fn windows() -> Vec<Vec<u8>> {
         start_time: at(1_793_480_000),
         end_time: at(1_793_490_000),
         subscription: "tenants/acme/subscriptions/erp".into(),
-        ..Default::default()
     };
     vec![request.encode_to_vec()]
 }

@@ -193,6 +193,7 @@ pub fn filter_texts() -> Vec<Vec<u8>> {
         "attributes.\"x y\" = 1 AND test = false AND event_type = a.b",
         "http_status >= 500 AND outcome != TIMEOUT AND subscription = tenants/acme/subscriptions/a",
         "-region = regions/eu AND status = PAUSED",
+        "actor:token AND method = a.B/C AND record_time < \"2026-11-01T00:00:00Z\"",
         "display_name desc",
     ])
 }
@@ -232,6 +233,7 @@ pub fn name_texts() -> Vec<Vec<u8>> {
         "regions/eu-west-1".to_owned(),
         "tokens/0123456789abcdef0123".to_owned(),
         "agents/pod-1.x".to_owned(),
+        "installation".to_owned(),
     ];
     names.into_iter().map(String::into_bytes).collect()
 }

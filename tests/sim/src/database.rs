@@ -25,18 +25,21 @@ use postrider_domain::operational_event::OperationalEvent;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::{HoldClock, Timestamp};
-use postrider_identity::{TokenId, TokenKind, TokenRecord};
+use postrider_identity::{
+    AuditChain, AuditDraft, AuditKey, AuditRecord, ChainState, TokenId, TokenKind, TokenRecord,
+};
 use postrider_store::{
-    AgentSighting, AttemptPage, AttemptQuery, CancelOutcome, CatalogueError, ClaimLimits,
-    ClaimRequest, ClaimedDelivery, ClockStore, ClusterView, Conclusion, ConclusionOutcome,
-    ConfigStore, DataKeyStore, DeliveryCounts, DeliveryQuery, EndWaitingRequest, EventQuery,
-    EventTypeQuery, EventTypeStore, HistoryRange, HistoryStore, KeyBacklog, KeyHold, ListPage,
-    ListedEvent, MaintenanceOptions, MaintenanceStore, NewEvent, OperationStep, OperationStore,
-    OrderingStore, OutboxEntry, OutboxStore, OwnershipStore, ProcessInstance, PublishOutcome,
-    PublishingStore, RecordedAttempt, RegionClock, ReplacementStep, ReplicaRow, RescheduleRequest,
-    StatsRow, Store, StoreError, StoreResult, SubscriptionBacklog, SubscriptionQuery,
-    SubscriptionSideEffects, TailPage, TenantQuery, TokenBounds, TokenCreation, TokenQuery,
-    TokenStore, UsedIdempotencyKey, WaitingSubscription, WorkStore, WrappedKeyCount, WriteError,
+    AgentSighting, AttemptPage, AttemptQuery, AuditQuery, AuditStore, CancelOutcome,
+    CatalogueError, ClaimLimits, ClaimRequest, ClaimedDelivery, ClockStore, ClusterView,
+    Conclusion, ConclusionOutcome, ConfigStore, DataKeyStore, DeliveryCounts, DeliveryQuery,
+    EndWaitingRequest, EventQuery, EventTypeQuery, EventTypeStore, ForgottenRecords, HistoryRange,
+    HistoryStore, KeyBacklog, KeyHold, ListPage, ListedEvent, MaintenanceOptions, MaintenanceStore,
+    NewEvent, OperationStep, OperationStore, OrderingStore, OutboxEntry, OutboxStore,
+    OwnershipStore, ProcessInstance, PublishOutcome, PublishingStore, RecordedAttempt, RegionClock,
+    ReplacementStep, ReplicaRow, RescheduleRequest, StatsRow, Store, StoreError, StoreResult,
+    SubscriptionBacklog, SubscriptionQuery, SubscriptionSideEffects, TailPage, TenantQuery,
+    TokenBounds, TokenCreation, TokenQuery, TokenStore, UsedIdempotencyKey, WaitingSubscription,
+    WorkStore, WrappedKeyCount, WriteError,
 };
 
 use crate::entropy;
@@ -102,19 +105,28 @@ macro_rules! passed_on {
     };
 }
 
+passed_on!(AuditStore {
+    append_audit_record(draft: &AuditDraft) -> StoreResult<()>;
+    list_audit_records(query: &AuditQuery) -> StoreResult<Vec<AuditRecord>>;
+    read_audit_chain(chain: &AuditChain, after: i64, limit: u32) -> StoreResult<(ChainState, Vec<AuditRecord>)>;
+    list_audit_chains(after: Option<&AuditChain>, limit: u32) -> StoreResult<Vec<ChainState>>;
+    audit_key() -> StoreResult<AuditKey>;
+    forget_audit_records(after: Option<&AuditChain>, before: Timestamp, now: Timestamp) -> StoreResult<Option<ForgottenRecords>>;
+});
+
 passed_on!(ConfigStore {
-    create_tenant(tenant: &Tenant) -> Result<(), WriteError>;
+    create_tenant(tenant: &Tenant, audit: &AuditDraft) -> Result<(), WriteError>;
     get_tenant(id: &TenantId) -> StoreResult<Option<Tenant>>;
     list_tenants(query: &TenantQuery) -> StoreResult<ListPage<Tenant>>;
-    update_tenant(tenant: &Tenant, expected: i64) -> Result<Tenant, WriteError>;
-    delete_tenant(id: &TenantId, expected: i64, now: Timestamp) -> Result<(i64, u64), WriteError>;
+    update_tenant(tenant: &Tenant, expected: i64, audit: &AuditDraft) -> Result<Tenant, WriteError>;
+    delete_tenant(id: &TenantId, expected: i64, now: Timestamp, audit: &AuditDraft) -> Result<(i64, u64), WriteError>;
     tenant_config(id: &TenantId) -> StoreResult<Option<TenantConfig>>;
     tenant_changes(id: &TenantId, since: i64) -> StoreResult<Option<TenantChanges>>;
     config_versions(ids: &[TenantId]) -> StoreResult<Vec<i64>>;
-    create_subscription(subscription: &Subscription, max: usize) -> Result<i64, WriteError>;
+    create_subscription(subscription: &Subscription, max: usize, audit: &AuditDraft) -> Result<i64, WriteError>;
     get_subscription(key: &SubscriptionKey) -> StoreResult<Option<Subscription>>;
     list_subscriptions(query: &SubscriptionQuery) -> StoreResult<ListPage<Subscription>>;
-    update_subscription(subscription: &Subscription, expected: i64, side_effects: &SubscriptionSideEffects) -> Result<i64, WriteError>;
+    update_subscription(subscription: &Subscription, expected: i64, side_effects: &SubscriptionSideEffects, audit: &AuditDraft) -> Result<i64, WriteError>;
     deleted_with_unfinished(shards: &[Shard], limit: u32) -> StoreResult<Vec<SubscriptionKey>>;
 });
 
@@ -128,12 +140,12 @@ passed_on!(DataKeyStore {
 });
 
 passed_on!(EventTypeStore {
-    create_event_type(event_type: &EventType, most: usize) -> Result<i64, CatalogueError>;
+    create_event_type(event_type: &EventType, most: usize, audit: &AuditDraft) -> Result<i64, CatalogueError>;
     get_event_type(name: &str) -> StoreResult<Option<EventType>>;
     list_event_types(query: &EventTypeQuery) -> StoreResult<Vec<EventType>>;
-    update_event_type(event_type: &EventType, expected: i64) -> Result<i64, CatalogueError>;
-    delete_event_type(name: &str, expected: i64, force: bool) -> Result<i64, CatalogueError>;
-    put_event_types(event_types: &[EventType], most: usize) -> Result<i64, CatalogueError>;
+    update_event_type(event_type: &EventType, expected: i64, audit: &AuditDraft) -> Result<i64, CatalogueError>;
+    delete_event_type(name: &str, expected: i64, force: bool, audit: &AuditDraft) -> Result<i64, CatalogueError>;
+    put_event_types(event_types: &[EventType], most: usize, audit: &AuditDraft) -> Result<i64, CatalogueError>;
     catalogue() -> StoreResult<(i64, Vec<EventType>)>;
     catalogue_version() -> StoreResult<i64>;
 });
@@ -141,7 +153,7 @@ passed_on!(EventTypeStore {
 passed_on!(PublishingStore {
     publish(batch: &[NewEvent], until: Timestamp) -> StoreResult<Vec<PublishOutcome>>;
     used_key(tenant: &TenantId, key: &str, at: Timestamp) -> StoreResult<Option<UsedIdempotencyKey>>;
-    add_delivery(delivery: &Delivery) -> StoreResult<Option<i64>>;
+    add_delivery(delivery: &Delivery, audit: &AuditDraft) -> StoreResult<Option<i64>>;
 });
 
 passed_on!(WorkStore {
@@ -150,8 +162,8 @@ passed_on!(WorkStore {
     own_in_flight(shards: &[(Shard, Epoch)], after: Option<DeliveryId>, limit: u32) -> StoreResult<Vec<Delivery>>;
     load_work(ids: &[DeliveryId], now: Timestamp) -> StoreResult<Vec<ClaimedDelivery>>;
     end_waiting(request: &EndWaitingRequest, now: Timestamp, limit: u32) -> StoreResult<u64>;
-    cancel(tenant: &TenantId, id: DeliveryId, reason: EndReason, now: Timestamp) -> StoreResult<CancelOutcome>;
-    bring_forward(tenant: &TenantId, id: DeliveryId, now: Timestamp) -> StoreResult<bool>;
+    cancel(tenant: &TenantId, id: DeliveryId, reason: EndReason, now: Timestamp, audit: &AuditDraft) -> StoreResult<CancelOutcome>;
+    bring_forward(tenant: &TenantId, id: DeliveryId, now: Timestamp, audit: &AuditDraft) -> StoreResult<bool>;
     count_due(key: &SubscriptionKey, shard: Shard, now: Timestamp, cap: u32) -> StoreResult<u32>;
     backlog(key: &SubscriptionKey, cap: u32) -> StoreResult<SubscriptionBacklog>;
 }
@@ -214,7 +226,7 @@ passed_on!(WorkStore {
 
 passed_on!(OrderingStore {
     hold_key(hold: &KeyHold) -> StoreResult<()>;
-    end_key_hold(key: &OrderedKey) -> StoreResult<bool>;
+    end_key_hold(key: &OrderedKey, audit: &AuditDraft) -> StoreResult<bool>;
     end_key_holds(subscription: &SubscriptionKey) -> StoreResult<()>;
     list_key_backlogs(after: Option<&OrderedKey>, limit: u32, now: Timestamp) -> StoreResult<Vec<KeyBacklog>>;
     release_all_held(subscription: &SubscriptionKey, now: Timestamp, limit: u32) -> StoreResult<u64>;
@@ -283,12 +295,12 @@ passed_on!(OutboxStore {
 });
 
 passed_on!(OperationStore {
-    create_operation(operation: &Operation) -> StoreResult<()>;
+    create_operation(operation: &Operation, audit: &AuditDraft) -> StoreResult<()>;
     get_operation(tenant: &TenantId, id: OperationId) -> StoreResult<Option<Operation>>;
     list_operations(tenant: &TenantId, before: Option<OperationId>, limit: u32) -> StoreResult<Vec<Operation>>;
     running_operations(shards: &[Shard], limit: u32) -> StoreResult<Vec<Operation>>;
-    cancel_operation(tenant: &TenantId, id: OperationId, now: Timestamp) -> StoreResult<()>;
-    delete_operation(tenant: &TenantId, id: OperationId) -> StoreResult<bool>;
+    cancel_operation(tenant: &TenantId, id: OperationId, now: Timestamp, audit: &AuditDraft) -> StoreResult<bool>;
+    delete_operation(tenant: &TenantId, id: OperationId, audit: &AuditDraft) -> StoreResult<bool>;
     step_operation(step: &OperationStep, now: Timestamp) -> StoreResult<Option<Operation>>;
     list_ended_in_range(stretch: &HistoryRange) -> StoreResult<Vec<Delivery>>;
     list_events_in_range(stretch: &HistoryRange, with_payload: bool) -> StoreResult<Vec<Event>>;
@@ -296,10 +308,10 @@ passed_on!(OperationStore {
 });
 
 passed_on!(TokenStore {
-    create_token(token: &TokenRecord, bounds: TokenBounds) -> Result<TokenCreation, WriteError>;
+    create_token(token: &TokenRecord, bounds: TokenBounds, audit: &AuditDraft) -> Result<TokenCreation, WriteError>;
     get_token(id: &TokenId) -> StoreResult<Option<TokenRecord>>;
     list_tokens(query: &TokenQuery) -> StoreResult<Vec<TokenRecord>>;
-    revoke_token(id: &TokenId, now: Timestamp) -> StoreResult<bool>;
+    revoke_token(id: &TokenId, now: Timestamp, audit: &AuditDraft) -> StoreResult<bool>;
     note_token_uses(uses: &[(TokenId, Timestamp)]) -> StoreResult<()>;
     forget_tokens(kind: TokenKind, ended_before: Timestamp) -> StoreResult<()>;
 });

@@ -19,6 +19,7 @@ use postrider_domain::subscription::{
 };
 use postrider_domain::tenant::Tenant;
 use postrider_domain::time::StoppedClock;
+use postrider_identity::AuditOrigin;
 use postrider_store::{ConfigStore as _, WriteError};
 
 use crate::receiver::REQUEST_TIMEOUT;
@@ -134,6 +135,7 @@ impl Load {
     /// Stores tenants and subscriptions.
     pub async fn configure(&self, world: &World) -> Result<(), WriteError> {
         let now = process::now();
+        let audit = AuditOrigin::command("a simulation").draft("tenants", now);
         for id in &self.tenants {
             let tenant = Tenant {
                 id: id.clone(),
@@ -146,10 +148,10 @@ impl Load {
                 update_time: now,
                 delete_time: None,
             };
-            world.store.create_tenant(&tenant).await?;
+            world.store.create_tenant(&tenant, &audit).await?;
         }
         for plan in &self.plans {
-            world.store.create_subscription(&plan.subscription(), usize::MAX).await?;
+            world.store.create_subscription(&plan.subscription(), usize::MAX, &audit).await?;
         }
         Ok(())
     }

@@ -15,10 +15,12 @@ use postrider_store::{
 use tonic::Status;
 
 use crate::agents;
+use crate::api::audit::reads::record_payload_read;
 use crate::api::deliveries::attempt_conversion;
 use crate::api::deliveries::attempt_filter::AttemptFilter;
 use crate::api::lists::conditions::equal;
 use crate::api::lists::listing::{AskedPage, FilledPage, ListCall, StoredList, UnreadPage};
+use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ResourceKind};
 use crate::api::rpc::spans;
 use crate::api::subscriptions::stored::read_subscription;
@@ -66,6 +68,7 @@ pub async fn list(
 pub async fn get(
     context: &ReplicaContext,
     request: v1::GetAttemptRequest,
+    caller: &Caller,
 ) -> Result<v1::Attempt, Status> {
     let (tenant, key) =
         names::attempt(&request.name).map_err(|error| errors::invalid("name", error))?;
@@ -76,7 +79,11 @@ pub async fn get(
     let found = found.map_err(errors::store)?.into_iter().find(|found| found.record.key == key);
     let found = found.ok_or_else(|| errors::not_found(ResourceKind::Attempt, &request.name))?;
     let (request, reason) = match request_of(context, &found.record).await? {
-        Ok(request) => (Some(request), RequestUnknownReason::Unspecified),
+        Ok(shown) => {
+            // Its body is the payload.
+            record_payload_read(context, caller, &request.name).await?;
+            (Some(shown), RequestUnknownReason::Unspecified)
+        }
         Err(reason) => (None, reason),
     };
     let request_unknown_reason = reason.into();

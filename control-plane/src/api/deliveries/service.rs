@@ -94,7 +94,7 @@ impl DeliveryApi {
             let answer = client.retry_delivery(request).await;
             return answer.map(Response::into_inner).map_err(forwarding::peer_error);
         }
-        let retried = self.flow.on_demand.retry_delivery(&tenant, id).await;
+        let retried = self.flow.on_demand.retry_delivery(&tenant, id, &caller.origin).await;
         let retried = retried.map_err(|error| retry_error(error, &request.name))?;
         spans::log_change(&caller.who, "delivery retried", &request.name);
         let delivery = Some(self.show_one(retried).await?);
@@ -114,7 +114,7 @@ impl DeliveryApi {
             let answer = client.cancel_delivery(request).await;
             return answer.map(Response::into_inner).map_err(forwarding::peer_error);
         }
-        let cancelled = self.flow.on_demand.cancel_delivery(&tenant, id).await;
+        let cancelled = self.flow.on_demand.cancel_delivery(&tenant, id, &caller.origin).await;
         let cancelled = cancelled.map_err(|error| cancel_error(error, &request.name))?;
         spans::log_change(&caller.who, "delivery cancelled", &request.name);
         self.show_one(cancelled).await
@@ -213,8 +213,8 @@ impl DeliveryService for DeliveryApi {
         &self,
         request: Request<v1::GetAttemptRequest>,
     ) -> Result<Response<v1::Attempt>, Status> {
-        let (_, message) = Caller::admit(request)?;
-        attempts::get(&self.context, message).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        attempts::get(&self.context, message, &caller).await.map(Response::new)
     }
 
     async fn list_attempts(
@@ -248,7 +248,7 @@ impl DeliveryService for DeliveryApi {
         request: Request<v1::ReplayDeliveriesRequest>,
     ) -> Result<Response<Operation>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        start::replay(&self.context, &self.flow, message, &caller.who).await.map(Response::new)
+        start::replay(&self.context, &self.flow, message, &caller).await.map(Response::new)
     }
 
     type WatchAttemptsStream = BoxStream<'static, Result<v1::WatchAttemptsResponse, Status>>;

@@ -5,6 +5,7 @@
 
 use postrider_domain::event_type::{EventType, EventTypeInput, ImportDocument, MAX_EVENT_TYPES};
 use postrider_domain::ids::SubscriptionKey;
+use postrider_identity::AuditFields;
 use postrider_proto::v1;
 use postrider_store::{CatalogueError, WriteError};
 use tonic::{Status, async_trait};
@@ -12,11 +13,13 @@ use tonic_types::PreconditionViolation;
 
 use crate::api::event_types::conversion::{apply, fields, note, to_proto};
 use crate::api::event_types::handler::{EventTypeApi, changeable};
+use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use crate::api::rpc::etag::{ChangeError, EtagChange, change_under_etag};
 use crate::api::rpc::spans;
 use crate::api::values::masks::UpdateMask;
 use crate::api::values::{fixed_fields, names};
+use crate::audited_fields;
 
 /// A change of an existing event type.
 pub(in crate::api) enum EventTypeChange {
@@ -29,7 +32,7 @@ impl EventTypeApi {
     pub(in crate::api) async fn create(
         &self,
         request: v1::CreateEventTypeRequest,
-        who: &str,
+        caller: &Caller,
     ) -> Result<v1::EventType, Status> {
         let given = errors::required("event_type", request.event_type)?;
         let mut violations = FieldViolations::default();
@@ -37,18 +40,22 @@ impl EventTypeApi {
         let mut input = EventTypeInput { name: request.event_type_id, ..EventTypeInput::default() };
         apply(&mut input, &given, &mask, &mut violations);
         let input = checked(input, violations).await?;
-        let new = EventType::new(input, self.context.clock.now());
+        let now = self.context.clock.now();
+        let new = EventType::new(input, now);
         let name = new.name.clone();
-        let created = self.context.event_types.create(new).await;
+        let audit = caller.record(&names::of_event_type(&name), now);
+        let after = audited_fields::of_event_type(&new);
+        let audit = audit.with_changes(&AuditFields::none(), &after);
+        let created = self.context.event_types.create(new, &audit).await;
         let created = created.map_err(|error| change_error(error, &name))?;
-        spans::log_change(who, "event type created", &names::of_event_type(&name));
+        spans::log_change(&caller.who, "event type created", &names::of_event_type(&name));
         Ok(to_proto(&created))
     }
 
     pub(in crate::api) async fn update(
         &self,
         request: v1::UpdateEventTypeRequest,
-        who: &str,
+        caller: &Caller,
     ) -> Result<v1::EventType, Status> {
         let given = errors::required("event_type", request.event_type)?;
         let mut violations = FieldViolations::default();
@@ -62,10 +69,9 @@ impl EventTypeApi {
         );
         violations.check()?;
         let etag = given.etag.clone();
-        let changed = self
-            .change(&name, &etag, &EventTypeChange::Fields { given: Box::new(given), mask })
-            .await?;
-        spans::log_change(who, "event type updated", &names::of_event_type(&name));
+        let change = EventTypeChange::Fields { given: Box::new(given), mask };
+        let changed = self.change(&name, &etag, &change, caller).await?;
+        spans::log_change(&caller.who, "event type updated", &names::of_event_type(&name));
         Ok(to_proto(&changed))
     }
 
@@ -74,14 +80,14 @@ impl EventTypeApi {
         name: &str,
         etag: &str,
         change: EventTypeChange,
-        who: &str,
+        caller: &Caller,
     ) -> Result<v1::EventType, Status> {
-        let changed = self.change(&changeable("name", name)?, etag, &change).await?;
+        let changed = self.change(&changeable("name", name)?, etag, &change, caller).await?;
         let what = match changed.is_archived() {
             true => "event type archived",
             false => "event type brought back",
         };
-        spans::log_change(who, what, &name);
+        spans::log_change(&caller.who, what, &name);
         Ok(to_proto(&changed))
     }
 
@@ -92,8 +98,9 @@ impl EventTypeApi {
         name: &str,
         etag: &str,
         change: &EventTypeChange,
+        caller: &Caller,
     ) -> Result<EventType, Status> {
-        change_under_etag(etag, &NamedChange { api: self, name, change }).await
+        change_under_etag(etag, &NamedChange { api: self, name, change, caller }).await
     }
 
     /// The event type after the change; `None` if nothing changes.
@@ -128,19 +135,20 @@ impl EventTypeApi {
     pub(in crate::api) async fn delete(
         &self,
         request: v1::DeleteEventTypeRequest,
-        who: &str,
+        caller: &Caller,
     ) -> Result<v1::DeleteEventTypeResponse, Status> {
         let (name, etag) = (changeable("name", &request.name)?, request.etag);
-        let deletion = EventTypeDeletion { api: self, name: &name, force: request.force };
+        let force = request.force;
+        let deletion = EventTypeDeletion { api: self, name: &name, force, caller };
         change_under_etag(&etag, &deletion).await?;
-        spans::log_change(who, "event type deleted", &request.name);
+        spans::log_change(&caller.who, "event type deleted", &request.name);
         Ok(v1::DeleteEventTypeResponse {})
     }
 
     pub(in crate::api) async fn import(
         &self,
         request: v1::ImportEventTypesRequest,
-        who: &str,
+        caller: &Caller,
     ) -> Result<v1::ImportEventTypesResponse, Status> {
         let document = request.catalogue;
         let read = off_thread(move || ImportDocument::parse(&document)).await?;
@@ -152,7 +160,9 @@ impl EventTypeApi {
             }
             violations.because(ErrorReason::InvalidRequest)
         })?;
-        let plan = self.context.event_types.import(inputs, request.validate_only).await;
+        let audit = caller.record(&names::of_event_type("-"), self.context.clock.now());
+        let validate_only = request.validate_only;
+        let plan = self.context.event_types.import(inputs, validate_only, &audit).await;
         let plan = plan.map_err(|error| {
             if matches!(error, CatalogueError::Write(WriteError::RevisionMismatch)) {
                 let problem = "other callers keep changing these event types";
@@ -162,7 +172,7 @@ impl EventTypeApi {
             }
         })?;
         if !request.validate_only && !plan.writes.is_empty() {
-            spans::log_change(who, "event types imported", &names::of_event_type("-"));
+            spans::log_change(&caller.who, "event types imported", &names::of_event_type("-"));
         }
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         Ok(v1::ImportEventTypesResponse {
@@ -178,6 +188,7 @@ struct NamedChange<'a> {
     api: &'a EventTypeApi,
     name: &'a str,
     change: &'a EventTypeChange,
+    caller: &'a Caller,
 }
 
 #[async_trait]
@@ -197,7 +208,11 @@ impl EtagChange for NamedChange<'_> {
         let Some(changed) = self.api.changed(&there, self.change).await? else {
             return Ok(there);
         };
-        let updated = self.api.context.event_types.update(changed, there.revision).await;
+        let audit = self.caller.record(&names::of_event_type(self.name), changed.update_time);
+        let fields = audited_fields::of_event_type;
+        let audit = audit.with_changes(&fields(&there), &fields(&changed));
+        let event_types = &self.api.context.event_types;
+        let updated = event_types.update(changed, there.revision, &audit).await;
         updated.map_err(|error| write_error(error, self.name))
     }
 
@@ -211,6 +226,7 @@ struct EventTypeDeletion<'a> {
     name: &'a str,
     /// Although subscriptions name it.
     force: bool,
+    caller: &'a Caller,
 }
 
 #[async_trait]
@@ -227,8 +243,12 @@ impl EtagChange for EventTypeDeletion<'_> {
     }
 
     async fn write(&self, there: EventType) -> Result<(), ChangeError> {
-        let deleted =
-            self.api.context.event_types.delete(self.name, there.revision, self.force).await;
+        let context = &self.api.context;
+        let audit = self.caller.record(&names::of_event_type(self.name), context.clock.now());
+        let before = audited_fields::of_event_type(&there);
+        let audit = audit.with_changes(&before, &AuditFields::none());
+        let (event_types, revision) = (&context.event_types, there.revision);
+        let deleted = event_types.delete(self.name, revision, self.force, &audit).await;
         deleted.map_err(|error| write_error(error, self.name))
     }
 

@@ -120,7 +120,7 @@ impl EventTypeService for EventTypeApi {
         request: Request<v1::CreateEventTypeRequest>,
     ) -> Result<Response<v1::EventType>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        self.create(message, &caller.who).await.map(Response::new)
+        self.create(message, &caller).await.map(Response::new)
     }
 
     async fn get_event_type(
@@ -144,7 +144,7 @@ impl EventTypeService for EventTypeApi {
         request: Request<v1::UpdateEventTypeRequest>,
     ) -> Result<Response<v1::EventType>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        self.update(message, &caller.who).await.map(Response::new)
+        self.update(message, &caller).await.map(Response::new)
     }
 
     async fn archive_event_type(
@@ -152,9 +152,8 @@ impl EventTypeService for EventTypeApi {
         request: Request<v1::ArchiveEventTypeRequest>,
     ) -> Result<Response<v1::EventType>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        let who = caller.who;
         let v1::ArchiveEventTypeRequest { name, etag } = message;
-        self.set_archived(&name, &etag, EventTypeChange::Archive, &who).await.map(Response::new)
+        self.set_archived(&name, &etag, EventTypeChange::Archive, &caller).await.map(Response::new)
     }
 
     async fn unarchive_event_type(
@@ -162,9 +161,10 @@ impl EventTypeService for EventTypeApi {
         request: Request<v1::UnarchiveEventTypeRequest>,
     ) -> Result<Response<v1::EventType>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        let who = caller.who;
         let v1::UnarchiveEventTypeRequest { name, etag } = message;
-        self.set_archived(&name, &etag, EventTypeChange::Unarchive, &who).await.map(Response::new)
+        self.set_archived(&name, &etag, EventTypeChange::Unarchive, &caller)
+            .await
+            .map(Response::new)
     }
 
     async fn delete_event_type(
@@ -172,7 +172,7 @@ impl EventTypeService for EventTypeApi {
         request: Request<v1::DeleteEventTypeRequest>,
     ) -> Result<Response<v1::DeleteEventTypeResponse>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        self.delete(message, &caller.who).await.map(Response::new)
+        self.delete(message, &caller).await.map(Response::new)
     }
 
     async fn import_event_types(
@@ -180,6 +180,6 @@ impl EventTypeService for EventTypeApi {
         request: Request<v1::ImportEventTypesRequest>,
     ) -> Result<Response<v1::ImportEventTypesResponse>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        self.import(message, &caller.who).await.map(Response::new)
+        self.import(message, &caller).await.map(Response::new)
     }
 }

@@ -47,7 +47,7 @@ pub async fn event(
         return answer.map(Response::into_inner).map_err(forwarding::peer_error);
     }
     let only = only.map(|key| key.subscription);
-    let sent = flow.on_demand.resend_event(&tenant, id, only.as_ref()).await;
+    let sent = flow.on_demand.resend_event(&tenant, id, only.as_ref(), &caller.origin).await;
     let sent = sent.map_err(|error| refused(error, &request))?;
     spans::log_change(&caller.who, "event resent", &request.name);
     Ok(v1::ResendEventResponse { deliveries: show::show_deliveries(context, &tenant, sent).await? })

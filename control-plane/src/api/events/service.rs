@@ -9,6 +9,7 @@ use postrider_proto::v1::event_service_server::EventService;
 use postrider_store::{EventQuery, ListedEvent, Store, StoreResult};
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
+use crate::api::audit::reads::record_payload_read;
 use crate::api::events::conversion::{summary, to_proto};
 use crate::api::events::filter::EventFilter;
 use crate::api::events::publish::StreamContext;
@@ -41,7 +42,11 @@ impl EventApi {
         Self { context, flow }
     }
 
-    async fn get(&self, request: v1::GetEventRequest) -> Result<v1::Event, Status> {
+    async fn get(
+        &self,
+        request: v1::GetEventRequest,
+        caller: &Caller,
+    ) -> Result<v1::Event, Status> {
         let mut violations = FieldViolations::default();
         let named = violations.keep("name", names::event(&request.name));
         let with_payload = view(request.view, true, &mut violations);
@@ -54,11 +59,18 @@ impl EventApi {
         let listed = ListedEvent { event, payload_bytes };
         let mut shown = [(id, to_proto(listed, with_payload))];
         self.count_deliveries(&tenant, &mut shown).await?;
+        if with_payload {
+            record_payload_read(&self.context, caller, &request.name).await?;
+        }
         let [(_, shown)] = shown;
         Ok(shown)
     }
 
-    async fn list(&self, request: v1::ListEventsRequest) -> Result<v1::ListEventsResponse, Status> {
+    async fn list(
+        &self,
+        request: v1::ListEventsRequest,
+        caller: &Caller,
+    ) -> Result<v1::ListEventsResponse, Status> {
         let v1::ListEventsRequest { parent, filter, page_size, page_token, view: shape } = &request;
         let (settings, key) = (&self.context.settings.api, &self.context.assignment_key);
         let mut call = ListCall::begin("ListEvents", *page_size, page_token, settings, key);
@@ -76,6 +88,9 @@ impl EventApi {
         let mut shown: Vec<_> =
             shown.map(|listed| (listed.event.id, to_proto(listed, with_payload))).collect();
         self.count_deliveries(&list.tenant, &mut shown).await?;
+        if with_payload && !shown.is_empty() {
+            record_payload_read(&self.context, caller, parent).await?;
+        }
         Ok(v1::ListEventsResponse {
             events: shown.into_iter().map(|(_, event)| event).collect(),
             next_page_token: page.next_page_token,
@@ -201,16 +216,16 @@ impl EventService for EventApi {
         &self,
         request: Request<v1::GetEventRequest>,
     ) -> Result<Response<v1::Event>, Status> {
-        let (_, message) = Caller::admit(request)?;
-        self.get(message).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.get(message, &caller).await.map(Response::new)
     }
 
     async fn list_events(
         &self,
         request: Request<v1::ListEventsRequest>,
     ) -> Result<Response<v1::ListEventsResponse>, Status> {
-        let (_, message) = Caller::admit(request)?;
-        self.list(message).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.list(message, &caller).await.map(Response::new)
     }
 
     async fn resend_event(

@@ -109,6 +109,11 @@ impl FleetApi {
     ) -> Result<v1::Agent, Status> {
         let id = names::agent(&request.name).map_err(|error| errors::invalid("name", error))?;
         let shown = self.agents().into_iter().find(|agent| agent.name == request.name);
+        if self.context.dispatcher.is_connected(&id) {
+            // Before it is told, since nothing of it is in the store.
+            let audit = caller.record(&request.name, self.context.clock.now());
+            self.context.store.append_audit_record(&audit).await.map_err(errors::store)?;
+        }
         if self.context.dispatcher.drain_agent(&id) {
             spans::log_change(&caller.who, "agent drained", &request.name);
             let mut agent = shown.unwrap_or_else(|| v1::Agent {

@@ -79,20 +79,25 @@ impl OperationApi {
         })
     }
 
-    async fn cancel(&self, name: &str, who: &str) -> Result<(), Status> {
+    async fn cancel(&self, name: &str, caller: &Caller) -> Result<(), Status> {
         let (tenant, id) = key(name)?;
         self.find(&tenant, id).await?;
         let now = self.context.clock.now();
-        self.context.store.cancel_operation(&tenant, id, now).await.map_err(errors::store)?;
-        spans::log_change(who, "operation cancelled", &name);
+        let audit = caller.record(&name, now);
+        let cancelled = self.context.store.cancel_operation(&tenant, id, now, &audit).await;
+        if cancelled.map_err(errors::store)? {
+            spans::log_change(&caller.who, "operation cancelled", &name);
+        }
         Ok(())
     }
 
     /// Deletes an ended operation; its deliveries stay. A running one is refused,
     /// because a deletion does not cancel.
-    async fn delete(&self, name: &str, who: &str) -> Result<(), Status> {
+    async fn delete(&self, name: &str, caller: &Caller) -> Result<(), Status> {
         let (tenant, id) = key(name)?;
-        if !self.context.store.delete_operation(&tenant, id).await.map_err(errors::store)? {
+        let audit = caller.record(&name, self.context.clock.now());
+        let deleted = self.context.store.delete_operation(&tenant, id, &audit).await;
+        if !deleted.map_err(errors::store)? {
             self.find(&tenant, id).await?;
             let problem = "is still running: wait until it has ended, or cancel it first";
             return Err(errors::resource(
@@ -102,7 +107,7 @@ impl OperationApi {
                 problem,
             ));
         }
-        spans::log_change(who, "operation deleted", &name);
+        spans::log_change(&caller.who, "operation deleted", &name);
         Ok(())
     }
 
@@ -205,7 +210,7 @@ impl OperationsService for OperationApi {
         request: Request<longrunning::DeleteOperationRequest>,
     ) -> Result<Response<()>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        self.delete(&message.name, &caller.who).await.map(Response::new)
+        self.delete(&message.name, &caller).await.map(Response::new)
     }
 
     async fn cancel_operation(
@@ -213,7 +218,7 @@ impl OperationsService for OperationApi {
         request: Request<longrunning::CancelOperationRequest>,
     ) -> Result<Response<()>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        self.cancel(&message.name, &caller.who).await.map(Response::new)
+        self.cancel(&message.name, &caller).await.map(Response::new)
     }
 
     async fn wait_operation(

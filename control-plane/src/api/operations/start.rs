@@ -14,6 +14,7 @@ use tonic::Status;
 
 use crate::api::deliveries::conversion::state_from;
 use crate::api::operations::conversion::to_proto;
+use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, FieldViolations};
 use crate::api::rpc::spans;
 use crate::api::subscriptions::handler::key;
@@ -36,7 +37,7 @@ pub async fn replay(
     context: &ReplicaContext,
     flow: &Flow,
     request: v1::ReplayDeliveriesRequest,
-    who: &str,
+    caller: &Caller,
 ) -> Result<Operation, Status> {
     let mut violations = FieldViolations::default();
     let tenant = violations.keep("parent", names::tenant(&request.parent));
@@ -64,8 +65,9 @@ pub async fn replay(
     let subscription = subscription.map(|key| key.subscription);
     let task =
         OperationTask::Replay(Replay { window, per_second, subscription, states, event_types });
-    let operation = flow.operations.start(&tenant, task).await.map_err(errors::store)?;
-    spans::log_change(who, "replay begun", &names::of_operation(&tenant, operation.id));
+    let started = flow.operations.start(&tenant, task, &caller.origin).await;
+    let operation = started.map_err(errors::store)?;
+    spans::log_change(&caller.who, "replay begun", &names::of_operation(&tenant, operation.id));
     Ok(to_proto(&operation))
 }
 
@@ -73,7 +75,7 @@ pub async fn backfill(
     context: &ReplicaContext,
     flow: &Flow,
     request: v1::BackfillSubscriptionRequest,
-    who: &str,
+    caller: &Caller,
 ) -> Result<Operation, Status> {
     let mut violations = FieldViolations::default();
     let named = violations.keep("name", names::subscription(&request.name));
@@ -85,8 +87,13 @@ pub async fn backfill(
     require_live_subscription(context, &key).await?;
     let task =
         OperationTask::Backfill(Backfill { window, per_second, subscription: key.subscription });
-    let operation = flow.operations.start(&key.tenant, task).await.map_err(errors::store)?;
-    spans::log_change(who, "backfill begun", &names::of_operation(&key.tenant, operation.id));
+    let started = flow.operations.start(&key.tenant, task, &caller.origin).await;
+    let operation = started.map_err(errors::store)?;
+    spans::log_change(
+        &caller.who,
+        "backfill begun",
+        &names::of_operation(&key.tenant, operation.id),
+    );
     Ok(to_proto(&operation))
 }
 

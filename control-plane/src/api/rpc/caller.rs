@@ -3,7 +3,7 @@
 //! Fed by `layer` with a caller who may call the method; feeds the handlers with requests
 //! that name only what the caller may reach, and with whom to name in records. Guarantees
 //! that a resource of a tenant of which a caller knows nothing is not found, as one that
-//! does not exist.
+//! does not exist, and that a record of a change says who called, from where.
 //!
 //! Keeps the invariant `nothing-without-permission`.
 
@@ -13,7 +13,10 @@ use std::sync::Arc;
 
 use http::Extensions;
 use postrider_domain::ids::TenantId;
-use postrider_identity::{AccessDenial, CallerIdentity, MethodAccess, Principal};
+use postrider_domain::time::Timestamp;
+use postrider_identity::{
+    AccessDenial, AuditDraft, AuditOrigin, CallerIdentity, MethodAccess, Principal,
+};
 use postrider_proto::access::ResourceRequest;
 use tonic::{Request, Status, Streaming};
 
@@ -32,11 +35,27 @@ pub struct Caller {
     pub who: String,
     pub identity: Arc<CallerIdentity>,
     pub access: MethodAccess,
+    /// As records of changes name the call.
+    pub origin: Arc<AuditOrigin>,
+}
+
+/// Where a call comes from, and what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallPlace {
+    pub address: String,
+    pub request_id: String,
+    /// "package.Service/Method".
+    pub method: String,
 }
 
 impl Caller {
-    /// A caller who may call a method, on a connection from an address.
-    pub(super) fn new(identity: Arc<CallerIdentity>, access: MethodAccess, address: &str) -> Self {
+    /// A caller who may call a method.
+    pub(super) fn new(
+        identity: Arc<CallerIdentity>,
+        access: MethodAccess,
+        place: CallPlace,
+    ) -> Self {
+        let CallPlace { address, request_id, method } = place;
         let who = match &identity.principal {
             Principal::Unknown => format!("address:{address}"),
             known @ (Principal::Token(_)
@@ -44,7 +63,13 @@ impl Caller {
             | Principal::Subject { .. }
             | Principal::Certificate(_)) => known.to_string(),
         };
-        Self { who, identity, access }
+        let origin = AuditOrigin { actor: who.clone(), address, request_id, method: method.into() };
+        Self { who, identity, access, origin: Arc::new(origin) }
+    }
+
+    /// A record of what this call changes of a resource.
+    pub fn record(&self, resource: &dyn fmt::Display, now: Timestamp) -> AuditDraft {
+        self.origin.draft(&resource.to_string(), now)
     }
 
     /// The sender of a request that came through `layer`; there is no other way in.
@@ -74,9 +99,12 @@ impl Caller {
         Ok((Self::of(&request)?, request.into_inner()))
     }
 
-    /// Judges the tenant in a resource's name. A name in another form names nothing, and
-    /// is refused by who reads it.
+    /// Judges the tenant in a resource's name, or the installation. A name in another form
+    /// names nothing, and is refused by who reads it.
     pub fn require_resource(&self, name: &str) -> Result<(), Status> {
+        if name.split('/').next() == Some(names::INSTALLATION) {
+            return self.access.judge_installation(&self.identity).map_err(denied);
+        }
         let Some(tenant) = named_tenant(name) else { return Ok(()) };
         self.access.judge_tenant(&self.identity, &tenant).map_err(|denial| match denial {
             AccessDenial::Permission(_) => denied(denial),
@@ -134,7 +162,12 @@ mod tests {
         let identity = Arc::new(CallerIdentity { principal, grants, expire_time: None });
         let access =
             MethodAccess { permission: Permission::ReadSubscriptions, reach: MethodReach::Tenant };
-        Caller::new(identity, access, "127.0.0.1:1")
+        let place = CallPlace {
+            address: "127.0.0.1:1".to_owned(),
+            request_id: "1".to_owned(),
+            method: "postrider.v1.SubscriptionService/GetSubscription".to_owned(),
+        };
+        Caller::new(identity, access, place)
     }
 
     #[test]
@@ -150,6 +183,18 @@ mod tests {
         writer.access.permission = Permission::WriteSubscriptions;
         let refused = writer.require_resource("tenants/acme").unwrap_err();
         assert_eq!(refused.code(), Code::PermissionDenied);
+        let refused = caller.require_resource("installation").unwrap_err();
+        assert_eq!(refused.code(), Code::PermissionDenied);
+    }
+
+    #[test]
+    fn a_record_says_who_called_from_where() {
+        let record = reader_of("acme").record(&"tenants/acme", Timestamp::default());
+        assert_eq!(
+            (record.actor.as_str(), record.address.as_str()),
+            ("certificate:CN=x", "127.0.0.1:1")
+        );
+        assert_eq!((record.request_id.as_str(), record.resource.as_str()), ("1", "tenants/acme"));
     }
 
     #[test]

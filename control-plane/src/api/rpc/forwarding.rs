@@ -15,12 +15,13 @@ use futures::future::{Either, Ready, ready};
 use http::{HeaderMap, Request as HttpRequest, Response as HttpResponse};
 use postrider_domain::ids::TenantId;
 use postrider_identity::CallerIdentity;
+use serde::{Deserialize, Serialize};
 use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tower::{Layer, Service};
 
-use crate::api::rpc::caller::Caller;
+use crate::api::rpc::caller::{CallPlace, Caller};
 use crate::api::rpc::errors::{self, ErrorReason};
 use crate::state::cluster::ShardOwner;
 use crate::state::context::ReplicaContext;
@@ -43,6 +44,14 @@ const FORWARDED_METHODS: [&str; 5] = [
     "/postrider.v1.EventService/ResendEvent",
     "/postrider.v1.FleetService/DrainAgent",
 ];
+
+/// Who called, from where and by which call.
+#[derive(Serialize, Deserialize)]
+struct ForwardedCaller {
+    identity: CallerIdentity,
+    address: String,
+    request_id: String,
+}
 
 /// Lets only calls through that are forwarded.
 #[derive(Clone, Copy)]
@@ -142,8 +151,12 @@ pub fn forwarded_request<T>(
     message: T,
 ) -> Request<T> {
     let mut request = Request::new(message);
-    let identity = caller.identity.within(tenant);
-    if let Some(text) = serde_json::to_vec(&identity).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
+    let forwarded = ForwardedCaller {
+        identity: caller.identity.within(tenant),
+        address: caller.origin.address.clone(),
+        request_id: caller.origin.request_id.clone(),
+    };
+    if let Some(text) = serde_json::to_vec(&forwarded).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
         && let Ok(value) = text.parse()
     {
         request.metadata_mut().insert(CALLER_HEADER, value);
@@ -159,11 +172,16 @@ pub fn forwarded_request<T>(
     request
 }
 
-/// The caller of a request that another replica forwarded.
-pub(super) fn forwarded_identity(headers: &HeaderMap) -> Option<Arc<CallerIdentity>> {
+/// The caller of a request that another replica forwarded, and from where he called that
+/// one.
+pub(super) fn forwarded_caller(
+    headers: &HeaderMap,
+    method: String,
+) -> Option<(Arc<CallerIdentity>, CallPlace)> {
     let text = headers.get(CALLER_HEADER).filter(|value| value.len() <= MAX_CALLER_BYTES)?;
     let json = URL_SAFE_NO_PAD.decode(text.as_bytes()).ok()?;
-    serde_json::from_slice(&json).ok().map(Arc::new)
+    let ForwardedCaller { identity, address, request_id } = serde_json::from_slice(&json).ok()?;
+    Some((Arc::new(identity), CallPlace { address, request_id, method }))
 }
 
 /// Passes on a peer's error with its details. A peer that cannot be reached, or whose
@@ -202,15 +220,20 @@ mod tests {
         let identity = CallerIdentity { principal, grants, expire_time: None };
         let access =
             MethodAccess { permission: Permission::WriteDeliveries, reach: MethodReach::Tenant };
-        let caller = Caller::new(Arc::new(identity.clone()), access, "127.0.0.1:1");
+        let place = CallPlace {
+            address: "192.0.2.1:7".to_owned(),
+            request_id: "one".to_owned(),
+            method: "a.B/C".to_owned(),
+        };
+        let caller = Caller::new(Arc::new(identity.clone()), access, place.clone());
         let request = forwarded_request(&metadata, &caller, Some(&acme), ());
         assert_eq!(request.metadata().get("grpc-timeout").unwrap(), "5S");
         assert!(request.metadata().contains_key(FORWARDED_HEADER));
         let headers = request.metadata().clone().into_headers();
-        let forwarded = forwarded_identity(&headers).unwrap();
-        assert_eq!(*forwarded, identity.within(Some(&acme)));
+        let (forwarded, from) = forwarded_caller(&headers, "a.B/C".to_owned()).unwrap();
+        assert_eq!((&*forwarded, from), (&identity.within(Some(&acme)), place));
         assert!(forwarded.knows(&acme) && forwarded.grants.len() == 1);
-        assert!(forwarded_identity(&HeaderMap::new()).is_none());
+        assert!(forwarded_caller(&HeaderMap::new(), String::new()).is_none());
     }
 
     #[test]

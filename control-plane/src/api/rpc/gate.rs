@@ -13,7 +13,7 @@ use postrider_identity::CallerIdentity;
 use postrider_proto::FILE_DESCRIPTOR_SET;
 use tonic::{Code, Status};
 
-use crate::api::rpc::caller::{self, Caller};
+use crate::api::rpc::caller::{self, CallPlace, Caller};
 use crate::api::rpc::errors::{self, ErrorReason};
 use crate::api::rpc::forwarding;
 use crate::api::rpc::methods::MethodTable;
@@ -70,7 +70,7 @@ impl CallGate {
     }
 
     /// Judges a call by all that comes before its message.
-    pub async fn judge(&self, call: &Parts, address: &str) -> Result<Judged, Status> {
+    pub async fn judge(&self, call: &Parts, place: CallPlace) -> Result<Judged, Status> {
         let Some(rule) = self.methods.find(call.uri.path()) else {
             return Err(Status::new(Code::Unimplemented, "there is no such method"));
         };
@@ -78,16 +78,18 @@ impl CallGate {
             let (caller, streams) = (None, rule.streams);
             return Ok(Judged { caller, streams, rate_limits: None, read_turns: None });
         };
-        let identity = match self.source {
+        let (identity, place) = match self.source {
             CredentialSource::Callers => {
                 let found = self.authenticator.authenticate(&call.headers, &call.extensions);
-                found.await.map_err(refused)?
+                (found.await.map_err(refused)?, place)
             }
-            CredentialSource::Replicas => forwarding::forwarded_identity(&call.headers)
-                .ok_or_else(|| refused(CredentialRefusal::Missing))?,
+            CredentialSource::Replicas => {
+                let caller = forwarding::forwarded_caller(&call.headers, place.method);
+                caller.ok_or_else(|| refused(CredentialRefusal::Missing))?
+            }
         };
         access.judge_caller(&identity).map_err(caller::denied)?;
-        let caller = Caller::new(identity, access, address);
+        let caller = Caller::new(identity, access, place);
         let is_counted = self.source == CredentialSource::Callers;
         if is_counted && access.permission.administers() {
             let taken = self.rate_limits.take_of_caller(RatedCall::Administration, &caller.who);

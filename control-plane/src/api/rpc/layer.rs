@@ -6,8 +6,8 @@
 //! service's code runs for a caller who may not call its method, that a stream ends soon
 //! after its caller's credential, that a service's code runs in the call's span, and that
 //! a call which fails leaves one line, whether a service refused it or it could not be
-//! decoded. The services' streams log the errors that end them
-//! ([`super::spans::log_stream_end`]).
+//! decoded; and that the answer tells the call's id. The services' streams log the errors
+//! that end them ([`super::spans::log_stream_end`]).
 //!
 //! Keeps the invariant `nothing-without-permission`.
 
@@ -21,11 +21,12 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 use tracing::Instrument as _;
 
-use crate::api::rpc::caller;
+use crate::api::rpc::caller::{self, CallPlace};
 use crate::api::rpc::deadlines::AnswerDeadline;
 use crate::api::rpc::gate::{CallGate, Judged};
 use crate::api::rpc::guarded_body::GuardedBody;
 use crate::api::rpc::read_turn_body::{ReadTurnBody, TurnOfCall};
+use crate::api::rpc::request_ids;
 use crate::api::rpc::spans;
 
 /// Wraps the public services.
@@ -72,13 +73,16 @@ where
         let gate = Arc::clone(&self.gate);
         let (mut call, message) = request.into_parts();
         let address = caller::address(&call.extensions);
-        let span = spans::call_span(call.uri.path(), &address);
+        let request_id = request_ids::of_call(&call.headers);
+        let span = spans::call_span(call.uri.path(), &address, &request_id);
         let answered = async move {
-            let judged = match gate.judge(&call, &address).await {
+            let method = call.uri.path().trim_start_matches('/').to_owned();
+            let place = CallPlace { address, request_id: request_id.clone(), method };
+            let judged = match gate.judge(&call, place).await {
                 Ok(judged) => judged,
                 Err(status) => {
                     spans::log_failure(&status);
-                    return Ok(status.into_http());
+                    return Ok(request_ids::told(status.into_http(), &request_id));
                 }
             };
             let Judged { caller, streams, rate_limits, read_turns } = judged;
@@ -103,6 +107,7 @@ where
             if let Some(status) = answer.extensions().get::<Status>() {
                 spans::log_failure(status);
             }
+            let answer = request_ids::told(answer, &request_id);
             Ok(match identity.filter(|_| streams) {
                 Some(identity) => answer.map(|body| {
                     let ends = async move { gate.wait_for_end(&identity).await };

@@ -23,6 +23,7 @@ use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use crate::api::rpc::errors::{self, ErrorReason};
+use crate::api::rpc::request_ids;
 
 /// Why tonic refused a request; `None` for an error of Postrider's own.
 pub(super) fn reason(status: &Status) -> Option<ErrorReason> {
@@ -85,7 +86,7 @@ where
 {
     // An error without a stream before it is among the headers.
     match answer.extensions().get::<Status>().and_then(corrected) {
-        Some(status) => status.into_http(),
+        Some(status) => request_ids::kept(&answer, status.into_http()),
         None => answer.map(|body| Body::new(body.map_frame(corrected_frame))),
     }
 }
@@ -132,6 +133,14 @@ mod tests {
         ] {
             assert!(corrected(&kept).is_none(), "{kept:?}");
         }
+    }
+
+    #[test]
+    fn a_corrected_answer_keeps_the_calls_id() {
+        let answer = Status::internal("failed to decode").into_http::<Body>();
+        let corrected = corrected_answer(request_ids::told(answer, "one"));
+        assert_eq!(corrected.headers().get("grpc-status").unwrap(), "3");
+        assert_eq!(corrected.headers().get("x-request-id").unwrap(), "one");
     }
 
     #[test]

@@ -20,5 +20,6 @@ pub mod malformed;
 pub mod methods;
 mod read_turn_body;
 pub mod receiving;
+mod request_ids;
 pub mod spans;
 pub mod violations;

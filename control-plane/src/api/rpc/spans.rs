@@ -23,7 +23,7 @@ const MAX_METHOD_CHARACTERS: usize = 64;
 
 /// The span of a call to a method's path, `/package.Service/Method`; fields about
 /// resources are filled in later.
-pub(super) fn call_span(path: &str, address: &str) -> Span {
+pub(super) fn call_span(path: &str, address: &str, request_id: &str) -> Span {
     let method = path.rsplit('/').next().unwrap_or_default();
     let end = method.char_indices().nth(MAX_METHOD_CHARACTERS).map_or(method.len(), |(at, _)| at);
     let method = method.get(..end).unwrap_or_default();
@@ -32,6 +32,7 @@ pub(super) fn call_span(path: &str, address: &str) -> Span {
         method,
         who = Empty,
         address,
+        request_id,
         tenant = Empty,
         subscription = Empty,
         event = Empty,

@@ -9,11 +9,13 @@ use postrider_domain::subscription::{
     DeliveryOrdering, ExhaustedKeyPolicy, Subscription, SubscriptionConfig, SubscriptionStatus,
 };
 use postrider_domain::time::{StoppedClock, Timestamp};
+use postrider_identity::AuditFields;
 use postrider_proto::v1;
 use postrider_store::WriteError;
 use tonic::Status;
 
 use crate::api::event_types::checks;
+use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use crate::api::rpc::spans;
 use crate::api::subscriptions::conversion::{apply, fields, status_from, with_secret};
@@ -29,6 +31,7 @@ use crate::api::values::masks::UpdateMask;
 use crate::api::values::time::span;
 use crate::api::values::wiped::WipedRequest;
 use crate::api::values::{names, validate};
+use crate::audited_fields;
 
 /// A day for a receiver to take the new key over.
 const DEFAULT_GRACE_PERIOD: Duration = Duration::from_secs(86_400);
@@ -55,7 +58,7 @@ impl SubscriptionApi {
     pub(in crate::api) async fn create(
         &self,
         request: WipedRequest<v1::CreateSubscriptionRequest>,
-        who: &str,
+        caller: &Caller,
     ) -> Result<v1::Subscription, Status> {
         let given = errors::required("subscription", request.subscription.as_ref())?;
         let mut violations = FieldViolations::default();
@@ -76,7 +79,9 @@ impl SubscriptionApi {
         spans::record_in_span("subscription", &new.id);
         let key = new.key();
         let most = self.context.settings.api.max_subscriptions_per_tenant;
-        let created = match self.context.tenants.create_subscription(new, most).await {
+        let after = audited_fields::of_subscription(&new);
+        let audit = caller.record(&key, now).with_changes(&AuditFields::none(), &after);
+        let created = match self.context.tenants.create_subscription(new, most, &audit).await {
             Ok(created) => created,
             Err(WriteError::TooMany) => return Err(too_many(&key.tenant, most)),
             // The tenant was deleted between the check and the write.
@@ -85,7 +90,7 @@ impl SubscriptionApi {
             }
             Err(error) => return Err(errors::write(error, ResourceKind::Subscription, &key)),
         };
-        spans::log_change(who, "subscription created", &key);
+        spans::log_change(&caller.who, "subscription created", &key);
         let kind = signing_keys::main_kind(&created.settings.schemes).unwrap_or_default();
         let shown = with_warnings(self.show(&created), &created, &self.context);
         Ok(with_secret(shown, &created, kind))
@@ -94,7 +99,7 @@ impl SubscriptionApi {
     pub(in crate::api) async fn update(
         &self,
         request: WipedRequest<v1::UpdateSubscriptionRequest>,
-        who: &str,
+        caller: &Caller,
     ) -> Result<v1::Subscription, Status> {
         let given = errors::required("subscription", request.subscription.as_ref())?;
         let mut violations = FieldViolations::default();
@@ -119,6 +124,7 @@ impl SubscriptionApi {
             &self.context,
             &key,
             &given.etag,
+            caller,
             UnchangedPolicy::Skip,
             |subscription| {
                 let mut violations = FieldViolations::default();
@@ -136,7 +142,7 @@ impl SubscriptionApi {
         )
         .await?;
         if changed.written {
-            spans::log_change(who, "subscription updated", &key);
+            spans::log_change(&caller.who, "subscription updated", &key);
         }
         // Even if nothing was written: the call that wrote it may have failed before
         // this step.
@@ -152,11 +158,11 @@ impl SubscriptionApi {
     pub(in crate::api) async fn delete(
         &self,
         request: v1::DeleteSubscriptionRequest,
-        who: &str,
+        caller: &Caller,
     ) -> Result<v1::DeleteSubscriptionResponse, Status> {
         let key = key(&request.name)?;
-        let cancelled = delete_subscription(&self.context, &key, &request.etag).await?;
-        spans::log_change(who, "subscription deleted", &key);
+        let cancelled = delete_subscription(&self.context, &key, &request.etag, caller).await?;
+        spans::log_change(&caller.who, "subscription deleted", &key);
         let cancelled_deliveries = i64::try_from(cancelled).unwrap_or(i64::MAX);
         Ok(v1::DeleteSubscriptionResponse { cancelled_deliveries })
     }
@@ -164,7 +170,7 @@ impl SubscriptionApi {
     pub(in crate::api) async fn set_status(
         &self,
         wanted: StatusChange,
-        who: &str,
+        caller: &Caller,
     ) -> Result<v1::Subscription, Status> {
         let mut violations = FieldViolations::default();
         let named = violations.keep("name", names::subscription(&wanted.name));
@@ -180,7 +186,7 @@ impl SubscriptionApi {
             SubscriptionStatus::Paused | SubscriptionStatus::Disabled => UnchangedPolicy::Skip,
         };
         let changed =
-            change_subscription(&self.context, &key, &wanted.etag, idle, |subscription| {
+            change_subscription(&self.context, &key, &wanted.etag, caller, idle, |subscription| {
                 subscription.set_status(wanted.status, wanted.reason.as_str(), now);
                 Ok(())
             })
@@ -191,7 +197,7 @@ impl SubscriptionApi {
             SubscriptionStatus::Disabled => "subscription disabled",
         };
         if changed.written {
-            spans::log_change(who, what, &key);
+            spans::log_change(&caller.who, what, &key);
         }
         Ok(self.show(&changed.now))
     }
@@ -199,7 +205,7 @@ impl SubscriptionApi {
     pub(in crate::api) async fn rotate(
         &self,
         request: WipedRequest<v1::RotateSigningSecretRequest>,
-        who: &str,
+        caller: &Caller,
     ) -> Result<v1::RotateSigningSecretResponse, Status> {
         let mut violations = FieldViolations::default();
         let named = violations.keep("name", names::subscription(&request.name));
@@ -219,13 +225,14 @@ impl SubscriptionApi {
             &self.context,
             &key,
             &request.etag,
+            caller,
             UnchangedPolicy::Write,
             |subscription| {
                 signing_keys::rotate_keys(subscription, kind, &request.signing_secret, grace, now)
             },
         )
         .await?;
-        spans::log_change(who, "signing secret rotated", &key);
+        spans::log_change(&caller.who, "signing secret rotated", &key);
         let kind = kind.or_else(|| signing_keys::main_kind(&changed.now.settings.schemes));
         let kind = kind.unwrap_or_default();
         let shown = with_warnings(self.show(&changed.now), &changed.now, &self.context);
@@ -236,7 +243,7 @@ impl SubscriptionApi {
     pub(in crate::api) async fn release_key(
         &self,
         request: v1::ReleaseOrderingKeyRequest,
-        who: &str,
+        caller: &Caller,
     ) -> Result<v1::ReleaseOrderingKeyResponse, Status> {
         let mut violations = FieldViolations::default();
         let named = violations.keep("name", names::subscription(&request.name));
@@ -250,14 +257,18 @@ impl SubscriptionApi {
         spans::record_in_span("subscription", &subscription.subscription);
         require_live_subscription(&self.context, &subscription).await?;
         let key = OrderedKey { subscription, key: request.ordering_key };
+        let mut held = AuditFields::none();
+        held.text("held_ordering_key", &key.key);
+        let audit = caller.record(&key.subscription, self.context.clock.now());
+        let audit = audit.with_changes(&held, &AuditFields::none());
         let released = self
             .flow
             .ordering_keys
-            .release_ordering_key(key.clone())
+            .release_ordering_key(key.clone(), &audit)
             .await
             .map_err(errors::store)?;
         if released {
-            spans::log_change(who, "ordering key released", &key.subscription);
+            spans::log_change(&caller.who, "ordering key released", &key.subscription);
         }
         Ok(v1::ReleaseOrderingKeyResponse { released })
     }
@@ -265,7 +276,7 @@ impl SubscriptionApi {
     pub(in crate::api) async fn revoke(
         &self,
         request: v1::RevokeSigningKeyRequest,
-        who: &str,
+        caller: &Caller,
     ) -> Result<v1::Subscription, Status> {
         let mut violations = FieldViolations::default();
         let named = violations.keep("name", names::subscription(&request.name));
@@ -280,11 +291,12 @@ impl SubscriptionApi {
             &self.context,
             &key,
             &request.etag,
+            caller,
             UnchangedPolicy::Write,
             |subscription| signing_keys::revoke_key(subscription, &request.key_id, now),
         )
         .await?;
-        spans::log_change(who, "signing key revoked", &key);
+        spans::log_change(&caller.who, "signing key revoked", &key);
         Ok(self.show(&changed.now))
     }
 }
@@ -348,47 +360,5 @@ pub(in crate::api) fn new_subscription(
 }
 
 #[cfg(test)]
-mod tests {
-    use tonic_types::StatusExt;
-
-    use super::*;
-    use crate::fixtures::{self, FIXTURE_TIME};
-
-    #[test]
-    fn made_ids_are_valid_and_differ() {
-        let one = chosen_id("").unwrap();
-        assert!(one.as_str().parse::<SubscriptionId>().is_ok(), "{one}");
-        assert_ne!(one, chosen_id("").unwrap());
-        assert!(chosen_id("Bad").is_err());
-    }
-
-    #[test]
-    fn a_new_subscription_takes_its_status_and_secret() {
-        let named = || Some(("acme".parse().unwrap(), "erp".parse().unwrap()));
-        let mut given = v1::Subscription {
-            url: "https://example.com".into(),
-            event_types: vec!["*".into()],
-            signing_secret: fixtures::subscription().signing_keys[0]
-                .secret
-                .to_standard_webhooks()
-                .to_string(),
-            ..Default::default()
-        };
-        given.set_status(v1::SubscriptionStatus::Paused);
-        let mut violations = FieldViolations::default();
-        let new = new_subscription(named(), &given, false, FIXTURE_TIME, &mut violations).unwrap();
-        assert!(violations.is_empty());
-        assert_eq!(
-            (new.status, new.paused_clock.since),
-            (SubscriptionStatus::Paused, Some(FIXTURE_TIME))
-        );
-        assert_eq!(new.signing_keys[0].secret, fixtures::subscription().signing_keys[0].secret);
-        given.signing_secret = "whsec_x".into();
-        given.status = 17;
-        let refused = new_subscription(named(), &given, false, FIXTURE_TIME, &mut violations);
-        let fields = violations.finish(refused).unwrap_err();
-        let fields = fields.get_details_bad_request().unwrap().field_violations;
-        let fields: Vec<_> = fields.into_iter().map(|violation| violation.field).collect();
-        assert_eq!(fields, ["subscription.status", "subscription.signing_secret"]);
-    }
-}
+#[path = "changes_tests.rs"]
+mod tests;

@@ -82,7 +82,8 @@ impl SubscriptionApi {
             CallTarget::Here => {
                 let key = wanted.key.clone();
                 require_live_subscription(&self.context, &key).await?;
-                let result = Box::pin(self.flow.on_demand.test_subscription(wanted)).await;
+                let result =
+                    Box::pin(self.flow.on_demand.test_subscription(wanted, &caller.origin)).await;
                 let (made, record) = result.map_err(|error| test_error(error, &key))?;
                 spans::record_in_span("delivery", made.id);
                 let context = delivery_conversion::DeliveryContext {
@@ -201,7 +202,7 @@ impl SubscriptionService for SubscriptionApi {
         request: Request<v1::CreateSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
         let (caller, message) = Caller::admit(request.map(WipedRequest::new))?;
-        self.create(message, &caller.who).await.map(Response::new)
+        self.create(message, &caller).await.map(Response::new)
     }
 
     async fn get_subscription(
@@ -230,7 +231,7 @@ impl SubscriptionService for SubscriptionApi {
         request: Request<v1::UpdateSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
         let (caller, message) = Caller::admit(request.map(WipedRequest::new))?;
-        self.update(message, &caller.who).await.map(Response::new)
+        self.update(message, &caller).await.map(Response::new)
     }
 
     async fn delete_subscription(
@@ -238,7 +239,7 @@ impl SubscriptionService for SubscriptionApi {
         request: Request<v1::DeleteSubscriptionRequest>,
     ) -> Result<Response<v1::DeleteSubscriptionResponse>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        self.delete(message, &caller.who).await.map(Response::new)
+        self.delete(message, &caller).await.map(Response::new)
     }
 
     async fn enable_subscription(
@@ -246,10 +247,9 @@ impl SubscriptionService for SubscriptionApi {
         request: Request<v1::EnableSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        let who = caller.who;
         let v1::EnableSubscriptionRequest { name, etag, reason } = message;
         let change = StatusChange { status: SubscriptionStatus::Enabled, name, etag, reason };
-        self.set_status(change, &who).await.map(Response::new)
+        self.set_status(change, &caller).await.map(Response::new)
     }
 
     async fn disable_subscription(
@@ -257,10 +257,9 @@ impl SubscriptionService for SubscriptionApi {
         request: Request<v1::DisableSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        let who = caller.who;
         let v1::DisableSubscriptionRequest { name, etag, reason } = message;
         let change = StatusChange { status: SubscriptionStatus::Disabled, name, etag, reason };
-        self.set_status(change, &who).await.map(Response::new)
+        self.set_status(change, &caller).await.map(Response::new)
     }
 
     async fn pause_subscription(
@@ -268,10 +267,9 @@ impl SubscriptionService for SubscriptionApi {
         request: Request<v1::PauseSubscriptionRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        let who = caller.who;
         let v1::PauseSubscriptionRequest { name, etag, reason } = message;
         let change = StatusChange { status: SubscriptionStatus::Paused, name, etag, reason };
-        self.set_status(change, &who).await.map(Response::new)
+        self.set_status(change, &caller).await.map(Response::new)
     }
 
     async fn test_subscription(
@@ -302,7 +300,7 @@ impl SubscriptionService for SubscriptionApi {
         request: Request<v1::RotateSigningSecretRequest>,
     ) -> Result<Response<v1::RotateSigningSecretResponse>, Status> {
         let (caller, message) = Caller::admit(request.map(WipedRequest::new))?;
-        self.rotate(message, &caller.who).await.map(Response::new)
+        self.rotate(message, &caller).await.map(Response::new)
     }
 
     async fn revoke_signing_key(
@@ -310,7 +308,7 @@ impl SubscriptionService for SubscriptionApi {
         request: Request<v1::RevokeSigningKeyRequest>,
     ) -> Result<Response<v1::Subscription>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        self.revoke(message, &caller.who).await.map(Response::new)
+        self.revoke(message, &caller).await.map(Response::new)
     }
 
     async fn backfill_subscription(
@@ -318,7 +316,7 @@ impl SubscriptionService for SubscriptionApi {
         request: Request<v1::BackfillSubscriptionRequest>,
     ) -> Result<Response<Operation>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        start::backfill(&self.context, &self.flow, message, &caller.who).await.map(Response::new)
+        start::backfill(&self.context, &self.flow, message, &caller).await.map(Response::new)
     }
 
     async fn release_ordering_key(
@@ -326,7 +324,7 @@ impl SubscriptionService for SubscriptionApi {
         request: Request<v1::ReleaseOrderingKeyRequest>,
     ) -> Result<Response<v1::ReleaseOrderingKeyResponse>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        self.release_key(message, &caller.who).await.map(Response::new)
+        self.release_key(message, &caller).await.map(Response::new)
     }
 }
 

@@ -8,6 +8,7 @@ use postrider_domain::operational_event::DisabledBy;
 use postrider_domain::subscription::Subscription;
 use tonic::{Status, async_trait};
 
+use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ResourceKind};
 use crate::api::rpc::etag::{ChangeError, ChangeResult, EtagChange, change_under_etag};
 use crate::state::context::ReplicaContext;
@@ -47,15 +48,17 @@ pub async fn change_subscription(
     context: &ReplicaContext,
     key: &SubscriptionKey,
     etag: &str,
+    caller: &Caller,
     unchanged: UnchangedPolicy,
     change: impl Fn(&mut Subscription) -> Result<(), Status> + Send + Sync,
 ) -> Result<ChangeResult<Subscription>, Status> {
-    change_under_etag(etag, &SubscriptionChange { context, key, unchanged, change }).await
+    change_under_etag(etag, &SubscriptionChange { context, key, caller, unchanged, change }).await
 }
 
 struct SubscriptionChange<'a, F> {
     context: &'a ReplicaContext,
     key: &'a SubscriptionKey,
+    caller: &'a Caller,
     unchanged: UnchangedPolicy,
     change: F,
 }
@@ -84,8 +87,9 @@ where
             return Ok(ChangeResult { now: before, written: false });
         }
         subscription.update_time = self.context.clock.now();
-        let tenants = &self.context.tenants;
-        let updated = tenants.update_subscription(&before, subscription, DisabledBy::Caller).await;
+        let (tenants, by) = (&self.context.tenants, DisabledBy::Caller);
+        let audit = self.caller.record(self.key, subscription.update_time);
+        let updated = tenants.update_subscription(&before, subscription, by, audit).await;
         let now = updated
             .map_err(|error| ChangeError::of_write(error, ResourceKind::Subscription, self.key))?;
         Ok(ChangeResult { now, written: true })
@@ -101,13 +105,15 @@ pub async fn delete_subscription(
     context: &ReplicaContext,
     key: &SubscriptionKey,
     etag: &str,
+    caller: &Caller,
 ) -> Result<u64, Status> {
-    change_under_etag(etag, &SubscriptionDeletion { context, key }).await
+    change_under_etag(etag, &SubscriptionDeletion { context, key, caller }).await
 }
 
 struct SubscriptionDeletion<'a> {
     context: &'a ReplicaContext,
     key: &'a SubscriptionKey,
+    caller: &'a Caller,
 }
 
 #[async_trait]
@@ -124,8 +130,9 @@ impl EtagChange for SubscriptionDeletion<'_> {
     }
 
     async fn write(&self, subscription: Subscription) -> Result<u64, ChangeError> {
-        let deleted =
-            self.context.tenants.delete_subscription(self.key, subscription.revision).await;
+        let audit = self.caller.record(self.key, self.context.clock.now());
+        let tenants = &self.context.tenants;
+        let deleted = tenants.delete_subscription(self.key, subscription.revision, audit).await;
         deleted.map_err(|error| ChangeError::of_write(error, ResourceKind::Subscription, self.key))
     }
 

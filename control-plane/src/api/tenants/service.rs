@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use postrider_domain::ids::TenantId;
 use postrider_domain::tenant::Tenant;
+use postrider_identity::AuditFields;
 use postrider_proto::v1;
 use postrider_proto::v1::tenant_service_server::TenantService;
 use postrider_proto::webhook_url::is_insecure;
@@ -22,6 +23,7 @@ use crate::api::tenants::filter::TenantFilter;
 use crate::api::tenants::stored::{change_tenant, delete_tenant, read_tenant, require_live_tenant};
 use crate::api::values::masks::UpdateMask;
 use crate::api::values::{fixed_fields, names, validate};
+use crate::audited_fields;
 use crate::state::context::ReplicaContext;
 
 /// Waiting deliveries of a subscription are counted up to this number for an error message.
@@ -40,7 +42,7 @@ impl TenantApi {
     async fn create(
         &self,
         request: v1::CreateTenantRequest,
-        who: &str,
+        caller: &Caller,
     ) -> Result<v1::Tenant, Status> {
         let given = request.tenant.unwrap_or_default();
         let mut violations = FieldViolations::default();
@@ -62,9 +64,11 @@ impl TenantApi {
             delete_time: None,
         };
         let name = names::of_tenant(&tenant.id);
-        let created = self.context.tenants.create_tenant(tenant).await;
+        let after = audited_fields::of_tenant(&tenant);
+        let audit = caller.record(&name, now).with_changes(&AuditFields::none(), &after);
+        let created = self.context.tenants.create_tenant(tenant, &audit).await;
         let created = created.map_err(|error| errors::write(error, ResourceKind::Tenant, &name))?;
-        spans::log_change(who, "tenant created", &name);
+        spans::log_change(&caller.who, "tenant created", &name);
         Ok(to_proto(&created))
     }
 
@@ -91,7 +95,7 @@ impl TenantApi {
     async fn update(
         &self,
         request: v1::UpdateTenantRequest,
-        who: &str,
+        caller: &Caller,
     ) -> Result<v1::Tenant, Status> {
         let mut violations = FieldViolations::default();
         let given = errors::required("tenant", request.tenant)?;
@@ -119,7 +123,7 @@ impl TenantApi {
         if mask.has("allow_insecure_urls") && !given.allow_insecure_urls {
             self.refuse_insecure_urls_in_use(&id).await?;
         }
-        let changed = change_tenant(&self.context, &id, &given.etag, |tenant| {
+        let changed = change_tenant(&self.context, &id, &given.etag, caller, |tenant| {
             if mask.is_whole() {
                 let mut violations = FieldViolations::default();
                 fixed_fields::in_tenant(&given, tenant, &mut violations);
@@ -138,7 +142,7 @@ impl TenantApi {
         })
         .await?;
         if changed.written {
-            spans::log_change(who, "tenant updated", &given.name);
+            spans::log_change(&caller.who, "tenant updated", &given.name);
         }
         Ok(to_proto(&changed.now))
     }
@@ -162,7 +166,7 @@ impl TenantApi {
     async fn delete(
         &self,
         request: v1::DeleteTenantRequest,
-        who: &str,
+        caller: &Caller,
     ) -> Result<v1::DeleteTenantResponse, Status> {
         let id = names::tenant(&request.name).map_err(|error| errors::invalid("name", error))?;
         spans::record_in_span("tenant", &id);
@@ -170,8 +174,9 @@ impl TenantApi {
             require_live_tenant(&self.context, &id).await?;
             self.refuse_not_empty(&id).await?;
         }
-        let (subscriptions, cancelled) = delete_tenant(&self.context, &id, &request.etag).await?;
-        spans::log_change(who, "tenant deleted", &request.name);
+        let (subscriptions, cancelled) =
+            delete_tenant(&self.context, &id, &request.etag, caller).await?;
+        spans::log_change(&caller.who, "tenant deleted", &request.name);
         Ok(v1::DeleteTenantResponse {
             deleted_subscriptions: i64::try_from(subscriptions).unwrap_or(i64::MAX),
             cancelled_deliveries: i64::try_from(cancelled).unwrap_or(i64::MAX),
@@ -252,7 +257,7 @@ impl TenantService for TenantApi {
         request: Request<v1::CreateTenantRequest>,
     ) -> Result<Response<v1::Tenant>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        self.create(message, &caller.who).await.map(Response::new)
+        self.create(message, &caller).await.map(Response::new)
     }
 
     async fn get_tenant(
@@ -283,7 +288,7 @@ impl TenantService for TenantApi {
         request: Request<v1::UpdateTenantRequest>,
     ) -> Result<Response<v1::Tenant>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        self.update(message, &caller.who).await.map(Response::new)
+        self.update(message, &caller).await.map(Response::new)
     }
 
     async fn delete_tenant(
@@ -291,6 +296,6 @@ impl TenantService for TenantApi {
         request: Request<v1::DeleteTenantRequest>,
     ) -> Result<Response<v1::DeleteTenantResponse>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        self.delete(message, &caller.who).await.map(Response::new)
+        self.delete(message, &caller).await.map(Response::new)
     }
 }

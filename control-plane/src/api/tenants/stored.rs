@@ -5,12 +5,15 @@
 
 use postrider_domain::ids::TenantId;
 use postrider_domain::tenant::Tenant;
+use postrider_identity::AuditFields;
 use postrider_store::WriteError;
 use tonic::{Status, async_trait};
 
+use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ResourceKind};
 use crate::api::rpc::etag::{ChangeError, ChangeResult, EtagChange, change_under_etag};
 use crate::api::values::names;
+use crate::audited_fields;
 use crate::state::context::ReplicaContext;
 
 /// Reads a tenant, deleted or not.
@@ -45,14 +48,16 @@ pub async fn change_tenant(
     context: &ReplicaContext,
     id: &TenantId,
     etag: &str,
+    caller: &Caller,
     change: impl Fn(&mut Tenant) -> Result<(), Status> + Send + Sync,
 ) -> Result<ChangeResult<Tenant>, Status> {
-    change_under_etag(etag, &TenantChange { context, id, change }).await
+    change_under_etag(etag, &TenantChange { context, id, caller, change }).await
 }
 
 struct TenantChange<'a, F> {
     context: &'a ReplicaContext,
     id: &'a TenantId,
+    caller: &'a Caller,
     change: F,
 }
 
@@ -79,7 +84,10 @@ where
             return Ok(ChangeResult { now: before, written: false });
         }
         tenant.update_time = self.context.clock.now();
-        let updated = self.context.tenants.update_tenant(tenant, before.revision).await;
+        let fields = audited_fields::of_tenant;
+        let audit = self.caller.record(&names::of_tenant(self.id), tenant.update_time);
+        let audit = audit.with_changes(&fields(&before), &fields(&tenant));
+        let updated = self.context.tenants.update_tenant(tenant, before.revision, &audit).await;
         let now = updated.map_err(|error| of_tenant(error, self.id))?;
         Ok(ChangeResult { now, written: true })
     }
@@ -95,13 +103,15 @@ pub async fn delete_tenant(
     context: &ReplicaContext,
     id: &TenantId,
     etag: &str,
+    caller: &Caller,
 ) -> Result<(u64, u64), Status> {
-    change_under_etag(etag, &TenantDeletion { context, id }).await
+    change_under_etag(etag, &TenantDeletion { context, id, caller }).await
 }
 
 struct TenantDeletion<'a> {
     context: &'a ReplicaContext,
     id: &'a TenantId,
+    caller: &'a Caller,
 }
 
 #[async_trait]
@@ -118,7 +128,10 @@ impl EtagChange for TenantDeletion<'_> {
     }
 
     async fn write(&self, tenant: Tenant) -> Result<(u64, u64), ChangeError> {
-        let deleted = self.context.tenants.delete_tenant(self.id, tenant.revision).await;
+        let audit = self.caller.record(&names::of_tenant(self.id), self.context.clock.now());
+        let before = audited_fields::of_tenant(&tenant);
+        let audit = audit.with_changes(&before, &AuditFields::none());
+        let deleted = self.context.tenants.delete_tenant(self.id, tenant.revision, &audit).await;
         deleted.map_err(|error| of_tenant(error, self.id))
     }
 

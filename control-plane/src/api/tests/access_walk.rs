@@ -346,7 +346,7 @@ async fn nothing_is_reachable_that_the_table_does_not_allow() {
 
 impl TestApi {
     /// The same data, served to those who show a credential.
-    async fn asking_for_credentials(self) -> Self {
+    pub async fn asking_for_credentials(self) -> Self {
         let Self { plane, directory, .. } = self;
         plane.stop().await;
         Self::on(directory, &[("server.insecure_no_auth", "false")]).await
@@ -361,7 +361,8 @@ impl TestApi {
     pub async fn token(&self, grants: Vec<Grant>) -> String {
         let context = &self.plane.context;
         let token = issue(TokenKind::Service, grants, context.clock.now());
-        assert_eq!(context.tokens.create(&token).await.unwrap(), TokenCreation::Created);
+        let created = context.tokens.create(&token, &crate::fixtures::audit()).await.unwrap();
+        assert_eq!(created, TokenCreation::Created);
         token.text.reveal().to_owned()
     }
 }

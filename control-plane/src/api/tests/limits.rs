@@ -4,10 +4,16 @@ use tonic::Code;
 
 use super::*;
 
-fn rename(tenant: &str) -> v1::UpdateTenantRequest {
-    v1::UpdateTenantRequest {
-        tenant: Some(v1::Tenant { name: tenant.into(), ..Default::default() }),
+fn new_subscription(tenant: &str, number: usize) -> v1::CreateSubscriptionRequest {
+    let subscription = v1::Subscription {
+        url: "https://example.com/hook".into(),
+        event_types: vec!["payment.*".into()],
         ..Default::default()
+    };
+    v1::CreateSubscriptionRequest {
+        parent: tenant.into(),
+        subscription_id: format!("s-{number}"),
+        subscription: Some(subscription),
     }
 }
 
@@ -21,15 +27,16 @@ async fn changes_of_a_tenant_have_a_rate_and_reads_have_none() {
     let acme = api.tenant("acme").await.name;
     let other = api.tenant("other").await.name;
     let mut refused = None;
-    for _ in 0..20 {
-        refused = refused.or(api.tenants.update_tenant(rename(&acme)).await.err());
+    for number in 0..20 {
+        let request = new_subscription(&acme, number);
+        refused = refused.or(api.subscriptions.create_subscription(request).await.err());
     }
     let refused = refused.expect("20 at once are more than a burst");
     assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
     assert_eq!(reason(&refused), "RATE_LIMITED");
     assert_eq!(refused.get_details_quota_failure().unwrap().violations[0].subject, acme);
     assert!(refused.get_details_retry_info().unwrap().retry_delay.is_some());
-    api.tenants.update_tenant(rename(&other)).await.unwrap();
+    api.subscriptions.create_subscription(new_subscription(&other, 1)).await.unwrap();
     for _ in 0..20 {
         let get = v1::GetTenantRequest { name: acme.clone() };
         api.tenants.get_tenant(get).await.unwrap();

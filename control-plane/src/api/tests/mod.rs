@@ -1,6 +1,7 @@
 //! Tests of the services over gRPC, on a whole control plane with SQLite.
 
 mod access_walk;
+mod audit;
 mod built_in;
 mod callers;
 mod configuration;

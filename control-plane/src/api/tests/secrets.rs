@@ -183,6 +183,7 @@ async fn a_text_may_be_any_and_a_short_one_is_warned_about() {
     let long = "a long enough secret, as it seems";
     let answer = api.subscriptions.rotate_signing_secret(rotate(long)).await.unwrap();
     assert!(!reasons(&answer.into_inner().subscription.unwrap()).contains(&short));
+    let fixed = v1::Subscription { signing_secret: long.into(), ..fixed };
     api.write_back(&fixed, &["signature_schemes"]).await.unwrap();
     let refused = api.subscriptions.rotate_signing_secret(rotate("é")).await.unwrap_err();
     assert_eq!(fields(&refused), ["signing_secret"]);

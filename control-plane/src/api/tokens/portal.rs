@@ -62,7 +62,7 @@ impl PortalApi {
         let mut token = issue(TokenKind::Portal, grants, now);
         token.record.created_by.clone_from(&caller.who);
         token.record.expire_time = expire_time;
-        store(&self.context, &token).await?;
+        store(&self.context, &token, caller).await?;
         spans::log_change(&caller.who, "portal token created", &names::of_token(&token.record.id));
         Ok(v1::CreatePortalTokenResponse {
             token: Some(to_proto(&token.record)),

@@ -12,7 +12,8 @@ use std::time::Duration;
 use postrider_domain::ids::TenantId;
 use postrider_domain::time::Timestamp;
 use postrider_identity::{
-    CallerIdentity, Grant, GrantScope, Principal, TokenId, TokenKind, TokenRecord,
+    AuditChain, AuditDraft, AuditFields, CallerIdentity, Grant, GrantScope, IssuedToken, Principal,
+    TokenId, TokenKind, TokenRecord,
 };
 use postrider_proto::v1;
 use postrider_proto::v1::token_service_server::TokenService;
@@ -25,6 +26,7 @@ use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use crate::api::rpc::spans;
 use crate::api::tokens::conversion::{grants, issue, to_proto, ttl};
 use crate::api::values::{names, validate};
+use crate::audited_fields;
 use crate::state::context::ReplicaContext;
 
 /// Ten years: who wants more leaves it out.
@@ -62,7 +64,7 @@ impl TokenApi {
         token.record.display_name = given.display_name;
         token.record.created_by.clone_from(&caller.who);
         token.record.expire_time = expire_time;
-        store(&self.context, &token).await?;
+        store(&self.context, &token, caller).await?;
         spans::log_change(&caller.who, "token created", &names::of_token(&token.record.id));
         Ok(v1::CreateTokenResponse {
             token: Some(to_proto(&token.record)),
@@ -103,7 +105,11 @@ impl TokenApi {
         caller: &Caller,
     ) -> Result<v1::Token, Status> {
         let token = self.find(&request.name, caller).await?;
-        self.context.tokens.revoke(&token.id).await.map_err(errors::store)?;
+        let now = self.context.clock.now();
+        let revoked = TokenRecord { revoke_time: Some(now), ..token.clone() };
+        let fields = audited_fields::of_token;
+        let audit = record_of(&token, caller, now).with_changes(&fields(&token), &fields(&revoked));
+        self.context.tokens.revoke(&token.id, &audit).await.map_err(errors::store)?;
         spans::log_change(&caller.who, "token revoked", &request.name);
         Ok(to_proto(&self.find(&request.name, caller).await?))
     }
@@ -144,10 +150,14 @@ impl StoredList for TokenList {
 /// Stores a token that was just made.
 pub(super) async fn store(
     context: &ReplicaContext,
-    token: &postrider_identity::IssuedToken,
+    token: &IssuedToken,
+    caller: &Caller,
 ) -> Result<(), Status> {
     let name = names::of_token(&token.record.id);
-    let created = context.tokens.create(token).await;
+    let audit = record_of(&token.record, caller, token.record.create_time);
+    let after = audited_fields::of_token(&token.record);
+    let audit = audit.with_changes(&AuditFields::none(), &after);
+    let created = context.tokens.create(token, &audit).await;
     let created = created.map_err(|error| errors::write(error, ResourceKind::Token, &name))?;
     let problem = match created {
         TokenCreation::Created => return Ok(()),
@@ -205,6 +215,13 @@ async fn refuse_deleted_tenants(context: &ReplicaContext, grants: &[Grant]) -> R
         }
     }
     Ok(())
+}
+
+/// A record about a token, in the chain of the one tenant for which it holds; others are in
+/// the installation's.
+fn record_of(token: &TokenRecord, caller: &Caller, now: Timestamp) -> AuditDraft {
+    let chain = AuditChain::of_grants(&token.grants);
+    caller.record(&names::of_token(&token.id), now).in_chain(chain)
 }
 
 pub(super) fn grant_not_held() -> Status {

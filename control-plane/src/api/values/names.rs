@@ -10,7 +10,7 @@ use postrider_domain::ids::{
     AgentId, AttemptKey, DeliveryId, EventId, IdError, OperationId, Region, SubscriptionId,
     SubscriptionKey, TenantId,
 };
-use postrider_identity::TokenId;
+use postrider_identity::{AuditChain, TokenId};
 
 use crate::api::rpc::errors::ResourceKind;
 
@@ -43,6 +43,13 @@ const OPERATION_FORM: &str = "tenants/{tenant}/operations/{operation}";
 const REGION_FORM: &str = "regions/{region}";
 const TOKEN_FORM: &str = "tokens/{token}";
 const AGENT_FORM: &str = "agents/{agent}";
+const AUDIT_FORM: &str = "tenants/{tenant}\", \"tenants/-\" or \"installation";
+const CHAIN_FORM: &str = "tenants/{tenant}\" or \"installation";
+
+/// The parent of what belongs to no tenant.
+pub const INSTALLATION: &str = "installation";
+/// The parent that stands for all tenants (AIP-159).
+const ALL_TENANTS: &str = "tenants/-";
 
 /// The parts of `text` at the placeholders of `form`.
 fn parts<'a, const N: usize>(text: &'a str, form: &'static str) -> ParsedName<[&'a str; N]> {
@@ -159,6 +166,48 @@ pub fn token(text: &str) -> ParsedName<TokenId> {
 
 pub fn of_token(token: &TokenId) -> String {
     format!("tokens/{token}")
+}
+
+/// Whose records to list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditParent {
+    Chain(AuditChain),
+    /// All tenants that the caller sees.
+    AllTenants,
+}
+
+pub fn audit_parent(text: &str) -> ParsedName<AuditParent> {
+    match text {
+        ALL_TENANTS => Ok(AuditParent::AllTenants),
+        _ => chain(text, AUDIT_FORM).map(AuditParent::Chain),
+    }
+}
+
+/// Which chain to check.
+pub fn audit_chain(text: &str) -> ParsedName<AuditChain> {
+    chain(text, CHAIN_FORM)
+}
+
+fn chain(text: &str, form: &'static str) -> ParsedName<AuditChain> {
+    match text {
+        "" => Err(NameError::Missing(form)),
+        INSTALLATION => Ok(AuditChain::Installation),
+        _ => tenant(text).map(AuditChain::Tenant).map_err(|error| match error {
+            NameError::Form(_) | NameError::Missing(_) => NameError::Form(form),
+            NameError::Part { .. } => error,
+        }),
+    }
+}
+
+pub fn of_chain(chain: &AuditChain) -> String {
+    match chain {
+        AuditChain::Installation => INSTALLATION.to_owned(),
+        AuditChain::Tenant(tenant) => of_tenant(tenant),
+    }
+}
+
+pub fn of_audit_record(chain: &AuditChain, number: i64) -> String {
+    format!("{}/auditRecords/{number}", of_chain(chain))
 }
 
 /// What kind of resource a tenant's name or the name of something below it names, and the
@@ -278,6 +327,22 @@ mod tests {
         ] {
             assert!(attempt_parent(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn records_are_of_a_tenant_of_all_or_of_the_installation() {
+        let acme = AuditChain::Tenant("acme".parse().unwrap());
+        for chain in [acme, AuditChain::Installation] {
+            let parent = of_chain(&chain);
+            assert_eq!(audit_parent(&parent), Ok(AuditParent::Chain(chain.clone())));
+            assert_eq!(audit_chain(&parent), Ok(chain.clone()));
+            assert_eq!(of_audit_record(&chain, 7), format!("{parent}/auditRecords/7"));
+        }
+        assert_eq!(audit_parent("tenants/-"), Ok(AuditParent::AllTenants));
+        for bad in ["", "tenants", "tenants/A", "installation/1", "tenants/acme/auditRecords/1"] {
+            assert!(audit_parent(bad).is_err() && audit_chain(bad).is_err(), "{bad}");
+        }
+        assert!(audit_chain("tenants/-").is_err());
     }
 
     #[test]

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 
 use postrider_domain::event_type_name::{is_reserved, validate_event_type};
 use postrider_domain::limits;
-use postrider_proto::attempt_limits::is_unprintable;
 
 use crate::api::rpc::errors::FieldViolations;
 
@@ -34,7 +33,7 @@ fn chars(field: &str, text: &str, max: usize, violations: &mut FieldViolations) 
     if text.chars().count() > max {
         violations.add(field, format!("must have at most {max} characters"));
     }
-    if text.contains(is_unprintable) {
+    if text.contains(limits::is_unprintable) {
         let problem = "must not contain control characters, nor any that turn a text's direction";
         violations.add(field, problem);
     }
@@ -130,6 +129,15 @@ mod tests {
         assert!(refused(|v| display_name("f", "a\u{202e}b", v)));
         assert!(refused(|v| display_name("f", "a\nb", v)));
         assert!(refused(|v| event_type("f", "", v)) && refused(|v| event_type("f", "a..b", v)));
+    }
+
+    #[test]
+    fn agents_think_the_same_of_characters() {
+        use postrider_proto::attempt_limits;
+        for character in '\0'..=char::MAX {
+            let here = limits::is_unprintable(character);
+            assert_eq!(here, attempt_limits::is_unprintable(character), "{character:?}");
+        }
     }
 
     #[test]

@@ -44,8 +44,10 @@ impl WriterStage {
 
     async fn with(subscription: Subscription, count: u8, state: DeliveryState) -> Self {
         let store = Arc::new(MemoryStore::new(4, || FIXTURE_TIME));
-        store.create_tenant(&fixtures::tenant()).await.unwrap();
-        let config_version = store.create_subscription(&subscription, usize::MAX).await.unwrap();
+        store.create_tenant(&fixtures::tenant(), &fixtures::audit()).await.unwrap();
+        let created =
+            store.create_subscription(&subscription, usize::MAX, &fixtures::audit()).await;
+        let config_version = created.unwrap();
         for n in 0..count {
             let event = Arc::new(Event { id: event_id(n), ..fixtures::event() });
             let deliveries = vec![Delivery { state, ..delivery(n) }];
@@ -290,7 +292,8 @@ async fn a_rule_that_changes_during_an_outage_is_the_only_one_that_explains_the_
     changed.revision += 1;
     changed.settings.success = SuccessRule::Listed([201].into());
     let none = SubscriptionSideEffects::default();
-    stage.store.update_subscription(&changed, changed.revision - 1, &none).await.unwrap();
+    let (expected, audit) = (changed.revision - 1, fixtures::audit());
+    stage.store.update_subscription(&changed, expected, &none, &audit).await.unwrap();
     stage.context.tenants.refresh(&changed.tenant).await.unwrap();
     let again = unrecorded.waiting.into_iter().map(QueuedResult::from).collect();
     stage.writer.conclude_batch(again).await;

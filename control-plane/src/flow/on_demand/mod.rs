@@ -18,12 +18,14 @@ use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, EventId, Subscription
 use postrider_domain::scheduler::ScheduledDelivery;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditOrigin;
 use postrider_store::{CancelOutcome, NewEvent, PublishOutcome, Store, StoreError};
 use tokio::sync::oneshot;
 
 pub use self::resend::{ResendError, RetryError};
 use super::new_delivery::new_waiting_delivery;
 use super::ordering::KeyBlocker;
+use crate::audited_fields;
 use crate::clock::Clock;
 use crate::state::cluster::{ClusterState, ShardOwner};
 use crate::state::context::ReplicaContext;
@@ -81,6 +83,11 @@ pub enum CancelError {
     Store(#[from] StoreError),
 }
 
+/// As records name a delivery.
+fn delivery_name(tenant: &TenantId, id: DeliveryId) -> String {
+    format!("tenants/{tenant}/deliveries/{id}")
+}
+
 /// What is done for a caller at once. Cheap to clone.
 #[derive(Clone)]
 pub struct OnDemand {
@@ -121,18 +128,26 @@ impl OnDemand {
         }
     }
 
-    /// Sends a sample event to one subscription and waits for the attempt.
+    /// Sends a sample event to one subscription and waits for the attempt. The record is
+    /// written before it is sent: tests are published as any event is, with many at once.
     pub async fn test_subscription(
         &self,
         request: TestRequest,
+        origin: &AuditOrigin,
     ) -> Result<(Delivery, AttemptRecord), TestError> {
         let tenant = &request.key.tenant;
         let epoch = self.require_owned_epoch(tenant).ok_or(TestError::NotOwner)?;
+        let mut is_recorded = false;
         for _ in 0..MAX_TEST_TRIES {
             let snapshot = self.tenants.refresh(tenant).await?.ok_or(TestError::NotFound)?;
             let found = snapshot.subscription(&request.key.subscription);
             let subscription = found.ok_or(TestError::NotFound)?.clone();
             self.await_agent(&subscription).await?;
+            if !is_recorded {
+                let audit = origin.draft(&request.key.to_string(), self.clock.now());
+                self.store.append_audit_record(&audit).await?;
+                is_recorded = true;
+            }
             let new = self.test_event(&request, &snapshot, &subscription, epoch);
             let Some(delivery) = new.deliveries.first().cloned() else {
                 return Err(TestError::NotFound);
@@ -235,6 +250,7 @@ impl OnDemand {
         &self,
         tenant: &TenantId,
         id: DeliveryId,
+        origin: &AuditOrigin,
     ) -> Result<Delivery, CancelError> {
         self.require_owned_epoch(tenant).ok_or(CancelError::NotOwner)?;
         let found = self.store.get_delivery(tenant, id).await?.ok_or(CancelError::NotFound)?;
@@ -242,7 +258,11 @@ impl OnDemand {
         let key: AttemptKey = found.current_attempt();
         self.dispatcher.update(|scheduler, now| scheduler.withdraw(key, now));
         let now = self.clock.now();
-        match self.store.cancel(tenant, id, EndReason::CancelledByCaller, now).await {
+        let audit = origin.draft(&delivery_name(tenant, id), now).with_changes(
+            &audited_fields::of_state(found.state, None),
+            &audited_fields::of_state(DeliveryState::Cancelled, None),
+        );
+        match self.store.cancel(tenant, id, EndReason::CancelledByCaller, now, &audit).await {
             Ok(CancelOutcome::Done { in_flight }) => {
                 if in_flight.is_some() {
                     // It may have been released and sent since it was read.

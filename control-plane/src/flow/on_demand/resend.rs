@@ -11,9 +11,11 @@ use postrider_domain::delivery::{Delivery, DeliveryState, Trigger};
 use postrider_domain::event::Event;
 use postrider_domain::ids::{DeliveryId, EventId, SubscriptionId, SubscriptionKey, TenantId};
 use postrider_domain::subscription::Subscription;
+use postrider_identity::{AuditFields, AuditOrigin};
 use postrider_store::{DeliveryQuery, StoreError, StoreResult};
 
-use super::OnDemand;
+use super::{OnDemand, delivery_name};
+use crate::audited_fields;
 use crate::flow::new_delivery::{initial_state, new_waiting_delivery, ordering_key_for};
 use crate::state::tenants::TenantSnapshot;
 
@@ -62,13 +64,16 @@ impl OnDemand {
         &self,
         tenant: &TenantId,
         id: DeliveryId,
+        origin: &AuditOrigin,
     ) -> Result<Delivery, RetryError> {
         self.require_owned_epoch(tenant).ok_or(RetryError::NotOwner)?;
         let found = self.store.get_delivery(tenant, id).await?.ok_or(RetryError::NotFound)?;
         match found.state {
             DeliveryState::InFlight => Err(RetryError::InFlight),
             DeliveryState::Held => Err(RetryError::Held),
-            DeliveryState::Waiting => self.bring_forward(found).await?.ok_or(RetryError::InFlight),
+            DeliveryState::Waiting => {
+                self.bring_forward(found, origin).await?.ok_or(RetryError::InFlight)
+            }
             DeliveryState::Succeeded
             | DeliveryState::Exhausted
             | DeliveryState::Cancelled
@@ -80,7 +85,8 @@ impl OnDemand {
                 let subscription = subscription.ok_or(RetryError::SubscriptionDeleted)?;
                 let event = self.store.get_event(tenant, found.event).await?;
                 let event = event.ok_or(RetryError::EventGone)?;
-                Ok(self.send_again(&event, &snapshot, subscription, Some(&found)).await?)
+                let sent = self.send_again(&event, &snapshot, subscription, Some(&found), origin);
+                Ok(sent.await?)
             }
         }
     }
@@ -93,6 +99,7 @@ impl OnDemand {
         tenant: &TenantId,
         id: EventId,
         only: Option<&SubscriptionId>,
+        origin: &AuditOrigin,
     ) -> Result<Vec<Delivery>, ResendError> {
         self.require_owned_epoch(tenant).ok_or(ResendError::NotOwner)?;
         let event = self.store.get_event(tenant, id).await?.ok_or(ResendError::EventNotFound)?;
@@ -110,9 +117,9 @@ impl OnDemand {
             let Some((snapshot, live)) = live else { continue };
             sent.push(match latest.remove(&subscription) {
                 Some(unfinished) if !unfinished.state.is_final() => {
-                    self.bring_forward_if_waiting(unfinished).await?
+                    self.bring_forward_if_waiting(unfinished, origin).await?
                 }
-                ended => self.send_again(&event, snapshot, live, ended.as_ref()).await?,
+                ended => self.send_again(&event, snapshot, live, ended.as_ref(), origin).await?,
             });
         }
         match (sent.is_empty(), only) {
@@ -155,22 +162,34 @@ impl OnDemand {
     }
 
     /// Brings an unfinished delivery forward if it is waiting.
-    async fn bring_forward_if_waiting(&self, unfinished: Delivery) -> StoreResult<Delivery> {
+    async fn bring_forward_if_waiting(
+        &self,
+        unfinished: Delivery,
+        origin: &AuditOrigin,
+    ) -> StoreResult<Delivery> {
         let (tenant, id) = (unfinished.subscription.tenant.clone(), unfinished.id);
         if unfinished.state != DeliveryState::Waiting {
             return Ok(unfinished);
         }
-        match self.bring_forward(unfinished.clone()).await? {
+        match self.bring_forward(unfinished.clone(), origin).await? {
             Some(forward) => Ok(forward),
             None => Ok(self.store.get_delivery(&tenant, id).await?.unwrap_or(unfinished)),
         }
     }
 
     /// Makes a waiting delivery due now; `None` if it is no longer waiting.
-    async fn bring_forward(&self, found: Delivery) -> StoreResult<Option<Delivery>> {
+    async fn bring_forward(
+        &self,
+        found: Delivery,
+        origin: &AuditOrigin,
+    ) -> StoreResult<Option<Delivery>> {
         let tenant = &found.subscription.tenant;
         let now = self.clock.now();
-        if !self.store.bring_forward(tenant, found.id, now).await? {
+        let audit = origin.draft(&delivery_name(tenant, found.id), now).with_changes(
+            &audited_fields::of_state(found.state, Some(found.due)),
+            &audited_fields::of_state(found.state, Some(now)),
+        );
+        if !self.store.bring_forward(tenant, found.id, now, &audit).await? {
             return Ok(None);
         }
         self.dispatcher.update(|s, now| s.note_due(&found.subscription, now, now));
@@ -185,6 +204,7 @@ impl OnDemand {
         snapshot: &TenantSnapshot,
         subscription: &Subscription,
         ended: Option<&Delivery>,
+        origin: &AuditOrigin,
     ) -> StoreResult<Delivery> {
         let key = subscription.key();
         let now = self.clock.now();
@@ -204,7 +224,10 @@ impl OnDemand {
             resend_of: ended.map(|ended| ended.id),
             ..new_waiting_delivery(event, key.clone(), snapshot, now)
         };
-        let sequence = self.store.add_delivery(&delivery).await?;
+        let audit = origin.draft(&delivery_name(&key.tenant, delivery.id), now);
+        let after = audited_fields::of_delivery(&delivery);
+        let audit = audit.with_changes(&AuditFields::none(), &after);
+        let sequence = self.store.add_delivery(&delivery, &audit).await?;
         self.dispatcher.update(|scheduler, now| scheduler.note_due(&key, now, now));
         self.ordering_queue.push_key_of(&delivery);
         Ok(Delivery { sequence, ..delivery })

@@ -20,11 +20,13 @@ use fair_batch::ProgressReporter as _;
 use postrider_domain::ids::{OperationId, SubscriptionKey, TenantId};
 use postrider_domain::operation::{Operation, OperationFailure, OperationState, OperationTask};
 use postrider_domain::time::Timestamp;
+use postrider_identity::{AuditFields, AuditOrigin};
 use postrider_store::{OperationStep, Store, StoreResult};
 use tokio_util::sync::CancellationToken;
 
 use self::planner::{StepDraft, StepPlanner};
 use super::faults::{FaultLog, backoff_pause};
+use crate::audited_fields;
 use crate::clock::Clock;
 use crate::progress::ProgressHandle;
 use crate::state::context::ReplicaContext;
@@ -76,7 +78,12 @@ impl OperationStarter {
     }
 
     /// Stores a new operation, which the owner of the tenant's shard will run.
-    pub async fn start(&self, tenant: &TenantId, task: OperationTask) -> StoreResult<Operation> {
+    pub async fn start(
+        &self,
+        tenant: &TenantId,
+        task: OperationTask,
+        origin: &AuditOrigin,
+    ) -> StoreResult<Operation> {
         let now = self.clock.now();
         let operation = Operation {
             tenant: tenant.clone(),
@@ -91,7 +98,10 @@ impl OperationStarter {
             create_time: now,
             end_time: None,
         };
-        self.store.create_operation(&operation).await?;
+        let name = format!("tenants/{tenant}/operations/{}", operation.id);
+        let after = audited_fields::of_operation(&operation.task);
+        let audit = origin.draft(&name, now).with_changes(&AuditFields::none(), &after);
+        self.store.create_operation(&operation, &audit).await?;
         Ok(operation)
     }
 }

@@ -207,6 +207,12 @@ impl Dispatcher {
         !self.is_connected_or_heard_within(agent, lost_after) && !cluster.is_agent_alive(agent)
     }
 
+    /// Whether an agent of a name has a stream here.
+    pub fn is_connected(&self, agent: &AgentId) -> bool {
+        let sessions = self.0.sessions.lock();
+        sessions.values().any(|session| session.state.identity.agent.name() == agent.name())
+    }
+
     /// Asks the agents of a name to stop; false when none has a stream here.
     pub fn drain_agent(&self, agent: &AgentId) -> bool {
         let sessions = self.0.sessions.lock();

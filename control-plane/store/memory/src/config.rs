@@ -6,6 +6,7 @@ use postrider_domain::ids::{Shard, SubscriptionKey, TenantId};
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use postrider_store::{
     ConfigStore, ListPage, StoreResult, SubscriptionQuery, SubscriptionSideEffects, TenantQuery,
     WriteError,
@@ -16,13 +17,14 @@ use crate::{MemoryStore, lists, refuse_nul};
 
 #[async_trait]
 impl ConfigStore for MemoryStore {
-    async fn create_tenant(&self, tenant: &Tenant) -> Result<(), WriteError> {
+    async fn create_tenant(&self, tenant: &Tenant, audit: &AuditDraft) -> Result<(), WriteError> {
         refuse_nul([tenant.id.as_str(), &tenant.display_name])?;
         let mut tables = self.tables()?;
         if tables.tenants.contains_key(&tenant.id) {
             return Err(WriteError::AlreadyExists);
         }
         tables.tenants.insert(tenant.id.clone(), tenant.clone());
+        tables.append_record(audit);
         Ok(())
     }
 
@@ -38,6 +40,7 @@ impl ConfigStore for MemoryStore {
         &self,
         tenant: &Tenant,
         expected_revision: i64,
+        audit: &AuditDraft,
     ) -> Result<Tenant, WriteError> {
         refuse_nul([tenant.display_name.as_str()])?;
         let mut tables = self.tables()?;
@@ -48,7 +51,9 @@ impl ConfigStore for MemoryStore {
             delete_time: None,
             ..tenant.clone()
         };
-        Ok(found.clone())
+        let written = found.clone();
+        tables.append_record(audit);
+        Ok(written)
     }
 
     async fn delete_tenant(
@@ -56,6 +61,7 @@ impl ConfigStore for MemoryStore {
         id: &TenantId,
         expected_revision: i64,
         now: Timestamp,
+        audit: &AuditDraft,
     ) -> Result<(i64, u64), WriteError> {
         let mut tables = self.tables()?;
         let tenant = current_tenant(&mut tables, id, expected_revision)?;
@@ -75,6 +81,7 @@ impl ConfigStore for MemoryStore {
             }
         }
         tables.failing.retain(|key, _| key.tenant != *id);
+        tables.append_record(audit);
         Ok((version, taken_along))
     }
 
@@ -118,6 +125,7 @@ impl ConfigStore for MemoryStore {
         &self,
         subscription: &Subscription,
         max: usize,
+        audit: &AuditDraft,
     ) -> Result<i64, WriteError> {
         refuse(subscription)?;
         let mut tables = self.tables()?;
@@ -137,6 +145,7 @@ impl ConfigStore for MemoryStore {
         tables.subscriptions.insert(subscription.key(), subscription.clone());
         let version = raise_version(&mut tables, &subscription.tenant)?;
         tables.written_at.insert(subscription.key(), version);
+        tables.append_record(audit);
         Ok(version)
     }
 
@@ -156,6 +165,7 @@ impl ConfigStore for MemoryStore {
         subscription: &Subscription,
         expected_revision: i64,
         side_effects: &SubscriptionSideEffects,
+        audit: &AuditDraft,
     ) -> Result<i64, WriteError> {
         refuse(subscription)?;
         let mut tables = self.tables()?;
@@ -179,6 +189,7 @@ impl ConfigStore for MemoryStore {
             tables.failing.remove(&key);
         }
         tables.write_to_outbox(&side_effects.operational_events);
+        tables.append_record(audit);
         Ok(version)
     }
 

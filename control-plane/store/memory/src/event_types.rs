@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use postrider_domain::event_type::EventType;
 use postrider_domain::ids::SubscriptionKey;
+use postrider_identity::AuditDraft;
 use postrider_store::engine::{MAX_NAMED_USERS, may_put, search_text};
 use postrider_store::{CatalogueError, EventTypeQuery, EventTypeStore, StoreResult, WriteError};
 
@@ -17,6 +18,7 @@ impl EventTypeStore for MemoryStore {
         &self,
         event_type: &EventType,
         most: usize,
+        audit: &AuditDraft,
     ) -> Result<i64, CatalogueError> {
         refuse(event_type)?;
         let mut tables = self.tables()?;
@@ -26,6 +28,7 @@ impl EventTypeStore for MemoryStore {
         if tables.event_types.contains_key(&event_type.name) {
             return Err(WriteError::AlreadyExists.into());
         }
+        tables.append_record(audit);
         Ok(put(&mut tables, std::slice::from_ref(event_type)))
     }
 
@@ -50,10 +53,12 @@ impl EventTypeStore for MemoryStore {
         &self,
         event_type: &EventType,
         expected_revision: i64,
+        audit: &AuditDraft,
     ) -> Result<i64, CatalogueError> {
         refuse(event_type)?;
         let mut tables = self.tables()?;
         current(&tables, &event_type.name, expected_revision)?;
+        tables.append_record(audit);
         Ok(put(&mut tables, std::slice::from_ref(event_type)))
     }
 
@@ -62,6 +67,7 @@ impl EventTypeStore for MemoryStore {
         name: &str,
         expected_revision: i64,
         force: bool,
+        audit: &AuditDraft,
     ) -> Result<i64, CatalogueError> {
         let mut tables = self.tables()?;
         current(&tables, name, expected_revision)?;
@@ -72,6 +78,7 @@ impl EventTypeStore for MemoryStore {
             }
         }
         tables.event_types.remove(name);
+        tables.append_record(audit);
         Ok(put(&mut tables, &[]))
     }
 
@@ -79,6 +86,7 @@ impl EventTypeStore for MemoryStore {
         &self,
         event_types: &[EventType],
         most: usize,
+        audit: &AuditDraft,
     ) -> Result<i64, CatalogueError> {
         event_types.iter().try_for_each(refuse)?;
         let mut tables = self.tables()?;
@@ -89,6 +97,7 @@ impl EventTypeStore for MemoryStore {
             .collect();
         let count = i64::try_from(tables.event_types.len()).unwrap_or(i64::MAX);
         may_put(event_types, &there, count, most)?;
+        tables.append_record(audit);
         Ok(put(&mut tables, event_types))
     }
 

@@ -6,6 +6,7 @@
 //! nothing. Everything is ordered by key, so that the same calls give the same answers in
 //! the same order.
 
+mod audit;
 mod clocks;
 mod conclude;
 mod config;

@@ -10,6 +10,7 @@ use postrider_domain::event::Event;
 use postrider_domain::ids::{EventId, OperationId, Shard, SubscriptionKey, TenantId};
 use postrider_domain::operation::{Operation, OperationState};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use postrider_store::{HistoryRange, OperationStep, OperationStore, StoreError, StoreResult};
 
 use crate::MemoryStore;
@@ -17,13 +18,14 @@ use crate::publishing::{put_later, refuse_deliveries};
 
 #[async_trait]
 impl OperationStore for MemoryStore {
-    async fn create_operation(&self, operation: &Operation) -> StoreResult<()> {
+    async fn create_operation(&self, operation: &Operation, audit: &AuditDraft) -> StoreResult<()> {
         let mut tables = self.tables()?;
         let key = (operation.tenant.clone(), operation.id);
         if tables.operations.contains_key(&key) {
             return Err(StoreError::Rejected("the operation is there already".to_owned()));
         }
         tables.operations.insert(key, operation.clone());
+        tables.append_record(audit);
         Ok(())
     }
 
@@ -68,22 +70,33 @@ impl OperationStore for MemoryStore {
         tenant: &TenantId,
         id: OperationId,
         now: Timestamp,
-    ) -> StoreResult<()> {
+        audit: &AuditDraft,
+    ) -> StoreResult<bool> {
         let mut tables = self.tables()?;
         let found = tables.operations.get_mut(&(tenant.clone(), id));
-        if let Some(one) = found.filter(|row| row.state == OperationState::Running) {
-            one.state = OperationState::Cancelled;
-            one.end_time = Some(id.no_earlier(now));
-        }
-        Ok(())
+        let running = found.filter(|row| row.state == OperationState::Running);
+        let Some(running) = running else { return Ok(false) };
+        running.state = OperationState::Cancelled;
+        running.end_time = Some(id.no_earlier(now));
+        tables.append_record(audit);
+        Ok(true)
     }
 
-    async fn delete_operation(&self, tenant: &TenantId, id: OperationId) -> StoreResult<bool> {
+    async fn delete_operation(
+        &self,
+        tenant: &TenantId,
+        id: OperationId,
+        audit: &AuditDraft,
+    ) -> StoreResult<bool> {
         let mut tables = self.tables()?;
         let key = (tenant.clone(), id);
         let ended = tables.operations.get(&key);
         let ended = ended.is_some_and(|delivery| delivery.state != OperationState::Running);
-        Ok(ended && tables.operations.remove(&key).is_some())
+        let is_removed = ended && tables.operations.remove(&key).is_some();
+        if is_removed {
+            tables.append_record(audit);
+        }
+        Ok(is_removed)
     }
 
     async fn step_operation(

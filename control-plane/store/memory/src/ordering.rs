@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use postrider_domain::delivery::{Delivery, DeliveryState};
 use postrider_domain::ids::{DeliveryId, EventId, OrderedKey, SubscriptionKey};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use postrider_store::{KeyBacklog, KeyEnd, KeyHold, OrderingStore, StoreResult};
 
 use crate::MemoryStore;
@@ -37,10 +38,13 @@ impl OrderingStore for MemoryStore {
         Ok(())
     }
 
-    async fn end_key_hold(&self, key: &OrderedKey) -> StoreResult<bool> {
+    async fn end_key_hold(&self, key: &OrderedKey, audit: &AuditDraft) -> StoreResult<bool> {
         let mut tables = self.tables()?;
         let held = tables.held_keys.get_mut(key).filter(|held_key| held_key.held);
-        Ok(held.map(|delivery| delivery.held = false).is_some())
+        let Some(held) = held else { return Ok(false) };
+        held.held = false;
+        tables.append_record(audit);
+        Ok(true)
     }
 
     async fn end_key_holds(&self, subscription: &SubscriptionKey) -> StoreResult<()> {

@@ -7,6 +7,7 @@ use postrider_domain::delivery::Delivery;
 use postrider_domain::event::Event;
 use postrider_domain::ids::{DeliveryId, TenantId};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use postrider_store::engine::numbered;
 use postrider_store::{
     NewEvent, PublishOutcome, PublishingStore, StoreError, StoreResult, UsedIdempotencyKey,
@@ -54,9 +55,14 @@ impl PublishingStore for MemoryStore {
         Ok(used_key(&tables, tenant, key, at))
     }
 
-    async fn add_delivery(&self, delivery: &Delivery) -> StoreResult<Option<i64>> {
+    async fn add_delivery(
+        &self,
+        delivery: &Delivery,
+        audit: &AuditDraft,
+    ) -> StoreResult<Option<i64>> {
         let mut tables = self.tables()?;
         refuse_deliveries(&tables, [delivery])?;
+        tables.append_record(audit);
         Ok(put_later(&mut tables, delivery))
     }
 }

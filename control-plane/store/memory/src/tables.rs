@@ -18,8 +18,11 @@ use postrider_domain::operational_event::OperationalEvent;
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::Tenant;
 use postrider_domain::time::{HoldClock, StoppedClock, Timestamp};
-use postrider_identity::{TokenId, TokenRecord};
-use postrider_store::engine::{hour, ids_of_same_millisecond, without_nul};
+use postrider_identity::{
+    AUDIT_KEY_BYTES, AuditChain, AuditDraft, AuditKey, AuditRecord, ChainState, TokenId,
+    TokenRecord,
+};
+use postrider_store::engine::{hour, ids_of_same_millisecond, next_record, without_nul};
 use postrider_store::{AgentSighting, ReplicaRow, ShardRow, UsedIdempotencyKey, latency_bucket};
 
 /// An idempotency key's use.
@@ -42,6 +45,18 @@ pub struct StoredAttempt {
     pub record: AttemptRecord,
     pub record_time: Timestamp,
     pub delivery: Option<DeliveryStatus>,
+}
+
+/// The records of one chain.
+pub struct StoredChain {
+    pub state: ChainState,
+    pub records: BTreeMap<i64, AuditRecord>,
+}
+
+impl StoredChain {
+    pub fn empty(chain: AuditChain) -> Self {
+        Self { state: ChainState::empty(chain), records: BTreeMap::new() }
+    }
 }
 
 /// Attempts counted together: the hour, the outcome's code, the bucket.
@@ -81,6 +96,8 @@ pub struct MemoryTables {
     pub failing: BTreeMap<SubscriptionKey, FailureStreak>,
     pub operations: BTreeMap<(TenantId, OperationId), Operation>,
     pub tokens: BTreeMap<TokenId, TokenRecord>,
+    /// By their chains as they are stored, whose order is that of the engines.
+    pub chains: BTreeMap<String, StoredChain>,
 }
 
 impl MemoryTables {
@@ -120,7 +137,23 @@ impl MemoryTables {
             failing: BTreeMap::new(),
             operations: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            chains: BTreeMap::new(),
         }
+    }
+
+    /// The key of all chains. Nothing is written down here that it could protect.
+    pub const fn audit_key() -> AuditKey {
+        AuditKey::new([0; AUDIT_KEY_BYTES])
+    }
+
+    /// Appends a record to its chain.
+    pub fn append_record(&mut self, draft: &AuditDraft) {
+        let chain = self.chains.entry(draft.chain.stored().to_owned());
+        let chain = chain.or_insert_with(|| StoredChain::empty(draft.chain.clone()));
+        let key = Self::audit_key().of_chain(&draft.chain);
+        let record = next_record(&key, &chain.state, draft);
+        (chain.state.sequence, chain.state.hash) = (record.sequence, record.hash);
+        chain.records.insert(record.sequence, record);
     }
 
     pub fn shard_of(&self, tenant: &TenantId) -> Shard {

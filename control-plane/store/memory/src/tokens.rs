@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use postrider_domain::time::Timestamp;
-use postrider_identity::{TokenId, TokenKind, TokenRecord};
+use postrider_identity::{AuditDraft, TokenId, TokenKind, TokenRecord};
 use postrider_store::{
     StoreResult, TokenBounds, TokenCounts, TokenCreation, TokenQuery, TokenStore, WriteError,
 };
@@ -15,6 +15,7 @@ impl TokenStore for MemoryStore {
         &self,
         token: &TokenRecord,
         bounds: TokenBounds,
+        audit: &AuditDraft,
     ) -> Result<TokenCreation, WriteError> {
         refuse_nul([token.display_name.as_str(), token.created_by.as_str()])?;
         let mut tables = self.tables()?;
@@ -35,6 +36,7 @@ impl TokenStore for MemoryStore {
             return Err(WriteError::AlreadyExists);
         }
         tables.tokens.insert(token.id.clone(), token.clone());
+        tables.append_record(audit);
         Ok(TokenCreation::Created)
     }
 
@@ -51,10 +53,18 @@ impl TokenStore for MemoryStore {
         Ok(found.take(usize::try_from(query.limit).unwrap_or(usize::MAX)).cloned().collect())
     }
 
-    async fn revoke_token(&self, id: &TokenId, now: Timestamp) -> StoreResult<bool> {
+    async fn revoke_token(
+        &self,
+        id: &TokenId,
+        now: Timestamp,
+        audit: &AuditDraft,
+    ) -> StoreResult<bool> {
         let mut tables = self.tables()?;
         let found = tables.tokens.get_mut(id).filter(|token| token.revoke_time.is_none());
-        Ok(found.map(|token| token.revoke_time = Some(now)).is_some())
+        let Some(token) = found else { return Ok(false) };
+        token.revoke_time = Some(now);
+        tables.append_record(audit);
+        Ok(true)
     }
 
     async fn note_token_uses(&self, uses: &[(TokenId, Timestamp)]) -> StoreResult<()> {

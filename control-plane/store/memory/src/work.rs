@@ -7,6 +7,7 @@ use postrider_domain::delivery::{
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
 use postrider_domain::operational_event::{ExhaustedDelivery, OperationalEvent};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use postrider_store::{
     CancelOutcome, ClaimLimits, ClaimRequest, ClaimedDelivery, Conclusion, ConclusionOutcome,
     EndWaitingRequest, StoreResult, SubscriptionBacklog, WaitingSubscription, WorkStore,
@@ -179,6 +180,7 @@ impl WorkStore for MemoryStore {
         id: DeliveryId,
         reason: EndReason,
         now: Timestamp,
+        audit: &AuditDraft,
     ) -> StoreResult<CancelOutcome> {
         let mut tables = self.tables()?;
         let Some(delivery) = tables.delivery(tenant, id).cloned() else {
@@ -194,6 +196,7 @@ impl WorkStore for MemoryStore {
             tables.put_unless_known(record, standing, now);
         }
         tables.end(id, DeliveryState::Cancelled, Some(reason), now);
+        tables.append_record(audit);
         Ok(CancelOutcome::Done { in_flight: under_way.map(|record| record.key) })
     }
 
@@ -202,6 +205,7 @@ impl WorkStore for MemoryStore {
         tenant: &TenantId,
         id: DeliveryId,
         now: Timestamp,
+        audit: &AuditDraft,
     ) -> StoreResult<bool> {
         let mut tables = self.tables()?;
         let found = tables.unfinished.get_mut(&id).filter(|delivery| {
@@ -210,6 +214,7 @@ impl WorkStore for MemoryStore {
         let Some(delivery) = found else { return Ok(false) };
         delivery.due = now;
         delivery.trigger = Trigger::Manual;
+        tables.append_record(audit);
         Ok(true)
     }
 

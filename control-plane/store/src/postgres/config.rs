@@ -9,20 +9,21 @@ use postrider_domain::ids::{Shard, SubscriptionKey, TenantId};
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use uuid::Uuid;
 
 use super::call::DatabaseCall;
+use super::config_rows::bind_subscription;
 use super::data_keys::{forget_data_keys, note_removed_secrets};
 use super::engine::PostgresStore;
 use super::outbox;
-use super::query::PgQuery;
 use super::rows::{self, subscription_key};
 use crate::codec;
 use crate::config::{
     ConfigStore, ListPage, SubscriptionQuery, SubscriptionSideEffects, TenantQuery, WriteError,
 };
 use crate::error::StoreResult;
-use crate::sealing::{SealedColumns, seal};
+use crate::sealing::seal;
 
 const READ_ONLY_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -122,8 +123,9 @@ const GET_LIVING_TENANT: &str = "SELECT id, display_name, allow_insecure_urls, l
 
 #[async_trait]
 impl ConfigStore for PostgresStore {
-    async fn create_tenant(&self, tenant: &Tenant) -> Result<(), WriteError> {
+    async fn create_tenant(&self, tenant: &Tenant, audit: &AuditDraft) -> Result<(), WriteError> {
         let mut call = self.call("create_tenant");
+        call.begin().await?;
         call.insert(
             sqlx::query(CREATE_TENANT)
                 .bind(tenant.id.as_str())
@@ -138,7 +140,8 @@ impl ConfigStore for PostgresStore {
                 .bind(tenant.delete_time.map(Timestamp::as_micros)),
         )
         .await?;
-        Ok(())
+        self.append_to(&mut call, audit).await?;
+        Ok(call.commit().await?)
     }
 
     async fn get_tenant(&self, id: &TenantId) -> StoreResult<Option<Tenant>> {
@@ -154,8 +157,10 @@ impl ConfigStore for PostgresStore {
         &self,
         tenant: &Tenant,
         expected_revision: i64,
+        audit: &AuditDraft,
     ) -> Result<Tenant, WriteError> {
         let mut call = self.call("update_tenant");
+        call.begin().await?;
         let row = call
             .row(
                 sqlx::query(UPDATE_TENANT)
@@ -168,12 +173,15 @@ impl ConfigStore for PostgresStore {
                     .bind(tenant.update_time.as_micros()),
             )
             .await?;
-        match row {
-            Some(row) => Ok(rows::tenant(&row)?),
-            None => Err(missed(
-                find_tenant(&mut call, &tenant.id).await?.map(|found| found.delete_time),
-            )),
-        }
+        let Some(row) = row else {
+            call.rollback().await?;
+            let found = find_tenant(&mut call, &tenant.id).await?;
+            return Err(missed(found.map(|found| found.delete_time)));
+        };
+        let written = rows::tenant(&row)?;
+        self.append_to(&mut call, audit).await?;
+        call.commit().await?;
+        Ok(written)
     }
 
     async fn delete_tenant(
@@ -181,6 +189,7 @@ impl ConfigStore for PostgresStore {
         id: &TenantId,
         expected_revision: i64,
         now: Timestamp,
+        audit: &AuditDraft,
     ) -> Result<(i64, u64), WriteError> {
         let mut call = self.call("delete_tenant");
         call.begin().await?;
@@ -201,6 +210,7 @@ impl ConfigStore for PostgresStore {
             .await?;
         forget_data_keys(&mut call, id, now).await?;
         outbox::forget_tenant(&mut call, id).await?;
+        self.append_to(&mut call, audit).await?;
         call.commit().await?;
         Ok((version, gone))
     }
@@ -248,6 +258,7 @@ impl ConfigStore for PostgresStore {
         &self,
         subscription: &Subscription,
         max: usize,
+        audit: &AuditDraft,
     ) -> Result<i64, WriteError> {
         let mut call = self.call("create_subscription");
         call.begin().await?;
@@ -266,6 +277,7 @@ impl ConfigStore for PostgresStore {
                 .bind(self.shard(&subscription.tenant)),
         )
         .await?;
+        self.append_to(&mut call, audit).await?;
         call.commit().await?;
         Ok(version)
     }
@@ -290,6 +302,7 @@ impl ConfigStore for PostgresStore {
         subscription: &Subscription,
         expected_revision: i64,
         side_effects: &SubscriptionSideEffects,
+        audit: &AuditDraft,
     ) -> Result<i64, WriteError> {
         let mut call = self.call("update_subscription");
         call.begin().await?;
@@ -311,6 +324,7 @@ impl ConfigStore for PostgresStore {
             return Err(missed(found.map(|time| time.map(Timestamp::from_micros))));
         }
         outbox::of_change(&mut call, &subscription.key(), side_effects, self.shards).await?;
+        self.append_to(&mut call, audit).await?;
         call.commit().await?;
         Ok(version)
     }
@@ -354,41 +368,6 @@ async fn raise_version(
         Ok((version, rows::get(&row, "data_key")?, rows::get(&row, "subscription_count")?))
     };
     row.map(read).transpose()
-}
-
-/// Parameters 1 to 18 of both statements that write a subscription.
-fn bind_subscription<'q>(
-    sql: &'static str,
-    subscription: &'q Subscription,
-    sealed: Option<SealedColumns>,
-    config_version: i64,
-) -> StoreResult<PgQuery<'q>> {
-    let Subscription { tenant, id, settings, .. } = subscription;
-    let (data_key, signing_keys, header_values) = match sealed {
-        Some(sealed) => {
-            (Some(sealed.data_key), Some(sealed.signing_keys), Some(sealed.header_values))
-        }
-        None => (None, None, None),
-    };
-    Ok(sqlx::query(sql)
-        .bind(tenant.as_str())
-        .bind(id.as_str())
-        .bind(settings.region.as_str())
-        .bind(&settings.display_name)
-        .bind(&settings.url)
-        .bind(codec::search_text(&[id.as_str(), &settings.display_name, &settings.url]))
-        .bind(codec::status_code(subscription.status))
-        .bind(codec::without_nul(&subscription.status_reason).into_owned())
-        .bind(codec::to_json(settings)?)
-        .bind(data_key)
-        .bind(signing_keys)
-        .bind(header_values)
-        .bind(codec::micros(subscription.paused_clock.total))
-        .bind(subscription.paused_clock.since.map(Timestamp::as_micros))
-        .bind(subscription.update_time.as_micros())
-        .bind(subscription.delete_time.map(Timestamp::as_micros))
-        .bind(config_version)
-        .bind(subscription.request_revision))
 }
 
 /// Why a conditional update found no row, given the deletion time of the existing one.

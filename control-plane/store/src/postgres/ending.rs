@@ -3,6 +3,7 @@
 use postrider_domain::delivery::{DeliveryState, DeliveryStatus, EndReason};
 use postrider_domain::ids::{DeliveryId, TenantId};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use uuid::Uuid;
 
 use super::call::DatabaseCall;
@@ -61,6 +62,7 @@ impl PostgresStore {
         id: DeliveryId,
         reason: EndReason,
         now: Timestamp,
+        audit: &AuditDraft,
     ) -> StoreResult<CancelOutcome> {
         let mut call = self.call("cancel");
         let mut transaction = RecordingTransaction::begin(&mut call).await?;
@@ -82,6 +84,7 @@ impl PostgresStore {
                     DeliveryStatus { state: DeliveryState::Cancelled, end_reason: Some(reason) };
                 late::put_unless_known(&mut transaction, record, standing, now).await?;
             }
+            self.append_to(&mut transaction, audit).await?;
             transaction.commit().await?;
             return Ok(CancelOutcome::Done { in_flight: under_way.map(|record| record.key) });
         }

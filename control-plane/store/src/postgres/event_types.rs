@@ -6,6 +6,7 @@
 use async_trait::async_trait;
 use postrider_domain::event_type::EventType;
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use sqlx::QueryBuilder;
 use sqlx::postgres::PgRow;
 
@@ -78,6 +79,7 @@ impl EventTypeStore for PostgresStore {
         &self,
         event_type: &EventType,
         most: usize,
+        audit: &AuditDraft,
     ) -> Result<i64, CatalogueError> {
         let mut call = self.call("create_event_type");
         call.begin().await?;
@@ -87,6 +89,7 @@ impl EventTypeStore for PostgresStore {
             return Err(CatalogueError::TooMany);
         }
         call.insert(bind(INSERT_TYPE, event_type, version)).await?;
+        self.append_to(&mut call, audit).await?;
         call.commit().await?;
         Ok(version)
     }
@@ -109,6 +112,7 @@ impl EventTypeStore for PostgresStore {
         &self,
         event_type: &EventType,
         expected_revision: i64,
+        audit: &AuditDraft,
     ) -> Result<i64, CatalogueError> {
         let mut call = self.call("update_event_type");
         call.begin().await?;
@@ -118,6 +122,7 @@ impl EventTypeStore for PostgresStore {
         if done == 0 {
             return Err(missed(&mut call, &event_type.name).await?.into());
         }
+        self.append_to(&mut call, audit).await?;
         call.commit().await?;
         Ok(version)
     }
@@ -127,6 +132,7 @@ impl EventTypeStore for PostgresStore {
         name: &str,
         expected_revision: i64,
         force: bool,
+        audit: &AuditDraft,
     ) -> Result<i64, CatalogueError> {
         let mut call = self.call("delete_event_type");
         call.begin().await?;
@@ -144,6 +150,7 @@ impl EventTypeStore for PostgresStore {
                 return Err(CatalogueError::InUse(read(&users, subscription_key)?));
             }
         }
+        self.append_to(&mut call, audit).await?;
         call.commit().await?;
         Ok(version)
     }
@@ -152,6 +159,7 @@ impl EventTypeStore for PostgresStore {
         &self,
         event_types: &[EventType],
         most: usize,
+        audit: &AuditDraft,
     ) -> Result<i64, CatalogueError> {
         let mut call = self.call("put_event_types");
         call.begin().await?;
@@ -162,6 +170,7 @@ impl EventTypeStore for PostgresStore {
         let count = call.value(sqlx::query(COUNT_TYPES)).await?;
         may_put(event_types, &there.into_iter().collect(), count, most)?;
         call.execute(bind_all(event_types, version)).await?;
+        self.append_to(&mut call, audit).await?;
         call.commit().await?;
         Ok(version)
     }

@@ -9,12 +9,14 @@
 
 mod arrays;
 mod attempts;
+mod audit;
 mod call;
 mod claim;
 mod clocks;
 mod conclude;
 mod config;
 mod config_lists;
+mod config_rows;
 mod data_keys;
 mod ending;
 mod engine;

@@ -11,6 +11,7 @@ use postrider_domain::event::Event;
 use postrider_domain::ids::{EventId, OperationId, Shard, SubscriptionKey, TenantId};
 use postrider_domain::operation::{Operation, OperationState};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
@@ -69,8 +70,9 @@ const INSERT_DELIVERIES: &str =
 
 #[async_trait]
 impl OperationStore for PostgresStore {
-    async fn create_operation(&self, operation: &Operation) -> StoreResult<()> {
+    async fn create_operation(&self, operation: &Operation, audit: &AuditDraft) -> StoreResult<()> {
         let mut call = self.call("create_operation");
+        call.begin().await?;
         call.execute(
             sqlx::query(INSERT_OPERATION)
                 .bind(operation.tenant.as_str())
@@ -86,7 +88,8 @@ impl OperationStore for PostgresStore {
                 .bind(operation.end_time.map(Timestamp::as_micros)),
         )
         .await?;
-        Ok(())
+        self.append_to(&mut call, audit).await?;
+        call.commit().await
     }
 
     async fn get_operation(
@@ -131,18 +134,27 @@ impl OperationStore for PostgresStore {
         tenant: &TenantId,
         id: OperationId,
         now: Timestamp,
-    ) -> StoreResult<()> {
+        audit: &AuditDraft,
+    ) -> StoreResult<bool> {
         let mut call = self.call("cancel_operation");
+        call.begin().await?;
         let query = sqlx::query(CANCEL_OPERATION).bind(tenant.as_str()).bind(id.0);
         let query = query.bind(id.no_earlier(now).as_micros());
-        call.execute(query).await?;
-        Ok(())
+        let is_cancelled = call.execute(query).await? > 0;
+        self.commit_change(&mut call, is_cancelled, audit).await
     }
 
-    async fn delete_operation(&self, tenant: &TenantId, id: OperationId) -> StoreResult<bool> {
+    async fn delete_operation(
+        &self,
+        tenant: &TenantId,
+        id: OperationId,
+        audit: &AuditDraft,
+    ) -> StoreResult<bool> {
         let mut call = self.call("delete_operation");
+        call.begin().await?;
         let query = sqlx::query(DELETE_OPERATION).bind(tenant.as_str()).bind(id.0);
-        Ok(call.execute(query).await? > 0)
+        let is_deleted = call.execute(query).await? > 0;
+        self.commit_change(&mut call, is_deleted, audit).await
     }
 
     async fn step_operation(

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use postrider_domain::event::sha256;
 use postrider_domain::ids::{EventId, OrderedKey, SubscriptionKey};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use sqlx::postgres::PgRow;
 
 use super::call::DatabaseCall;
@@ -94,8 +95,9 @@ impl OrderingStore for PostgresStore {
         put_hold(&mut call, hold).await
     }
 
-    async fn end_key_hold(&self, key: &OrderedKey) -> StoreResult<bool> {
+    async fn end_key_hold(&self, key: &OrderedKey, audit: &AuditDraft) -> StoreResult<bool> {
         let mut call = self.call("end_key_hold");
+        call.begin().await?;
         let done = call
             .execute(
                 sqlx::query(END_KEY_HOLD)
@@ -104,7 +106,7 @@ impl OrderingStore for PostgresStore {
                     .bind(key.key.as_str()),
             )
             .await?;
-        Ok(done > 0)
+        self.commit_change(&mut call, done > 0, audit).await
     }
 
     async fn end_key_holds(&self, subscription: &SubscriptionKey) -> StoreResult<()> {

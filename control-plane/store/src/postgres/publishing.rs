@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use postrider_domain::delivery::Delivery;
 use postrider_domain::ids::{EventId, TenantId};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
@@ -91,8 +92,13 @@ impl PublishingStore for PostgresStore {
         row.as_ref().map(used_key).transpose()
     }
 
-    async fn add_delivery(&self, delivery: &Delivery) -> StoreResult<Option<i64>> {
+    async fn add_delivery(
+        &self,
+        delivery: &Delivery,
+        audit: &AuditDraft,
+    ) -> StoreResult<Option<i64>> {
         let mut call = self.call("add_delivery");
+        call.begin().await?;
         let mut arrays = DeliveryArrays::of(std::iter::once(delivery));
         arrays.push(1, delivery)?;
         let later = delivery.create_time() != delivery.event.time();
@@ -110,6 +116,8 @@ impl PublishingStore for PostgresStore {
             ));
         }
         let bases: Vec<i64> = get(&row, "base")?;
+        self.append_to(&mut call, audit).await?;
+        call.commit().await?;
         Ok(delivery.sequence.or_else(|| bases.first().map(|base| base + 1)))
     }
 }

@@ -18,6 +18,7 @@ const MIGRATIONS: &[KnownMigration] = &[
     (8, "inputs", include_str!("../../migrations/postgres/0008_inputs.sql")),
     (9, "tokens", include_str!("../../migrations/postgres/0009_tokens.sql")),
     (10, "tokens_of_tenants", include_str!("../../migrations/postgres/0010_tokens_of_tenants.sql")),
+    (11, "audit", include_str!("../../migrations/postgres/0011_audit.sql")),
 ];
 
 const SHARDS_KEY: &str = "shards";

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use postrider_domain::time::Timestamp;
-use postrider_identity::{TokenId, TokenKind, TokenRecord};
+use postrider_identity::{AuditDraft, TokenId, TokenKind, TokenRecord};
 use sqlx::postgres::PgRow;
 
 use super::engine::PostgresStore;
@@ -48,8 +48,10 @@ impl TokenStore for PostgresStore {
         &self,
         token: &TokenRecord,
         bounds: TokenBounds,
+        audit: &AuditDraft,
     ) -> Result<TokenCreation, WriteError> {
         let mut call = self.call("create_token");
+        call.begin().await?;
         let count = sqlx::query(COUNT_TOKENS).bind(tenant_column(token)).bind(&token.created_by);
         let there = call.row(count).await?;
         let there = there.ok_or_else(|| corrupt("tokens have no number"))?;
@@ -75,6 +77,8 @@ impl TokenStore for PostgresStore {
             .bind(token.last_use_time.map(Timestamp::as_micros))
             .bind(tenant_column(token));
         call.insert(insert).await?;
+        self.append_to(&mut call, audit).await?;
+        call.commit().await?;
         Ok(TokenCreation::Created)
     }
 
@@ -93,10 +97,17 @@ impl TokenStore for PostgresStore {
         read(&call.rows(list).await?, token)
     }
 
-    async fn revoke_token(&self, id: &TokenId, now: Timestamp) -> StoreResult<bool> {
+    async fn revoke_token(
+        &self,
+        id: &TokenId,
+        now: Timestamp,
+        audit: &AuditDraft,
+    ) -> StoreResult<bool> {
         let mut call = self.call("revoke_token");
+        call.begin().await?;
         let revoke = sqlx::query(REVOKE_TOKEN).bind(id.as_str()).bind(now.as_micros());
-        Ok(call.execute(revoke).await? > 0)
+        let is_revoked = call.execute(revoke).await? > 0;
+        self.commit_change(&mut call, is_revoked, audit).await
     }
 
     async fn note_token_uses(&self, uses: &[(TokenId, Timestamp)]) -> StoreResult<()> {

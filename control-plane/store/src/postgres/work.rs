@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use postrider_domain::delivery::{AttemptRecord, Delivery, EndReason, LateResult};
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
@@ -185,8 +186,9 @@ impl WorkStore for PostgresStore {
         id: DeliveryId,
         reason: EndReason,
         now: Timestamp,
+        audit: &AuditDraft,
     ) -> StoreResult<CancelOutcome> {
-        self.cancel_one(tenant, id, reason, now).await
+        self.cancel_one(tenant, id, reason, now, audit).await
     }
 
     async fn bring_forward(
@@ -194,12 +196,14 @@ impl WorkStore for PostgresStore {
         tenant: &TenantId,
         id: DeliveryId,
         now: Timestamp,
+        audit: &AuditDraft,
     ) -> StoreResult<bool> {
         let mut call = self.call("bring_forward");
+        call.begin().await?;
         let done = call
             .execute(sqlx::query(MAKE_DUE).bind(tenant.as_str()).bind(id.0).bind(now.as_micros()))
             .await?;
-        Ok(done > 0)
+        self.commit_change(&mut call, done > 0, audit).await
     }
 
     async fn count_due(

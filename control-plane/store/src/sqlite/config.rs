@@ -5,6 +5,7 @@ use postrider_domain::ids::{Shard, SubscriptionKey, TenantId};
 use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
@@ -104,7 +105,7 @@ const DELETED_WITH_UNFINISHED: &str = "SELECT s.tenant, s.id FROM json_each(?1) 
 
 #[async_trait]
 impl ConfigStore for SqliteStore {
-    async fn create_tenant(&self, tenant: &Tenant) -> Result<(), WriteError> {
+    async fn create_tenant(&self, tenant: &Tenant, audit: &AuditDraft) -> Result<(), WriteError> {
         let mut values = BoundValues::default();
         values
             .text(tenant.id.as_str())
@@ -122,6 +123,7 @@ impl ConfigStore for SqliteStore {
         if values.change(&mut tx, INSERT_TENANT).await? == 0 {
             return Err(WriteError::AlreadyExists);
         }
+        self.append_to(&mut tx, audit).await?;
         Ok(tx.commit().await?)
     }
 
@@ -137,6 +139,7 @@ impl ConfigStore for SqliteStore {
         &self,
         tenant: &Tenant,
         expected_revision: i64,
+        audit: &AuditDraft,
     ) -> Result<Tenant, WriteError> {
         let mut values = BoundValues::default();
         values
@@ -154,6 +157,7 @@ impl ConfigStore for SqliteStore {
             Some(row) => tenant_of(row)?,
             None => return Err(missing_tenant(&mut tx, &tenant.id).await?),
         };
+        self.append_to(&mut tx, audit).await?;
         tx.commit().await?;
         Ok(written)
     }
@@ -163,6 +167,7 @@ impl ConfigStore for SqliteStore {
         id: &TenantId,
         expected_revision: i64,
         now: Timestamp,
+        audit: &AuditDraft,
     ) -> Result<(i64, u64), WriteError> {
         let mut values = BoundValues::default();
         values.text(id.as_str()).add(expected_revision).add(now.as_micros());
@@ -177,6 +182,7 @@ impl ConfigStore for SqliteStore {
         let subscriptions = values.change(&mut tx, DELETE_SUBSCRIPTIONS).await?;
         forget_data_keys(&mut tx, id).await?;
         outbox::forget_tenant(&mut tx, id).await?;
+        self.append_to(&mut tx, audit).await?;
         tx.commit().await?;
         self.note_removed_secrets();
         Ok((version, subscriptions))
@@ -224,6 +230,7 @@ impl ConfigStore for SqliteStore {
         &self,
         subscription: &Subscription,
         max: usize,
+        audit: &AuditDraft,
     ) -> Result<i64, WriteError> {
         let tenant = &subscription.tenant;
         let mut writing = self.writer.lock().await?;
@@ -242,6 +249,7 @@ impl ConfigStore for SqliteStore {
         if values.change(&mut tx, INSERT_SUBSCRIPTION).await? == 0 {
             return Err(WriteError::AlreadyExists);
         }
+        self.append_to(&mut tx, audit).await?;
         tx.commit().await?;
         Ok(version)
     }
@@ -266,6 +274,7 @@ impl ConfigStore for SqliteStore {
         subscription: &Subscription,
         expected_revision: i64,
         side_effects: &SubscriptionSideEffects,
+        audit: &AuditDraft,
     ) -> Result<i64, WriteError> {
         let tenant = &subscription.tenant;
         let mut writing = self.writer.lock().await?;
@@ -290,6 +299,7 @@ impl ConfigStore for SqliteStore {
             });
         }
         outbox::of_change(&mut tx, &subscription.key(), side_effects, self.shards).await?;
+        self.append_to(&mut tx, audit).await?;
         tx.commit().await?;
         if subscription.delete_time.is_some() {
             self.note_removed_secrets();

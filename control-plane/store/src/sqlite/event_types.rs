@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use postrider_domain::event_type::EventType;
 use postrider_domain::ids::SubscriptionKey;
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, QueryBuilder};
 
@@ -79,6 +80,7 @@ impl EventTypeStore for SqliteStore {
         &self,
         event_type: &EventType,
         most: usize,
+        audit: &AuditDraft,
     ) -> Result<i64, CatalogueError> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
@@ -92,6 +94,7 @@ impl EventTypeStore for SqliteStore {
         if values.change(&mut tx, INSERT_TYPE).await? == 0 {
             return Err(WriteError::AlreadyExists.into());
         }
+        self.append_to(&mut tx, audit).await?;
         tx.commit().await?;
         Ok(version)
     }
@@ -111,6 +114,7 @@ impl EventTypeStore for SqliteStore {
         &self,
         event_type: &EventType,
         expected_revision: i64,
+        audit: &AuditDraft,
     ) -> Result<i64, CatalogueError> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
@@ -121,6 +125,7 @@ impl EventTypeStore for SqliteStore {
         if values.change(&mut tx, UPDATE_TYPE).await? == 0 {
             return Err(missed(&mut tx, &event_type.name).await?.into());
         }
+        self.append_to(&mut tx, audit).await?;
         tx.commit().await?;
         Ok(version)
     }
@@ -130,6 +135,7 @@ impl EventTypeStore for SqliteStore {
         name: &str,
         expected_revision: i64,
         force: bool,
+        audit: &AuditDraft,
     ) -> Result<i64, CatalogueError> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
@@ -145,6 +151,7 @@ impl EventTypeStore for SqliteStore {
                 return Err(CatalogueError::InUse(users));
             }
         }
+        self.append_to(&mut tx, audit).await?;
         tx.commit().await?;
         Ok(version)
     }
@@ -153,6 +160,7 @@ impl EventTypeStore for SqliteStore {
         &self,
         event_types: &[EventType],
         most: usize,
+        audit: &AuditDraft,
     ) -> Result<i64, CatalogueError> {
         let names: Vec<_> = event_types.iter().map(|event_type| event_type.name.as_str()).collect();
         let names = codec::to_json(&names)?;
@@ -168,6 +176,7 @@ impl EventTypeStore for SqliteStore {
                 Ok(())
             })
             .await?;
+        self.append_to(&mut tx, audit).await?;
         tx.commit().await?;
         Ok(version)
     }

@@ -9,6 +9,7 @@
 //! Keeps the invariant `sqlite-one-writer`.
 
 mod attempts;
+mod audit;
 mod bulk;
 mod checkpoint;
 mod claim;

@@ -56,6 +56,7 @@ const MIGRATIONS: &[KnownMigration] = &[
     (7, "ordering", include_str!("../../migrations/sqlite/0007_ordering.sql")),
     (8, "tokens", include_str!("../../migrations/sqlite/0008_tokens.sql")),
     (9, "tokens_of_tenants", include_str!("../../migrations/sqlite/0009_tokens_of_tenants.sql")),
+    (10, "audit", include_str!("../../migrations/sqlite/0010_audit.sql")),
 ];
 
 const DELETE_REPLICAS: &str = "DELETE FROM replicas";

@@ -10,6 +10,7 @@ use postrider_domain::event::Event;
 use postrider_domain::ids::{EventId, OperationId, Shard, SubscriptionKey, TenantId};
 use postrider_domain::operation::{Operation, OperationState};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
@@ -61,7 +62,7 @@ const INSERT_LATER_DELIVERIES: BulkStatement = BulkStatement {
 
 #[async_trait]
 impl OperationStore for SqliteStore {
-    async fn create_operation(&self, operation: &Operation) -> StoreResult<()> {
+    async fn create_operation(&self, operation: &Operation, audit: &AuditDraft) -> StoreResult<()> {
         let mut values = BoundValues::default();
         values
             .text(operation.tenant.as_str())
@@ -78,6 +79,7 @@ impl OperationStore for SqliteStore {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         values.change(&mut tx, INSERT_OPERATION).await?;
+        self.append_to(&mut tx, audit).await?;
         tx.commit().await
     }
 
@@ -122,19 +124,22 @@ impl OperationStore for SqliteStore {
         tenant: &TenantId,
         id: OperationId,
         now: Timestamp,
-    ) -> StoreResult<()> {
+        audit: &AuditDraft,
+    ) -> StoreResult<bool> {
         let mut values = BoundValues::default();
         values.text(tenant.as_str()).id(id.0).add(id.no_earlier(now).as_micros());
-        let mut writing = self.writer.lock().await?;
-        let mut tx = writing.begin().await?;
-        values.change(&mut tx, CANCEL_OPERATION).await?;
-        tx.commit().await
+        self.change_audited(values, CANCEL_OPERATION, audit).await
     }
 
-    async fn delete_operation(&self, tenant: &TenantId, id: OperationId) -> StoreResult<bool> {
+    async fn delete_operation(
+        &self,
+        tenant: &TenantId,
+        id: OperationId,
+        audit: &AuditDraft,
+    ) -> StoreResult<bool> {
         let mut values = BoundValues::default();
         values.text(tenant.as_str()).id(id.0);
-        Ok(self.changed_by(values, DELETE_OPERATION).await? > 0)
+        self.change_audited(values, DELETE_OPERATION, audit).await
     }
 
     async fn step_operation(

@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use postrider_domain::ids::{EventId, OrderedKey, SubscriptionKey};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use sqlx::sqlite::SqliteConnection;
 
 use super::bulk::{BoundValues, BulkStatement};
@@ -84,10 +85,10 @@ impl OrderingStore for SqliteStore {
         tx.commit().await
     }
 
-    async fn end_key_hold(&self, key: &OrderedKey) -> StoreResult<bool> {
+    async fn end_key_hold(&self, key: &OrderedKey, audit: &AuditDraft) -> StoreResult<bool> {
         let mut values = BoundValues::default();
         put_key(&mut values, key);
-        Ok(self.changed_by(values, END_KEY_HOLD).await? > 0)
+        self.change_audited(values, END_KEY_HOLD, audit).await
     }
 
     async fn end_key_holds(&self, subscription: &SubscriptionKey) -> StoreResult<()> {

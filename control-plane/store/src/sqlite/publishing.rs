@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use postrider_domain::delivery::Delivery;
 use postrider_domain::ids::{EventId, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use sqlx::sqlite::SqliteConnection;
 
 use super::bulk::{BoundValues, BulkStatement};
@@ -125,13 +126,18 @@ impl PublishingStore for SqliteStore {
         rows.first().map(|row| used_key(&mut RowReader::of(row))).transpose()
     }
 
-    async fn add_delivery(&self, delivery: &Delivery) -> StoreResult<Option<i64>> {
+    async fn add_delivery(
+        &self,
+        delivery: &Delivery,
+        audit: &AuditDraft,
+    ) -> StoreResult<Option<i64>> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let numbers = put_deliveries(&mut tx, &[delivery]).await?;
         let mut values = BoundValues::default();
         values.text(delivery.subscription.tenant.as_str()).id(delivery.event.0).id(delivery.id.0);
         values.change(&mut tx, "INSERT INTO later_deliveries VALUES (?, ?, ?)").await?;
+        self.append_to(&mut tx, audit).await?;
         tx.commit().await?;
         Ok(numbers.first().copied().flatten())
     }

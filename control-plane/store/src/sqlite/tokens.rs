@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use postrider_domain::time::Timestamp;
-use postrider_identity::{TokenId, TokenKind, TokenRecord};
+use postrider_identity::{AuditDraft, TokenId, TokenKind, TokenRecord};
 use sqlx::sqlite::SqliteRow;
 
 use super::bulk::BoundValues;
@@ -48,6 +48,7 @@ impl TokenStore for SqliteStore {
         &self,
         token: &TokenRecord,
         bounds: TokenBounds,
+        audit: &AuditDraft,
     ) -> Result<TokenCreation, WriteError> {
         let mut values = BoundValues::default();
         values
@@ -81,6 +82,7 @@ impl TokenStore for SqliteStore {
         if values.change(&mut tx, INSERT_TOKEN).await? == 0 {
             return Err(WriteError::AlreadyExists);
         }
+        self.append_to(&mut tx, audit).await?;
         tx.commit().await?;
         Ok(TokenCreation::Created)
     }
@@ -102,10 +104,15 @@ impl TokenStore for SqliteStore {
         rows.iter().map(token).collect()
     }
 
-    async fn revoke_token(&self, id: &TokenId, now: Timestamp) -> StoreResult<bool> {
+    async fn revoke_token(
+        &self,
+        id: &TokenId,
+        now: Timestamp,
+        audit: &AuditDraft,
+    ) -> StoreResult<bool> {
         let mut values = BoundValues::default();
         values.text(id.as_str()).add(now.as_micros());
-        Ok(self.changed_by(values, REVOKE_TOKEN).await? > 0)
+        self.change_audited(values, REVOKE_TOKEN, audit).await
     }
 
     async fn note_token_uses(&self, uses: &[(TokenId, Timestamp)]) -> StoreResult<()> {

@@ -11,6 +11,7 @@ use postrider_domain::delivery::{
 };
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
+use postrider_identity::AuditDraft;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
@@ -252,6 +253,7 @@ impl WorkStore for SqliteStore {
         id: DeliveryId,
         reason: EndReason,
         now: Timestamp,
+        audit: &AuditDraft,
     ) -> StoreResult<CancelOutcome> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
@@ -270,6 +272,7 @@ impl WorkStore for SqliteStore {
             conclude::put_unless_known(&mut tx, record, standing, now).await?;
         }
         end(&mut tx, &[id], DeliveryState::Cancelled, Some(reason), now).await?;
+        self.append_to(&mut tx, audit).await?;
         tx.commit().await?;
         Ok(CancelOutcome::Done { in_flight: under_way.map(|record| record.key) })
     }
@@ -279,14 +282,11 @@ impl WorkStore for SqliteStore {
         tenant: &TenantId,
         id: DeliveryId,
         now: Timestamp,
+        audit: &AuditDraft,
     ) -> StoreResult<bool> {
         let mut values = named(tenant, id);
         values.add(now.as_micros()).add(Trigger::Manual.code());
-        let mut writing = self.writer.lock().await?;
-        let mut tx = writing.begin().await?;
-        let changed = values.change(&mut tx, MAKE_DUE).await?;
-        tx.commit().await?;
-        Ok(changed > 0)
+        self.change_audited(values, MAKE_DUE, audit).await
     }
 
     async fn count_due(

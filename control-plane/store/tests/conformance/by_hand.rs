@@ -4,17 +4,17 @@ use postrider_domain::delivery::{Delivery, DeliveryState, EndReason, Trigger};
 use postrider_store::CancelOutcome;
 
 use crate::engine::conformance;
-use crate::fixture::{EPOCH, HOUR, SECOND, World};
+use crate::fixture::{EPOCH, HOUR, SECOND, World, audit};
 
 conformance! {
     async fn one_is_cancelled_in_any_state(engine) {
         let world = World::new(engine).await;
         let reason = EndReason::CancelledByCaller;
-        let cancel = |id| world.store.cancel(world.tenant(), id, reason, world.now + SECOND);
+        let cancel = |id| world.store.cancel(world.tenant(), id, reason, world.now + SECOND, audit());
         for state in [DeliveryState::Held, DeliveryState::Waiting, DeliveryState::InFlight] {
             let delivery = world.publish(state).await;
             let stranger = "stranger".parse().unwrap();
-            let theirs = world.store.cancel(&stranger, delivery.id, reason, world.now).await;
+            let theirs = world.store.cancel(&stranger, delivery.id, reason, world.now, audit()).await;
             assert_eq!(theirs.unwrap(), CancelOutcome::NotFound);
             let under_way = delivery.cancelled_under_way(world.now + SECOND);
             let in_flight = under_way.as_ref().map(|record| record.key);
@@ -40,7 +40,7 @@ conformance! {
         let world = World::new(engine).await;
         let due = world.now + HOUR;
         let waiting = world.publish_with(|d| d.due = due, DeliveryState::Waiting).await;
-        let bring = |id| world.store.bring_forward(world.tenant(), id, world.now);
+        let bring = |id| world.store.bring_forward(world.tenant(), id, world.now, audit());
         assert!(bring(waiting.id).await.unwrap());
         let trigger = Trigger::Manual;
         let brought = Delivery { due: world.now, trigger, ..waiting.clone() };

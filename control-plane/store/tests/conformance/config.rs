@@ -9,17 +9,17 @@ use postrider_store::{
 };
 
 use crate::engine::conformance;
-use crate::fixture::{HOUR, SECOND, World, page, subscription, tenant};
+use crate::fixture::{HOUR, SECOND, World, audit, page, subscription, tenant};
 
 conformance! {
     async fn what_is_created_is_read_back_whole(engine) {
         let store = &engine.store;
         let now = store.now().await.unwrap();
         let tenant = tenant("acme", now);
-        store.create_tenant(&tenant).await.unwrap();
+        store.create_tenant(&tenant, audit()).await.unwrap();
         assert_eq!(store.get_tenant(&tenant.id).await.unwrap(), Some(tenant.clone()));
         let hook = subscription(&tenant.id, "hook", now);
-        assert_eq!(store.create_subscription(&hook, usize::MAX).await.unwrap(), 2);
+        assert_eq!(store.create_subscription(&hook, usize::MAX, audit()).await.unwrap(), 2);
         assert_eq!(store.get_subscription(&hook.key()).await.unwrap(), Some(hook.clone()));
         let config = store.tenant_config(&tenant.id).await.unwrap().unwrap();
         assert_eq!(config.tenant, Tenant { config_version: 2, ..tenant.clone() });
@@ -48,23 +48,23 @@ conformance! {
         assert_eq!(changes(1).await, (2, named(&["hook"])));
         assert_eq!(changes(2).await, (2, named(&[])));
         for id in ["a", "b", "c"] {
-            store.create_subscription(&subscription(tenant, id, world.now), usize::MAX).await.unwrap();
+            store.create_subscription(&subscription(tenant, id, world.now), usize::MAX, audit()).await.unwrap();
         }
         assert_eq!(changes(2).await, (5, named(&["a", "b", "c"])));
         assert_eq!(changes(4).await, (5, named(&["c"])));
         let a = subscription(tenant, "a", world.now);
-        store.update_subscription(&a, 1, &SubscriptionSideEffects::default()).await.unwrap();
+        store.update_subscription(&a, 1, &SubscriptionSideEffects::default(), audit()).await.unwrap();
         let b = Subscription { delete_time: Some(world.now), ..subscription(tenant, "b", world.now) };
-        assert_eq!(store.update_subscription(&b, 1, &SubscriptionSideEffects::default()).await.unwrap(), 7);
+        assert_eq!(store.update_subscription(&b, 1, &SubscriptionSideEffects::default(), audit()).await.unwrap(), 7);
         assert_eq!(changes(5).await, (7, named(&["a", "b gone"])));
         assert_eq!(changes(6).await, (7, named(&["b gone"])));
         assert_eq!(changes(0).await, (7, named(&["a", "b gone", "c", "hook"])));
         // A change that did not happen leaves no trace.
-        assert!(store.update_subscription(&a, 1, &SubscriptionSideEffects::default()).await.is_err());
+        assert!(store.update_subscription(&a, 1, &SubscriptionSideEffects::default(), audit()).await.is_err());
         let of_tenant = store.get_tenant(tenant).await.unwrap().unwrap();
-        store.update_tenant(&of_tenant, 1).await.unwrap();
+        store.update_tenant(&of_tenant, 1, audit()).await.unwrap();
         assert_eq!(changes(7).await, (8, named(&[])));
-        store.delete_tenant(tenant, 2, world.now).await.unwrap();
+        store.delete_tenant(tenant, 2, world.now, audit()).await.unwrap();
         assert!(store.tenant_changes(tenant, 0).await.unwrap().is_none());
     }
 
@@ -80,7 +80,7 @@ conformance! {
             revision: 77,
             ..old.clone()
         };
-        let written = store.update_tenant(&wish, 1).await.unwrap();
+        let written = store.update_tenant(&wish, 1, audit()).await.unwrap();
         assert_eq!(written, Tenant { config_version: 3, revision: 2, ..wish });
         assert_eq!(store.get_tenant(&old.id).await.unwrap(), Some(written));
 
@@ -95,10 +95,10 @@ conformance! {
         };
         wish.settings.url = "https://elsewhere.example/".to_owned();
         wish.paused_clock.stop(now);
-        assert_eq!(store.update_subscription(&wish, 1, &SubscriptionSideEffects::default()).await.unwrap(), 4);
+        assert_eq!(store.update_subscription(&wish, 1, &SubscriptionSideEffects::default(), audit()).await.unwrap(), 4);
         let read = store.get_subscription(&world.key).await.unwrap();
         assert_eq!(read, Some(Subscription { revision: 2, ..wish }));
-        let (version, taken) = store.delete_tenant(world.tenant(), 2, now).await.unwrap();
+        let (version, taken) = store.delete_tenant(world.tenant(), 2, now, audit()).await.unwrap();
         assert_eq!((version, taken), (5, 1));
     }
 
@@ -110,21 +110,21 @@ conformance! {
         let at = tenant.config_version;
         for wrong in [0, 2] {
             assert!(matches!(
-                store.update_tenant(&tenant, wrong).await,
+                store.update_tenant(&tenant, wrong, audit()).await,
                 Err(WriteError::RevisionMismatch)
             ));
             assert!(matches!(
-                store.update_subscription(&hook, wrong, &SubscriptionSideEffects::default()).await,
+                store.update_subscription(&hook, wrong, &SubscriptionSideEffects::default(), audit()).await,
                 Err(WriteError::RevisionMismatch)
             ));
             assert!(matches!(
-                store.delete_tenant(&tenant.id, wrong, world.now).await,
+                store.delete_tenant(&tenant.id, wrong, world.now, audit()).await,
                 Err(WriteError::RevisionMismatch)
             ));
         }
         let stranger = subscription(&tenant.id, "other", world.now);
         assert!(matches!(
-            store.update_subscription(&stranger, 1, &SubscriptionSideEffects::default()).await,
+            store.update_subscription(&stranger, 1, &SubscriptionSideEffects::default(), audit()).await,
             Err(WriteError::NotFound)
         ));
         let after = store.config_versions(&[tenant.id]).await.unwrap();
@@ -136,31 +136,31 @@ conformance! {
         let (store, now) = (&world.store, world.now);
         let hook = store.get_subscription(&world.key).await.unwrap().unwrap();
         assert!(matches!(
-            store.create_subscription(&hook, usize::MAX).await,
+            store.create_subscription(&hook, usize::MAX, audit()).await,
             Err(WriteError::AlreadyExists)
         ));
         let gone = Subscription { delete_time: Some(now), ..hook.clone() };
-        store.update_subscription(&gone, 1, &SubscriptionSideEffects::default()).await.unwrap();
+        store.update_subscription(&gone, 1, &SubscriptionSideEffects::default(), audit()).await.unwrap();
         let read = store.get_subscription(&world.key).await.unwrap().unwrap();
         assert_eq!(read.delete_time, Some(now), "a deleted one can still be read");
-        assert!(matches!(store.update_subscription(&hook, 2, &SubscriptionSideEffects::default()).await, Err(WriteError::NotFound)));
+        assert!(matches!(store.update_subscription(&hook, 2, &SubscriptionSideEffects::default(), audit()).await, Err(WriteError::NotFound)));
         assert!(matches!(
-            store.create_subscription(&hook, usize::MAX).await,
+            store.create_subscription(&hook, usize::MAX, audit()).await,
             Err(WriteError::AlreadyExists)
         ));
         let config = store.tenant_config(world.tenant()).await.unwrap().unwrap();
         assert!(config.subscriptions.is_empty());
         let again = tenant("acme", now);
-        assert!(matches!(store.create_tenant(&again).await, Err(WriteError::AlreadyExists)));
-        store.delete_tenant(world.tenant(), 1, now).await.unwrap();
-        assert!(matches!(store.create_tenant(&again).await, Err(WriteError::AlreadyExists)));
-        assert!(matches!(store.update_tenant(&again, 2).await, Err(WriteError::NotFound)));
+        assert!(matches!(store.create_tenant(&again, audit()).await, Err(WriteError::AlreadyExists)));
+        store.delete_tenant(world.tenant(), 1, now, audit()).await.unwrap();
+        assert!(matches!(store.create_tenant(&again, audit()).await, Err(WriteError::AlreadyExists)));
+        assert!(matches!(store.update_tenant(&again, 2, audit()).await, Err(WriteError::NotFound)));
         assert!(store.tenant_config(world.tenant()).await.unwrap().is_none());
         assert_eq!(store.config_versions(&[again.id.clone(), tenant("x", now).id]).await.unwrap(), [0, 0]);
         let deleted = store.get_tenant(&again.id).await.unwrap().unwrap();
         assert_eq!(deleted.delete_time, Some(now));
         let orphan = subscription(&again.id, "orphan", now);
-        assert!(matches!(store.create_subscription(&orphan, usize::MAX).await, Err(WriteError::NotFound)));
+        assert!(matches!(store.create_subscription(&orphan, usize::MAX, audit()).await, Err(WriteError::NotFound)));
     }
 
     async fn subscriptions_are_counted_with_the_change_that_creates_one(engine) {
@@ -168,7 +168,7 @@ conformance! {
         let (world, side_effects) = (World::new(engine).await, SubscriptionSideEffects::default());
         let (store, tenant) = (&world.store, world.tenant());
         let new = ["a", "b", "c", "d"].map(|id| subscription(tenant, id, world.now));
-        let created = new.iter().map(|new| store.create_subscription(new, MAX_SUBSCRIPTIONS));
+        let created = new.iter().map(|new| store.create_subscription(new, MAX_SUBSCRIPTIONS, audit()));
         let created = futures::future::join_all(created).await;
         let refused = created.iter().filter(|made| matches!(made, Err(WriteError::TooMany))).count();
         assert_eq!(refused, 2, "one was there, and two found room: {created:?}");
@@ -176,9 +176,9 @@ conformance! {
         let config = store.tenant_config(tenant).await.unwrap().unwrap();
         assert_eq!(config.subscriptions.len(), MAX_SUBSCRIPTIONS);
         let gone = Subscription { delete_time: Some(world.now), ..config.subscriptions[0].clone() };
-        store.update_subscription(&gone, gone.revision, &side_effects).await.unwrap();
+        store.update_subscription(&gone, gone.revision, &side_effects, audit()).await.unwrap();
         let late = subscription(tenant, "late", world.now);
-        store.create_subscription(&late, MAX_SUBSCRIPTIONS).await.unwrap();
+        store.create_subscription(&late, MAX_SUBSCRIPTIONS, audit()).await.unwrap();
     }
 
     async fn lists_are_ordered_and_paged_without_gaps(engine) {
@@ -190,11 +190,11 @@ conformance! {
             let create_time = now + seconds * SECOND;
             let display_name = name.to_owned();
             let new = Tenant { create_time, display_name, ..tenant(id, now) };
-            store.create_tenant(&new).await.unwrap();
+            store.create_tenant(&new, audit()).await.unwrap();
         }
         let gone = tenant("gone", now);
-        store.create_tenant(&gone).await.unwrap();
-        store.delete_tenant(&gone.id, 1, now).await.unwrap();
+        store.create_tenant(&gone, audit()).await.unwrap();
+        store.delete_tenant(&gone.id, 1, now, audit()).await.unwrap();
         for (order_by, expected) in [
             (OrderBy::Id, "abcd"),
             (OrderBy::CreateTime, "bcda"),
@@ -225,7 +225,7 @@ conformance! {
             let mut new = subscription(world.tenant(), id, world.now);
             new.settings.display_name = name.to_owned();
             new.settings.url = url.to_owned();
-            store.create_subscription(&new, usize::MAX).await.unwrap();
+            store.create_subscription(&new, usize::MAX, audit()).await.unwrap();
         }
         for (search, expected) in [
             ("100% s", "one"),
@@ -267,7 +267,7 @@ conformance! {
                 new.settings.event_types =
                     vec!["refund.made".parse().unwrap(), "order.*".parse().unwrap()];
             }
-            store.create_subscription(&new, usize::MAX).await.unwrap();
+            store.create_subscription(&new, usize::MAX, audit()).await.unwrap();
         }
         let of_type = |text: &'static str| {
             move |query: &mut SubscriptionQuery| query.event_type = Some(text.to_owned())
@@ -290,9 +290,9 @@ conformance! {
         let world = World::new(engine).await;
         let store = &world.store;
         let gone = subscription(world.tenant(), "gone", world.now);
-        store.create_subscription(&gone, usize::MAX).await.unwrap();
+        store.create_subscription(&gone, usize::MAX, audit()).await.unwrap();
         let deleted = Subscription { delete_time: Some(world.now), ..gone };
-        store.update_subscription(&deleted, 1, &SubscriptionSideEffects::default()).await.unwrap();
+        store.update_subscription(&deleted, 1, &SubscriptionSideEffects::default(), audit()).await.unwrap();
         assert_eq!(list(&world, |_| ()).await, "");
         assert_eq!(list(&world, |query| query.show_deleted = true).await, "gone");
         let elsewhere = |query: &mut SubscriptionQuery| {
@@ -301,7 +301,7 @@ conformance! {
         };
         assert_eq!(list(&world, elsewhere).await, "", "the other conditions hold as well");
         World::named(engine, "other", "hook").await;
-        store.delete_tenant(world.tenant(), 1, world.now).await.unwrap();
+        store.delete_tenant(world.tenant(), 1, world.now, audit()).await.unwrap();
         for (show_deleted, expected) in [(false, vec!["other"]), (true, vec!["acme", "other"])] {
             let query = TenantQuery { search: None, show_deleted, page: page(9) };
             let listed = store.list_tenants(&query).await.unwrap().items;
@@ -326,7 +326,7 @@ conformance! {
             assert!(!before.contains(&world.key), "{name}: it is not deleted yet");
             let hook = world.store.get_subscription(&world.key).await.unwrap().unwrap();
             let gone = Subscription { delete_time: Some(world.now + HOUR), ..hook };
-            world.store.update_subscription(&gone, 1, &SubscriptionSideEffects::default()).await.unwrap();
+            world.store.update_subscription(&gone, 1, &SubscriptionSideEffects::default(), audit()).await.unwrap();
             assert_eq!(deleted().await.unwrap().contains(&world.key), found, "{name}");
             let limited = world.store.deleted_with_unfinished(&shards, 1).await.unwrap();
             assert!(limited.len() <= 1);

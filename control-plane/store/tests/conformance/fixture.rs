@@ -1,8 +1,8 @@
 //! Tenants, subscriptions, events and deliveries to test with.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use postrider_domain::subscription::{
 };
 use postrider_domain::tenant::Tenant;
 use postrider_domain::time::{StoppedClock, Timestamp};
+use postrider_identity::{AuditDraft, AuditOrigin};
 use postrider_store::{
     ClaimLimits, ClaimRequest, ClaimedDelivery, Conclusion, ConclusionOutcome, IdempotencyRecord,
     NewEvent, PageRequest, PublishOutcome, Store,
@@ -37,6 +38,13 @@ pub fn random() -> [u8; 10] {
     let mut bytes = [0; 10];
     bytes[2..].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
     bytes
+}
+
+/// The record of a change whose record does not matter.
+pub fn audit() -> &'static AuditDraft {
+    static DRAFT: LazyLock<AuditDraft> =
+        LazyLock::new(|| AuditOrigin::command("a test").draft("tests/1", Timestamp::default()));
+    &DRAFT
 }
 
 pub fn tenant(id: &str, now: Timestamp) -> Tenant {
@@ -103,9 +111,9 @@ impl World {
         let store = Arc::clone(&engine.store);
         let now = store.now().await.unwrap().truncate_to_millis();
         let tenant = tenant(tenant_id, now);
-        store.create_tenant(&tenant).await.unwrap();
+        store.create_tenant(&tenant, audit()).await.unwrap();
         let subscription = subscription(&tenant.id, subscription_id, now);
-        let version = store.create_subscription(&subscription, usize::MAX).await.unwrap();
+        let version = store.create_subscription(&subscription, usize::MAX, audit()).await.unwrap();
         Self { store, key: subscription.key(), version, now }
     }
 

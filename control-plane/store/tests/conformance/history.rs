@@ -12,7 +12,7 @@ use postrider_store::{
 };
 
 use crate::engine::conformance;
-use crate::fixture::{HOUR, SECOND, SUCCESS, World, record};
+use crate::fixture::{HOUR, SECOND, SUCCESS, World, audit, record};
 
 conformance! {
     async fn events_are_listed_newest_first_and_paged(engine) {
@@ -259,7 +259,7 @@ conformance! {
             let mut resend = world.delivery(&made_at, DeliveryState::InFlight);
             (resend.event, resend.resend_of) = (event.id, Some(first.id));
             resend.trigger = Trigger::Manual;
-            world.store.add_delivery(&resend).await.unwrap();
+            world.store.add_delivery(&resend, audit()).await.unwrap();
             if later == 5 {
                 world.succeed(&resend).await;
             }

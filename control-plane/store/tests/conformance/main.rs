@@ -12,6 +12,7 @@
 )]
 
 mod attempts;
+mod audit;
 mod backlog;
 mod by_hand;
 mod config;

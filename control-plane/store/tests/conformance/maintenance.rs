@@ -13,7 +13,7 @@ use postrider_store::{
 
 use crate::database::Database;
 use crate::engine::{DAY, Engine, SHARDS, conformance, options};
-use crate::fixture::{HOUR, SECOND, SUCCESS, World, record};
+use crate::fixture::{HOUR, SECOND, SUCCESS, World, audit, record};
 
 conformance! {
     async fn what_is_old_goes_and_what_unfinished_deliveries_need_stays(engine) {
@@ -29,7 +29,7 @@ conformance! {
         let resent = Old::publish(&world, DeliveryState::Suppressed).await;
         let mut resend = world.delivery(&world.event(), DeliveryState::Waiting);
         resend.event = resent.event;
-        world.store.add_delivery(&resend).await.unwrap();
+        world.store.add_delivery(&resend, audit()).await.unwrap();
         let young = world.publish(DeliveryState::InFlight).await;
         world.succeed(&young).await;
         // Twice: the second has nothing to do, and does it without harm.

@@ -13,7 +13,7 @@ use postrider_store::{HistoryRange, OperationEnd, OperationStep};
 use uuid::Uuid;
 
 use crate::engine::{DAY, conformance};
-use crate::fixture::{HOUR, SECOND, World, random};
+use crate::fixture::{HOUR, SECOND, World, audit, random};
 
 const ENDED: OperationEnd = OperationEnd { state: OperationState::Succeeded, failure: None };
 
@@ -37,7 +37,7 @@ conformance! {
             ..operation(&world, world.now + SECOND)
         };
         for operation in [&replay, &backfill] {
-            world.store.create_operation(operation).await.unwrap();
+            world.store.create_operation(operation, audit()).await.unwrap();
             let kept = world.store.get_operation(world.tenant(), operation.id).await.unwrap();
             assert_eq!(kept.as_ref(), Some(operation));
         }
@@ -127,7 +127,7 @@ conformance! {
         let world = World::new(engine).await;
         let now = world.now + HOUR;
         let cancelled = begin(&world).await;
-        world.store.cancel_operation(world.tenant(), cancelled.id, now).await.unwrap();
+        world.store.cancel_operation(world.tenant(), cancelled.id, now, audit()).await.unwrap();
         let succeeded = begin(&world).await;
         let last = OperationStep { end: Some(ENDED), ..step(&succeeded, 0) };
         world.store.step_operation(&last, now).await.unwrap().unwrap();
@@ -144,20 +144,20 @@ conformance! {
             (&failed, OperationState::Failed, end.failure),
         ] {
             let tenant = world.tenant();
-            world.store.cancel_operation(tenant, ended.id, now + HOUR).await.unwrap();
+            world.store.cancel_operation(tenant, ended.id, now + HOUR, audit()).await.unwrap();
             let found = world.store.get_operation(tenant, ended.id).await.unwrap().unwrap();
             assert_eq!((found.state, found.failure, found.end_time), (state, failure, Some(now)));
             let late = OperationStep { from: found.cursor, ..step_of(&found) };
             assert_eq!(world.store.step_operation(&late, now).await.unwrap(), None);
-            assert!(world.store.delete_operation(tenant, ended.id).await.unwrap());
-            assert!(!world.store.delete_operation(tenant, ended.id).await.unwrap());
+            assert!(world.store.delete_operation(tenant, ended.id, audit()).await.unwrap());
+            assert!(!world.store.delete_operation(tenant, ended.id, audit()).await.unwrap());
             assert_eq!(world.store.get_operation(tenant, ended.id).await.unwrap(), None);
         }
         let running = begin(&world).await;
-        assert!(!world.store.delete_operation(world.tenant(), running.id).await.unwrap());
+        assert!(!world.store.delete_operation(world.tenant(), running.id, audit()).await.unwrap());
         let found = world.store.get_operation(world.tenant(), running.id).await.unwrap();
         assert_eq!(found, Some(running.clone()));
-        world.store.cancel_operation(world.tenant(), running.id, now).await.unwrap();
+        world.store.cancel_operation(world.tenant(), running.id, now, audit()).await.unwrap();
         assert!(world.store.running_operations(&[world.shard()], 5).await.unwrap().is_empty());
     }
 
@@ -218,7 +218,7 @@ conformance! {
             let first = world.delivery(&event, state);
             world.commit(world.new_event(event.clone(), Vec::new())).await;
             let made = Delivery { id: later_id(&world), ..first };
-            world.store.add_delivery(&made).await.unwrap();
+            world.store.add_delivery(&made, audit()).await.unwrap();
             later.push(event.id);
         }
         let none = world.event();
@@ -235,11 +235,11 @@ conformance! {
     async fn ended_operations_go_with_retention(engine) {
         let world = World::new(engine).await;
         let old = operation(&world, world.now - 3 * DAY);
-        world.store.create_operation(&old).await.unwrap();
+        world.store.create_operation(&old, audit()).await.unwrap();
         let (new, running) = (begin(&world).await, begin(&world).await);
         let tenant = world.tenant();
-        world.store.cancel_operation(tenant, old.id, world.now - 3 * DAY).await.unwrap();
-        world.store.cancel_operation(tenant, new.id, world.now).await.unwrap();
+        world.store.cancel_operation(tenant, old.id, world.now - 3 * DAY, audit()).await.unwrap();
+        world.store.cancel_operation(tenant, new.id, world.now, audit()).await.unwrap();
         engine.maintain(std::time::Duration::ZERO, 2 * DAY).await;
         let left = world.store.list_operations(tenant, None, 9).await.unwrap();
         let left: HashSet<_> = left.into_iter().map(|operation| operation.id).collect();
@@ -285,7 +285,7 @@ fn operation(world: &World, create_time: Timestamp) -> Operation {
 
 async fn begin(world: &World) -> Operation {
     let operation = operation(world, world.now);
-    world.store.create_operation(&operation).await.unwrap();
+    world.store.create_operation(&operation, audit()).await.unwrap();
     operation
 }
 

@@ -7,7 +7,7 @@ use postrider_store::{Conclusion, EndWaitingRequest, KeyEnd, KeyHold};
 use std::sync::Arc;
 
 use crate::engine::conformance;
-use crate::fixture::{HOUR, SECOND, SUCCESS, World, record};
+use crate::fixture::{HOUR, SECOND, SUCCESS, World, audit, record};
 
 const EXHAUSTED: DeliveryTransition = DeliveryTransition::End {
     state: DeliveryState::Exhausted,
@@ -89,7 +89,7 @@ conformance! {
             resend_of: Some(first.id),
             ..first.clone()
         };
-        assert_eq!(world.store.add_delivery(&again).await.unwrap(), first.sequence);
+        assert_eq!(world.store.add_delivery(&again, audit()).await.unwrap(), first.sequence);
         assert_eq!(release_next(&world, &["a"]).await, 1);
         assert_eq!(state(&world, again.id).await, DeliveryState::Waiting);
         assert_eq!(state(&world, second.id).await, DeliveryState::Held);
@@ -105,7 +105,7 @@ conformance! {
         assert_eq!(release_next(&world, &["a"]).await, 0);
         let id = DeliveryId::new(world.now + SECOND, [9; 10]);
         let again = Delivery { id, resend_of: Some(first.id), ..first };
-        world.store.add_delivery(&again).await.unwrap();
+        world.store.add_delivery(&again, audit()).await.unwrap();
         assert_eq!(release_next(&world, &["a"]).await, 1);
         assert_eq!(state(&world, id).await, DeliveryState::Waiting);
         conclude_next(&world, SUCCESS, Some(KeyEnd::Delivered { key, event })).await;
@@ -123,8 +123,8 @@ conformance! {
             assert_eq!(release_next(&world, &[&name]).await, 1);
             let ended = conclude_next(&world, EXHAUSTED, Some(KeyEnd::Held(hold))).await;
             if by_hand {
-                assert!(world.store.end_key_hold(&key).await.unwrap());
-                assert!(!world.store.end_key_hold(&key).await.unwrap());
+                assert!(world.store.end_key_hold(&key, audit()).await.unwrap());
+                assert!(!world.store.end_key_hold(&key, audit()).await.unwrap());
             } else {
                 let mut late = record(&ended, Outcome::Succeeded);
                 late.key.number += 1;
@@ -152,7 +152,7 @@ conformance! {
         let key = key_of(&world, "b");
         let quiet = KeyHold { blocked_until: later, ..held_for(&key, next.event) };
         world.store.hold_key(&quiet).await.unwrap();
-        assert!(world.store.end_key_hold(&key).await.unwrap());
+        assert!(world.store.end_key_hold(&key, audit()).await.unwrap());
         world.store.list_key_backlogs(None, 9, world.now).await.unwrap();
         assert_eq!(release_next(&world, &["b"]).await, 0);
         world.store.list_key_backlogs(None, 9, later).await.unwrap();
@@ -186,7 +186,7 @@ conformance! {
         assert_eq!((ended, state(&world, second.id).await), (2, DeliveryState::Exhausted));
         let third = held(&world, "a").await;
         assert_eq!(release_next(&world, &["a"]).await, 0);
-        assert!(world.store.end_key_hold(&key_of(&world, "a")).await.unwrap());
+        assert!(world.store.end_key_hold(&key_of(&world, "a"), audit()).await.unwrap());
         assert_eq!(release_next(&world, &["a"]).await, 1);
         assert_eq!(state(&world, third.id).await, DeliveryState::Waiting);
     }

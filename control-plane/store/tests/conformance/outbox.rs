@@ -10,7 +10,7 @@ use postrider_store::{
 };
 
 use crate::engine::conformance;
-use crate::fixture::{HOUR, SECOND, SUCCESS, World, record};
+use crate::fixture::{HOUR, SECOND, SUCCESS, World, audit, record};
 
 const EXHAUSTED: DeliveryTransition = DeliveryTransition::End {
     state: DeliveryState::Exhausted,
@@ -189,11 +189,11 @@ conformance! {
         conclude(&world, Outcome::HttpStatus, begin(&world)).await;
         let found = world.store.get_subscription(&world.key).await.unwrap().unwrap();
         let side_effects = SubscriptionSideEffects { operational_events: vec![about(&world, "news")], ends_streak: true };
-        let missed = world.store.update_subscription(&found, found.revision + 1, &side_effects).await;
+        let missed = world.store.update_subscription(&found, found.revision + 1, &side_effects, audit()).await;
         assert!(matches!(missed, Err(WriteError::RevisionMismatch)));
         assert!(ids(&world).await.is_empty());
         assert!(world.store.streak(&world.key).await.unwrap().is_some());
-        world.store.update_subscription(&found, found.revision, &side_effects).await.unwrap();
+        world.store.update_subscription(&found, found.revision, &side_effects, audit()).await.unwrap();
         assert_eq!(ids(&world).await, ["news"]);
         assert_eq!(world.store.streak(&world.key).await.unwrap(), None);
     }
@@ -202,7 +202,7 @@ conformance! {
         let world = World::new(engine).await;
         conclude(&world, Outcome::HttpStatus, begin(&world)).await;
         let revision = world.store.get_tenant(world.tenant()).await.unwrap().unwrap().revision;
-        world.store.delete_tenant(world.tenant(), revision, world.now).await.unwrap();
+        world.store.delete_tenant(world.tenant(), revision, world.now, audit()).await.unwrap();
         assert_eq!(world.store.streak(&world.key).await.unwrap(), None);
     }
 }

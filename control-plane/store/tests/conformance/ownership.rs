@@ -8,7 +8,7 @@ use postrider_domain::time::{StoppedClock, Timestamp};
 use postrider_store::{AgentSighting, RegionClock, ReplicaRow, ShardRow};
 
 use crate::engine::{SHARDS, conformance, options};
-use crate::fixture::{SECOND, subscription, tenant};
+use crate::fixture::{SECOND, audit, subscription, tenant};
 
 const LONG: Duration = Duration::from_secs(600);
 const LOST_AFTER: Duration = Duration::from_secs(5);
@@ -196,10 +196,10 @@ conformance! {
         assert!(!store.region_is_subscribed(&region).await.unwrap());
         let now = store.now().await.unwrap();
         let tenant = tenant("acme", now);
-        store.create_tenant(&tenant).await.unwrap();
+        store.create_tenant(&tenant, audit()).await.unwrap();
         let mut one = subscription(&tenant.id, "orders", now);
         one.settings.region = region.clone();
-        store.create_subscription(&one, usize::MAX).await.unwrap();
+        store.create_subscription(&one, usize::MAX, audit()).await.unwrap();
         assert!(store.region_is_subscribed(&region).await.unwrap());
     }
 
@@ -220,10 +220,10 @@ conformance! {
         let store = &engine.store;
         let now = store.now().await.unwrap();
         let tenant = tenant("acme", now);
-        store.create_tenant(&tenant).await.unwrap();
+        store.create_tenant(&tenant, audit()).await.unwrap();
         let mut named = subscription(&tenant.id, "orders", now);
         named.settings.region = "named".parse().unwrap();
-        store.create_subscription(&named, usize::MAX).await.unwrap();
+        store.create_subscription(&named, usize::MAX, audit()).await.unwrap();
         let regions: [Region; 2] = ["invented".parse().unwrap(), named.settings.region.clone()];
         let clock = StoppedClock { total: LONG, since: Some(now) };
         for region in &regions {
@@ -235,7 +235,7 @@ conformance! {
         let view = store.heartbeat(&replica("a"), &[], LOST_AFTER).await.unwrap();
         assert_eq!(view.regions, [RegionClock { region: regions[1].clone(), clock }]);
         named.delete_time = Some(now);
-        store.update_subscription(&named, named.revision, &Default::default()).await.unwrap();
+        store.update_subscription(&named, named.revision, &Default::default(), audit()).await.unwrap();
         store.forget_region(&regions[1]).await.unwrap();
         let view = store.heartbeat(&replica("a"), &[], LOST_AFTER).await.unwrap();
         assert_eq!(view.regions, []);

@@ -10,7 +10,7 @@ use postrider_domain::time::Timestamp;
 use postrider_store::{NewEvent, PublishOutcome, StoreError, UsedIdempotencyKey};
 
 use crate::engine::conformance;
-use crate::fixture::{HOUR, SECOND, World};
+use crate::fixture::{HOUR, SECOND, World, audit};
 
 conformance! {
     async fn an_event_and_all_its_deliveries_are_committed(engine) {
@@ -85,7 +85,7 @@ conformance! {
         stranger.tenant = "stranger".parse().unwrap();
         let unknown = NewEvent { config_version: 0, ..world.new_event(stranger, vec![]) };
         assert_eq!(world.store.publish(&[unknown], Timestamp::MAX).await.unwrap(), [PublishOutcome::StaleConfig]);
-        let (version, _) = world.store.delete_tenant(world.tenant(), 1, world.now).await.unwrap();
+        let (version, _) = world.store.delete_tenant(world.tenant(), 1, world.now, audit()).await.unwrap();
         for config_version in [0, version - 1, version] {
             let item = NewEvent { config_version, ..world.new_event(world.event(), vec![]) };
             assert_eq!(world.store.publish(&[item], Timestamp::MAX).await.unwrap(), [PublishOutcome::StaleConfig]);
@@ -273,7 +273,7 @@ conformance! {
         }
         let later = item(&world, &[DeliveryState::Waiting]);
         let later = Delivery { event: used.event.id, ..later.deliveries[0].clone() };
-        assert_eq!(world.store.add_delivery(&later).await.unwrap(), Some(3));
+        assert_eq!(world.store.add_delivery(&later, audit()).await.unwrap(), Some(3));
         let all = given(world.store.publish(&[item(&world, &[DeliveryState::Waiting])], Timestamp::MAX).await.unwrap());
         assert_eq!(all, [vec![Some(4)]]);
     }
@@ -319,9 +319,9 @@ conformance! {
         let mut resend = world.delivery(&later, DeliveryState::Waiting);
         resend.event = first.event;
         resend.resend_of = Some(first.id);
-        world.store.add_delivery(&resend).await.unwrap();
+        world.store.add_delivery(&resend, audit()).await.unwrap();
         assert_eq!(world.get(resend.id).await, Some(resend.clone()));
-        let again = world.store.add_delivery(&resend).await;
+        let again = world.store.add_delivery(&resend, audit()).await;
         assert!(matches!(again, Err(StoreError::Rejected(_))), "{again:?}");
         let counts = world.store.delivery_counts(world.tenant(), &[first.event]).await.unwrap();
         let mut counts = counts[0].by_state.clone();

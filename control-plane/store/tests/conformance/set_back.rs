@@ -14,7 +14,7 @@ use postrider_store::{
 };
 
 use crate::engine::{SHARDS, conformance};
-use crate::fixture::{SECOND, SUCCESS, World, record};
+use crate::fixture::{SECOND, SUCCESS, World, audit, record};
 
 const STEP: Duration = Duration::from_secs(120);
 const EXHAUSTED: DeliveryTransition = DeliveryTransition::End {
@@ -52,7 +52,8 @@ async fn assert_found(world: &World, delivery: &Delivery, end_time: Timestamp, a
         let listed = store.list_deliveries(&query).await.unwrap();
         assert!(listed.contains(&found), "{listed:?}");
     }
-    let again = store.cancel(tenant, delivery.id, EndReason::CancelledByCaller, world.now).await;
+    let again =
+        store.cancel(tenant, delivery.id, EndReason::CancelledByCaller, world.now, audit()).await;
     assert_eq!(again.unwrap(), CancelOutcome::AlreadyEnded(found.state));
 }
 
@@ -97,7 +98,7 @@ conformance! {
 
         let cancelled = made_ahead(&world, DeliveryState::InFlight).await;
         let reason = EndReason::CancelledByCaller;
-        let done = world.store.cancel(world.tenant(), cancelled.id, reason, world.now).await;
+        let done = world.store.cancel(world.tenant(), cancelled.id, reason, world.now, audit()).await;
         let in_flight = Some(cancelled.current_attempt());
         assert_eq!(done.unwrap(), CancelOutcome::Done { in_flight });
         assert_found(&world, &cancelled, cancelled.create_time(), 1).await;

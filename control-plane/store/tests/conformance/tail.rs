@@ -10,7 +10,7 @@ use postrider_store::Conclusion;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 use crate::engine::{Engine, conformance};
-use crate::fixture::{SECOND, World, record};
+use crate::fixture::{SECOND, World, audit, record};
 
 conformance! {
     async fn attempts_are_tailed_in_pages_from_a_position(engine) {
@@ -65,7 +65,7 @@ conformance! {
         world.conclude(record(&claimed[0].delivery, Outcome::Timeout), exhausted).await;
         let cancelled = world.publish(DeliveryState::InFlight).await;
         let reason = EndReason::CancelledByCaller;
-        world.store.cancel(world.tenant(), cancelled.id, reason, world.now).await.unwrap();
+        world.store.cancel(world.tenant(), cancelled.id, reason, world.now, audit()).await.unwrap();
         let gone = world.delivery(&world.event(), DeliveryState::InFlight);
         let waiting = world.publish_with(|d| d.attempts = 2, DeliveryState::Waiting).await;
         let first = Delivery { attempts: 1, ..waiting.clone() };
@@ -208,7 +208,7 @@ conformance! {
                         _ => {
                             let reason = EndReason::CancelledByCaller;
                             let cancel =
-                                store.cancel(world.tenant(), delivery.id, reason, world.now);
+                                store.cancel(world.tenant(), delivery.id, reason, world.now, audit());
                             cancel.await.unwrap();
                         }
                     }

@@ -5,7 +5,7 @@ use postrider_identity::{Grant, GrantScope, IssuedToken, Role, TokenId, TokenKin
 use postrider_store::{TokenBounds, TokenCreation, TokenQuery, WriteError};
 
 use crate::engine::conformance;
-use crate::fixture::SECOND;
+use crate::fixture::{SECOND, audit};
 
 const MOST: TokenBounds = TokenBounds { all: 100, of_tenant: 100, of_maker: 100 };
 
@@ -36,10 +36,11 @@ conformance! {
         let now = store.now().await.unwrap();
         let mut made = token(1, TokenKind::Portal, now);
         made.expire_time = Some(now + SECOND);
-        assert_eq!(store.create_token(&made, MOST).await.unwrap(), TokenCreation::Created);
+        let created = store.create_token(&made, MOST, audit()).await.unwrap();
+        assert_eq!(created, TokenCreation::Created);
         let found = store.get_token(&made.id).await.unwrap().unwrap();
         assert_eq!(shown(&found), shown(&made));
-        let again = store.create_token(&made, MOST).await.unwrap_err();
+        let again = store.create_token(&made, MOST, audit()).await.unwrap_err();
         assert!(matches!(again, WriteError::AlreadyExists), "{again}");
         let other = TokenId::from_stored("0".repeat(20));
         assert!(store.get_token(&other).await.unwrap().is_none());
@@ -55,7 +56,7 @@ conformance! {
                 let scope = GrantScope::tenant(tenant.parse().unwrap());
                 made.grants = vec![Grant { role: Role::Reader, scope }];
             }
-            store.create_token(&made, bounds).await.unwrap()
+            store.create_token(&made, bounds, audit()).await.unwrap()
         };
         use TokenCreation::{Created, TooMany, TooManyOfMaker, TooManyOfTenant};
         let one = TokenBounds { all: 1, ..MOST };
@@ -80,7 +81,7 @@ conformance! {
         for (number, kind) in
             [(3, TokenKind::Service), (1, TokenKind::Service), (2, TokenKind::Portal)]
         {
-            store.create_token(&token(number, kind, now), MOST).await.unwrap();
+            store.create_token(&token(number, kind, now), MOST, audit()).await.unwrap();
         }
         let ids = |found: Vec<TokenRecord>| found.into_iter().map(|t| t.id).collect::<Vec<_>>();
         let id = |number| token(number, TokenKind::Service, now).id;
@@ -96,10 +97,10 @@ conformance! {
         let store = &engine.store;
         let now = store.now().await.unwrap();
         let made = token(1, TokenKind::Service, now);
-        assert!(!store.revoke_token(&made.id, now).await.unwrap());
-        store.create_token(&made, MOST).await.unwrap();
-        assert!(store.revoke_token(&made.id, now).await.unwrap());
-        assert!(!store.revoke_token(&made.id, now + SECOND).await.unwrap());
+        assert!(!store.revoke_token(&made.id, now, audit()).await.unwrap());
+        store.create_token(&made, MOST, audit()).await.unwrap();
+        assert!(store.revoke_token(&made.id, now, audit()).await.unwrap());
+        assert!(!store.revoke_token(&made.id, now + SECOND, audit()).await.unwrap());
         let found = store.get_token(&made.id).await.unwrap().unwrap();
         assert_eq!(found.revoke_time, Some(now));
     }
@@ -108,7 +109,7 @@ conformance! {
         let store = &engine.store;
         let now = store.now().await.unwrap();
         let made = token(1, TokenKind::Service, now);
-        store.create_token(&made, MOST).await.unwrap();
+        store.create_token(&made, MOST, audit()).await.unwrap();
         let gone = (token(2, TokenKind::Service, now).id, now);
         for (used, last) in [(now + SECOND, now + SECOND), (now, now + SECOND)] {
             store.note_token_uses(&[(made.id.clone(), used), gone.clone()]).await.unwrap();
@@ -129,9 +130,9 @@ conformance! {
         let mut portal = token(4, TokenKind::Portal, now);
         portal.expire_time = Some(now);
         for made in [&expired, &revoked, &lasting, &portal] {
-            store.create_token(made, MOST).await.unwrap();
+            store.create_token(made, MOST, audit()).await.unwrap();
         }
-        store.revoke_token(&revoked.id, now).await.unwrap();
+        store.revoke_token(&revoked.id, now, audit()).await.unwrap();
         store.forget_tokens(TokenKind::Service, now).await.unwrap();
         assert_eq!(store.list_tokens(&all()).await.unwrap().len(), 4);
         store.forget_tokens(TokenKind::Service, now + SECOND).await.unwrap();

@@ -8,7 +8,7 @@ use postrider_domain::operation::TimeWindow;
 use postrider_store::{AttemptQuery, CancelOutcome, DeliveryQuery, HistoryRange, PublishOutcome};
 
 use super::{Backlog, Call, DELIVERIES, LIMIT, shards};
-use crate::fixture::{HOUR, World, random, record};
+use crate::fixture::{HOUR, World, audit, random, record};
 
 pub const BACKLOG: Backlog =
     Backlog { state: DeliveryState::Succeeded, key_of: |_| None, calls: CALLS };
@@ -42,7 +42,8 @@ const CALLS: &[(&str, Call)] = &[
     ("cancel", |world, delivery| {
         Box::pin(async move {
             let reason = EndReason::CancelledByCaller;
-            let done = world.store.cancel(world.tenant(), delivery.id, reason, world.now).await;
+            let done =
+                world.store.cancel(world.tenant(), delivery.id, reason, world.now, audit()).await;
             let ended = CancelOutcome::AlreadyEnded(DeliveryState::Succeeded);
             assert_eq!(done.unwrap(), ended);
         })

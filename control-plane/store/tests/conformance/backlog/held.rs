@@ -5,7 +5,7 @@ use postrider_domain::ids::OrderedKey;
 use postrider_store::KeyHold;
 
 use super::{Backlog, Call, DELIVERIES, LIMIT, expired, shards};
-use crate::fixture::World;
+use crate::fixture::{World, audit};
 
 const KEYS: u32 = DELIVERIES / 10;
 
@@ -56,7 +56,7 @@ const CALLS: &[(&str, Call)] = &[
             let gone =
                 world.store.release_next(std::slice::from_ref(&key), world.now).await.unwrap();
             assert_eq!(gone.len(), 1);
-            assert!(world.store.end_key_hold(&key).await.unwrap());
+            assert!(world.store.end_key_hold(&key, audit()).await.unwrap());
         })
     }),
     ("publish, release_next, succeed", |world, _| {

@@ -22,7 +22,7 @@ use postrider_store::{EndWaitingRequest, PublishOutcome};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::engine::{Engine, SHARDS, conformance, options};
-use crate::fixture::{World, subscription};
+use crate::fixture::{World, audit, subscription};
 
 /// How long a connection that a store has closed may still be shown.
 const CLOSED_LIMIT: Duration = Duration::from_secs(30);
@@ -144,7 +144,7 @@ impl Backlog {
         }
         let gone = subscription(world.tenant(), "gone", world.now);
         let gone = Subscription { delete_time: Some(world.now), ..gone };
-        world.version = world.store.create_subscription(&gone, usize::MAX).await.unwrap();
+        world.version = world.store.create_subscription(&gone, usize::MAX, audit()).await.unwrap();
         let mut made = Vec::new();
         for batch in 0..DELIVERIES / BATCH {
             let mut items = Vec::new();

@@ -6,7 +6,7 @@ use sqlx::{Connection, Executor, PgConnection};
 
 use super::{Meter, QUIET};
 use crate::engine::{Engine, conformance};
-use crate::fixture::{World, subscription};
+use crate::fixture::{World, audit, subscription};
 
 const SUBSCRIPTIONS: usize = 300;
 /// Entries and rows, of three changes and of opening the store: one look at all
@@ -28,7 +28,7 @@ async fn changes(engine: &Engine) {
     let mut version = world.version;
     for number in 0..SUBSCRIPTIONS {
         let new = subscription(world.tenant(), &format!("s{number}"), world.now);
-        version = world.store.create_subscription(&new, usize::MAX).await.unwrap();
+        version = world.store.create_subscription(&new, usize::MAX, audit()).await.unwrap();
     }
     engine.store.close().await;
     for analysed in [false, true] {
@@ -51,13 +51,13 @@ async fn change(world: World, mut version: i64) {
     let gone = Subscription { delete_time: Some(world.now), revision: 2, ..new.clone() };
     for step in 0..3 {
         match step {
-            0 => store.create_subscription(&new, usize::MAX).await.unwrap(),
+            0 => store.create_subscription(&new, usize::MAX, audit()).await.unwrap(),
             1 => store
-                .update_subscription(&new, 1, &SubscriptionSideEffects::default())
+                .update_subscription(&new, 1, &SubscriptionSideEffects::default(), audit())
                 .await
                 .unwrap(),
             _ => store
-                .update_subscription(&gone, 2, &SubscriptionSideEffects::default())
+                .update_subscription(&gone, 2, &SubscriptionSideEffects::default(), audit())
                 .await
                 .unwrap(),
         };

@@ -5,7 +5,7 @@ use postrider_domain::ids::Epoch;
 use postrider_store::{CancelOutcome, DeliveryQuery, EventQuery};
 
 use super::{Backlog, Call, LIMIT, expired, shards};
-use crate::fixture::{EPOCH, HOUR, World, record};
+use crate::fixture::{EPOCH, HOUR, World, audit, record};
 
 pub const BACKLOG: Backlog =
     Backlog { state: DeliveryState::Waiting, key_of: |_| None, calls: CALLS };
@@ -71,14 +71,15 @@ const CALLS: &[(&str, Call)] = &[
     }),
     ("bring_forward", |world, delivery| {
         Box::pin(async move {
-            let brought = world.store.bring_forward(world.tenant(), delivery.id, world.now);
+            let brought =
+                world.store.bring_forward(world.tenant(), delivery.id, world.now, audit());
             assert!(brought.await.unwrap());
         })
     }),
     ("cancel", |world, delivery| {
         Box::pin(async move {
             let reason = EndReason::CancelledByCaller;
-            let done = world.store.cancel(world.tenant(), delivery.id, reason, world.now);
+            let done = world.store.cancel(world.tenant(), delivery.id, reason, world.now, audit());
             assert_eq!(done.await.unwrap(), CancelOutcome::Done { in_flight: None });
         })
     }),

@@ -1,0 +1,178 @@
+//! Logs the heads of audit chains, and removes records that are past retention.
+//!
+//! Fed by a timer and by the store; feeds the log, the metrics and the store. A tail that
+//! is cut together with its chain's head leaves a chain that is whole; what is logged here
+//! tells that it was longer. Guarantees that the owner of a tenant's shard logs its
+//! chain's head once it has changed, and says when a head was set back.
+//!
+//! Keeps the invariant `audit-records-chained`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postrider_domain::ids::TenantId;
+use postrider_identity::{AuditChain, ChainHash, ChainState};
+use postrider_store::{ForgottenRecords, Store, StoreResult};
+use tokio_util::sync::CancellationToken;
+
+use super::faults::FaultLog;
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::state::cluster::{ClusterState, ShardOwner};
+use crate::state::context::ReplicaContext;
+
+/// Chains read at once.
+const CHAINS_PER_READ: u32 = 1000;
+
+/// Keeps the tables of records.
+pub struct AuditUpkeep {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    cluster: ClusterState,
+    metrics: Metrics,
+    interval: Duration,
+    retention: Duration,
+    /// The heads that were logged, of chains that are logged here.
+    logged: HashMap<AuditChain, (i64, ChainHash)>,
+}
+
+impl AuditUpkeep {
+    pub fn new(context: &ReplicaContext) -> Self {
+        Self {
+            store: Arc::clone(&context.store),
+            clock: Arc::clone(&context.clock),
+            cluster: context.cluster.clone(),
+            metrics: context.metrics.clone(),
+            interval: context.settings.audit.head_log_interval(),
+            retention: context.settings.audit.retention(),
+            logged: HashMap::new(),
+        }
+    }
+
+    /// Keeps them until told to stop.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut log = FaultLog::new("audit records");
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = tokio::time::sleep(self.interval) => {}
+                () = stop.cancelled() => break,
+            }
+            let kept = self.keep().await;
+            log.note(kept.as_ref().err(), self.clock.now());
+        }
+    }
+
+    async fn keep(&mut self) -> StoreResult<()> {
+        self.log_heads().await?;
+        if self.is_kept_here(&AuditChain::Installation) {
+            self.forget_old().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether this replica looks after a chain: one does, the owner of the tenant's shard.
+    fn is_kept_here(&self, chain: &AuditChain) -> bool {
+        let owner = match chain {
+            AuditChain::Installation => self.cluster.owner(&TenantId::from_stored("")),
+            AuditChain::Tenant(tenant) => self.cluster.owner(tenant),
+        };
+        owner == ShardOwner::ThisReplica
+    }
+
+    async fn log_heads(&mut self) -> StoreResult<()> {
+        let mut after = None;
+        loop {
+            let chains = self.store.list_audit_chains(after.as_ref(), CHAINS_PER_READ).await?;
+            let is_last = chains.len() < CHAINS_PER_READ as usize;
+            after = chains.last().map(|state| state.chain.clone());
+            for state in chains {
+                self.log_head(state);
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    fn log_head(&mut self, state: ChainState) {
+        let ChainState { chain, sequence, hash, .. } = state;
+        if !self.is_kept_here(&chain) {
+            // Its next owner may have logged later heads.
+            self.logged.remove(&chain);
+            return;
+        }
+        let name = match &chain {
+            AuditChain::Installation => "installation".to_owned(),
+            AuditChain::Tenant(tenant) => format!("tenants/{tenant}"),
+        };
+        match head_change(self.logged.get(&chain).copied(), (sequence, hash)) {
+            HeadChange::None => return,
+            HeadChange::Longer => tracing::info!(chain = name, sequence, %hash, "audit head"),
+            HeadChange::SetBack => {
+                self.metrics.audit_alarm("head_set_back");
+                let known = self.logged.get(&chain).map(|(sequence, _)| *sequence);
+                tracing::error!(
+                    chain = name,
+                    sequence,
+                    %hash,
+                    known,
+                    "the head of an audit chain was set back: records were removed"
+                );
+            }
+        }
+        self.logged.insert(chain, (sequence, hash));
+    }
+
+    async fn forget_old(&self) -> StoreResult<()> {
+        let now = self.clock.now();
+        let (before, mut after) = (now - self.retention, None);
+        while let Some(done) = self.store.forget_audit_records(after.as_ref(), before, now).await? {
+            let ForgottenRecords { chain, removed, is_stuck } = done;
+            if is_stuck {
+                self.metrics.audit_alarm("retention_stuck");
+                tracing::error!(
+                    ?chain,
+                    removed,
+                    "an audit record is not what was written: it stays"
+                );
+            } else {
+                tracing::debug!(?chain, removed, "records of changes are past retention");
+            }
+            after = Some(chain);
+        }
+        Ok(())
+    }
+}
+
+/// What became of a chain's head since it was logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HeadChange {
+    None,
+    Longer,
+    SetBack,
+}
+
+fn head_change(logged: Option<(i64, ChainHash)>, now: (i64, ChainHash)) -> HeadChange {
+    match logged {
+        Some(same) if same == now => HeadChange::None,
+        Some((sequence, _)) if sequence >= now.0 => HeadChange::SetBack,
+        Some(_) | None => HeadChange::Longer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_only_goes_on() {
+        let head = |sequence, byte| (sequence, ChainHash::new([byte; 32]));
+        assert_eq!(head_change(None, head(1, 1)), HeadChange::Longer);
+        assert_eq!(head_change(Some(head(1, 1)), head(1, 1)), HeadChange::None);
+        assert_eq!(head_change(Some(head(1, 1)), head(2, 2)), HeadChange::Longer);
+        for other in [head(1, 1), head(2, 3)] {
+            assert_eq!(head_change(Some(head(2, 2)), other), HeadChange::SetBack);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Records of changes.
+//!
+//! A method that changes something for a caller takes a draft and appends it, in its own
+//! transaction and only if it changes something: there is no change without a record, and
+//! no record without a change. The last thing that such a transaction locks is the head of
+//! the record's chain, and it locks one, so no two wait for each other.
+//!
+//! Keeps the invariant `audit-records-chained`.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use postrider_domain::ids::TenantId;
+use postrider_domain::time::Timestamp;
+use postrider_identity::{
+    AuditChain, AuditDraft, AuditKey, AuditRecord, ChainHash, ChainKey, ChainState, FieldChange,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::codec;
+use crate::error::StoreResult;
+
+/// Records that one transaction of retention removes: rows stay locked for one short
+/// statement.
+pub(crate) const MAX_FORGOTTEN_RECORDS: u32 = 500;
+
+/// Appends, reads and forgets records.
+#[async_trait]
+pub trait AuditStore {
+    /// Appends a record about what is not in the store.
+    async fn append_audit_record(&self, draft: &AuditDraft) -> StoreResult<()>;
+
+    /// Records, the newest first.
+    async fn list_audit_records(&self, query: &AuditQuery) -> StoreResult<Vec<AuditRecord>>;
+
+    /// A chain's records with numbers above `after`, the lowest first, and its state, read
+    /// at one moment.
+    async fn read_audit_chain(
+        &self,
+        chain: &AuditChain,
+        after: i64,
+        limit: u32,
+    ) -> StoreResult<(ChainState, Vec<AuditRecord>)>;
+
+    /// Chains in their order, after this one.
+    async fn list_audit_chains(
+        &self,
+        after: Option<&AuditChain>,
+        limit: u32,
+    ) -> StoreResult<Vec<ChainState>>;
+
+    /// The key of all chains; drawn by whoever asks first.
+    async fn audit_key(&self) -> StoreResult<AuditKey>;
+
+    /// Removes the records from before a time at the beginning of the next chain after
+    /// this one that has some, and leaves a signed checkpoint. A record that is not what
+    /// was written stays, and so do all after it: removal is signed. `None`: there is no
+    /// such chain.
+    async fn forget_audit_records(
+        &self,
+        after: Option<&AuditChain>,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> StoreResult<Option<ForgottenRecords>>;
+}
+
+/// Which records.
+#[derive(Clone, Debug)]
+pub struct AuditQuery {
+    pub scope: AuditScope,
+    /// Strictly before this position.
+    pub before: Option<AuditPosition>,
+    /// At least 1.
+    pub limit: u32,
+}
+
+/// Whose records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuditScope {
+    /// One chain's, by their numbers.
+    Chain(AuditChain),
+    /// Those of some tenants together, by their times; `None`: of all tenants.
+    Tenants(Option<BTreeSet<TenantId>>),
+}
+
+/// A record's place in a list.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AuditPosition {
+    pub time: Timestamp,
+    pub chain: AuditChain,
+    pub sequence: i64,
+}
+
+impl AuditPosition {
+    /// After every record.
+    pub(crate) const fn end() -> Self {
+        Self { time: Timestamp::MAX, chain: AuditChain::Installation, sequence: 0 }
+    }
+
+    pub fn of(record: &AuditRecord) -> Self {
+        let AuditDraft { time, chain, .. } = &record.draft;
+        Self { time: *time, chain: chain.clone(), sequence: record.sequence }
+    }
+}
+
+/// What retention removed from a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForgottenRecords {
+    pub chain: AuditChain,
+    pub removed: u64,
+    /// Whether it stopped at a record that is not what was written.
+    pub is_stuck: bool,
+}
+
+/// The record that a draft becomes at the end of a chain.
+pub fn next_record(key: &ChainKey, state: &ChainState, draft: &AuditDraft) -> AuditRecord {
+    let sequence = state.sequence + 1;
+    let hash = key.hash(sequence, &state.hash, draft);
+    AuditRecord { sequence, previous: state.hash, hash, draft: draft.clone() }
+}
+
+/// Up to where a chain's first records may go, and whether the one after that is not what
+/// was written: who could make others forge a signature by a changed time would.
+pub fn forgettable<'r>(
+    key: &ChainKey,
+    state: &ChainState,
+    first: &'r [AuditRecord],
+    before: Timestamp,
+) -> (Option<&'r AuditRecord>, bool) {
+    let (mut last, mut previous, mut sequence) =
+        (None, state.checkpoint.hash, state.checkpoint.sequence);
+    for record in first {
+        let is_genuine = record.sequence == sequence + 1
+            && record.previous == previous
+            && key.hash(record.sequence, &record.previous, &record.draft) == record.hash;
+        if !is_genuine {
+            return (last, true);
+        }
+        if record.draft.time >= before {
+            break;
+        }
+        (previous, sequence) = (record.hash, record.sequence);
+        last = Some(record);
+    }
+    (last, false)
+}
+
+pub(crate) fn changes_to_json(changes: &[FieldChange]) -> StoreResult<String> {
+    codec::to_json(&changes)
+}
+
+/// Reads differences; what is none of ours is told as such, so that a check finds the
+/// record instead of failing at it.
+pub(crate) fn changes_from_json(text: &str) -> Vec<FieldChange> {
+    serde_json::from_str(text).unwrap_or_else(|_| vec![FieldChange::unreadable()])
+}
+
+/// Reads a hash; of another length it is none that fits.
+pub(crate) fn hash_from(bytes: &[u8]) -> ChainHash {
+    bytes.try_into().map_or(ChainHash::ORIGIN, ChainHash::new)
+}
+
+/// Reads a number that a check would miss if it were refused.
+pub(crate) fn left_out_from(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,344 @@
+//! Records of changes.
+//!
+//! A chain's row is locked by who appends to it, last in its transaction: records of one
+//! chain are written one after the other, and a change waits for no longer than another
+//! needs to insert one row and to commit.
+//!
+//! Keeps the invariant `audit-records-chained`.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use postrider_domain::time::Timestamp;
+use postrider_identity::{
+    AuditChain, AuditDraft, AuditKey, AuditRecord, ChainCheckpoint, ChainState,
+};
+use sqlx::postgres::PgRow;
+
+use super::call::DatabaseCall;
+use super::engine::PostgresStore;
+use super::rows::{self, get, time};
+use crate::audit::{
+    AuditPosition, AuditQuery, AuditScope, AuditStore, ForgottenRecords, MAX_FORGOTTEN_RECORDS,
+    changes_from_json, changes_to_json, forgettable, hash_from, left_out_from, next_record,
+};
+use crate::codec;
+use crate::error::StoreResult;
+use crate::sealing::{AUDIT_KEY_ID, audit_key_of, no_tenant};
+
+/// Retention removes with one statement after another. As long as other maintenance.
+const FORGET_LIMIT: Duration = Duration::from_secs(600);
+
+const READ_ONLY: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+const LOCK_CHAIN: &str = "SELECT chain, sequence, hash, checkpoint_sequence, checkpoint_hash,
+        checkpoint_time, checkpoint_signature
+    FROM audit_chains
+    WHERE chain = $1
+    FOR UPDATE";
+const SELECT_CHAIN: &str = "SELECT chain, sequence, hash, checkpoint_sequence, checkpoint_hash,
+        checkpoint_time, checkpoint_signature
+    FROM audit_chains
+    WHERE chain = $1";
+const LIST_CHAINS: &str = "SELECT chain, sequence, hash, checkpoint_sequence, checkpoint_hash,
+        checkpoint_time, checkpoint_signature
+    FROM audit_chains
+    WHERE $1::text IS NULL OR chain > $1
+    ORDER BY chain LIMIT $2";
+/// Waits for another replica that begins the chain at the same moment.
+const BEGIN_CHAIN: &str = "INSERT INTO audit_chains (
+        chain, sequence, hash, checkpoint_sequence, checkpoint_hash, checkpoint_time,
+        checkpoint_signature
+    )
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
+    ON CONFLICT (chain) DO NOTHING";
+/// The record and the chain's new head, in one round trip under the lock.
+const APPEND_RECORD: &str = "WITH appended AS (
+        INSERT INTO audit_records (
+            chain, sequence, previous, hash, record_time, actor, address, request_id, method,
+            resource, changes, left_out
+        )
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    )
+    UPDATE audit_chains SET sequence = $2, hash = $4 WHERE chain = $1";
+
+const LIST_OF_CHAIN: &str = "SELECT chain, sequence, previous, hash, record_time, actor, address,
+        request_id, method, resource, changes, left_out
+    FROM audit_records
+    WHERE chain = $1 AND sequence < $2
+    ORDER BY sequence DESC LIMIT $3";
+const LIST_OF_TENANTS: &str = "SELECT chain, sequence, previous, hash, record_time, actor, address,
+        request_id, method, resource, changes, left_out
+    FROM audit_records
+    WHERE chain <> ''
+        AND ($1::text[] IS NULL OR chain = ANY($1))
+        AND (record_time, chain, sequence) < ($2, $3, $4)
+    ORDER BY record_time DESC, chain DESC, sequence DESC LIMIT $5";
+const READ_CHAIN: &str = "SELECT chain, sequence, previous, hash, record_time, actor, address,
+        request_id, method, resource, changes, left_out
+    FROM audit_records
+    WHERE chain = $1 AND sequence > $2
+    ORDER BY sequence LIMIT $3";
+
+/// Of each chain the first record is looked at, by its key.
+const NEXT_OLD_CHAIN: &str = "SELECT c.chain FROM audit_chains c
+    WHERE ($1::text IS NULL OR c.chain > $1)
+        AND EXISTS (
+            SELECT FROM audit_records r
+            WHERE r.chain = c.chain AND r.sequence = c.checkpoint_sequence + 1
+                AND r.record_time < $2
+        )
+    ORDER BY c.chain LIMIT 1";
+const DELETE_RECORDS: &str = "DELETE FROM audit_records WHERE chain = $1 AND sequence <= $2";
+const SET_CHECKPOINT: &str = "UPDATE audit_chains
+    SET checkpoint_sequence = $2, checkpoint_hash = $3, checkpoint_time = $4,
+        checkpoint_signature = $5
+    WHERE chain = $1";
+/// Waits for another replica that draws one at the same moment.
+const INSERT_AUDIT_KEY: &str =
+    "INSERT INTO data_keys (tenant, id, wrapped_by, wrapped, create_time)
+    VALUES ($1, $2, $3, $4, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
+    ON CONFLICT (tenant, id) DO NOTHING";
+
+impl PostgresStore {
+    /// Appends a record in the call's transaction, as its last statement.
+    pub(super) async fn append_to(
+        &self,
+        call: &mut DatabaseCall<'_>,
+        draft: &AuditDraft,
+    ) -> StoreResult<()> {
+        let changes = changes_to_json(&draft.changes)?;
+        let key = self.stored_audit_key(call).await?.of_chain(&draft.chain);
+        let state = lock_chain(call, &draft.chain).await?;
+        let record = next_record(&key, &state, draft);
+        let append = sqlx::query(APPEND_RECORD)
+            .bind(draft.chain.stored())
+            .bind(record.sequence)
+            .bind(record.previous.bytes().as_slice())
+            .bind(record.hash.bytes().as_slice())
+            .bind(draft.time.as_micros())
+            .bind(&draft.actor)
+            .bind(&draft.address)
+            .bind(&draft.request_id)
+            .bind(&draft.method)
+            .bind(&draft.resource)
+            .bind(changes)
+            .bind(i32::try_from(draft.left_out).unwrap_or(i32::MAX));
+        call.execute(append).await.map(drop)
+    }
+
+    /// Commits a change with its record; if it changed nothing there is neither. Returns
+    /// whether it changed something.
+    pub(super) async fn commit_change(
+        &self,
+        call: &mut DatabaseCall<'_>,
+        has_changed: bool,
+        draft: &AuditDraft,
+    ) -> StoreResult<bool> {
+        if !has_changed {
+            call.rollback().await?;
+            return Ok(false);
+        }
+        self.append_to(call, draft).await?;
+        call.commit().await?;
+        Ok(true)
+    }
+
+    /// The key of all chains, from memory once it was read.
+    async fn stored_audit_key(&self, call: &mut DatabaseCall<'_>) -> StoreResult<AuditKey> {
+        let owner = no_tenant();
+        if let Some(key) = self.sealer.cached(&owner, AUDIT_KEY_ID) {
+            return audit_key_of(&key);
+        }
+        if let Some((key, _)) = self.stored_key(call, &owner, AUDIT_KEY_ID).await? {
+            return audit_key_of(&key);
+        }
+        let wrapped = self.sealer.draw_audit_key().await?;
+        let insert = sqlx::query(INSERT_AUDIT_KEY)
+            .bind(owner.as_str())
+            .bind(AUDIT_KEY_ID)
+            .bind(wrapped.by.as_str())
+            .bind(wrapped.bytes);
+        call.execute(insert).await?;
+        let found = self.stored_key(call, &owner, AUDIT_KEY_ID).await?;
+        let (key, _) = found.ok_or_else(|| codec::corrupt("the audit key is not there"))?;
+        audit_key_of(&key)
+    }
+
+    /// Removes some of a chain's first records; how many, and whether one stands in the way.
+    async fn forget_some(
+        &self,
+        call: &mut DatabaseCall<'_>,
+        chain: &AuditChain,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> StoreResult<(u64, bool)> {
+        call.begin().await?;
+        let key = self.stored_audit_key(call).await?.of_chain(chain);
+        let state = lock_chain(call, chain).await?;
+        let first = read_chain(call, chain, state.checkpoint.sequence, MAX_FORGOTTEN_RECORDS);
+        let first = first.await?;
+        let (last, is_stuck) = forgettable(&key, &state, &first, before);
+        let Some(last) = last else {
+            call.rollback().await?;
+            return Ok((0, is_stuck));
+        };
+        let delete = sqlx::query(DELETE_RECORDS).bind(chain.stored()).bind(last.sequence);
+        let removed = call.execute(delete).await?;
+        let ChainCheckpoint { sequence, hash, time, signature } =
+            key.checkpoint(last.sequence, last.hash, now);
+        let set = sqlx::query(SET_CHECKPOINT)
+            .bind(chain.stored())
+            .bind(sequence)
+            .bind(hash.bytes().as_slice())
+            .bind(time.as_micros())
+            .bind(signature.bytes().as_slice());
+        call.execute(set).await?;
+        call.commit().await?;
+        Ok((removed, is_stuck))
+    }
+}
+
+#[async_trait]
+impl AuditStore for PostgresStore {
+    async fn append_audit_record(&self, draft: &AuditDraft) -> StoreResult<()> {
+        let mut call = self.call("append_audit_record");
+        call.begin().await?;
+        self.append_to(&mut call, draft).await?;
+        call.commit().await
+    }
+
+    async fn list_audit_records(&self, query: &AuditQuery) -> StoreResult<Vec<AuditRecord>> {
+        let mut call = self.read_call("list_audit_records");
+        let before = query.before.as_ref();
+        let list = match &query.scope {
+            AuditScope::Chain(chain) => sqlx::query(LIST_OF_CHAIN)
+                .bind(chain.stored())
+                .bind(before.map_or(i64::MAX, |position| position.sequence)),
+            AuditScope::Tenants(tenants) => {
+                let tenants = tenants.as_ref();
+                let ids = tenants.map(|ids| ids.iter().map(|id| id.as_str()).collect::<Vec<_>>());
+                let AuditPosition { time, chain, sequence } =
+                    before.cloned().unwrap_or_else(AuditPosition::end);
+                sqlx::query(LIST_OF_TENANTS)
+                    .bind(ids)
+                    .bind(time.as_micros())
+                    .bind(chain.stored().to_owned())
+                    .bind(sequence)
+            }
+        };
+        rows::read(&call.rows(list.bind(i64::from(query.limit))).await?, record)
+    }
+
+    async fn read_audit_chain(
+        &self,
+        chain: &AuditChain,
+        after: i64,
+        limit: u32,
+    ) -> StoreResult<(ChainState, Vec<AuditRecord>)> {
+        let mut call = self.read_call("read_audit_chain");
+        call.begin_with(READ_ONLY).await?;
+        let found = call.row(sqlx::query(SELECT_CHAIN).bind(chain.stored())).await?;
+        let state = found.as_ref().map(chain_state).transpose()?;
+        let records = read_chain(&mut call, chain, after, limit).await?;
+        call.commit().await?;
+        Ok((state.unwrap_or_else(|| ChainState::empty(chain.clone())), records))
+    }
+
+    async fn list_audit_chains(
+        &self,
+        after: Option<&AuditChain>,
+        limit: u32,
+    ) -> StoreResult<Vec<ChainState>> {
+        let mut call = self.read_call("list_audit_chains");
+        let list = sqlx::query(LIST_CHAINS).bind(after.map(AuditChain::stored));
+        rows::read(&call.rows(list.bind(i64::from(limit))).await?, chain_state)
+    }
+
+    async fn audit_key(&self) -> StoreResult<AuditKey> {
+        self.stored_audit_key(&mut self.call("audit_key")).await
+    }
+
+    async fn forget_audit_records(
+        &self,
+        after: Option<&AuditChain>,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> StoreResult<Option<ForgottenRecords>> {
+        let mut call = self.call_for("forget_audit_records", FORGET_LIMIT);
+        let next = sqlx::query(NEXT_OLD_CHAIN).bind(after.map(AuditChain::stored));
+        let found: Option<String> = call.optional_value(next.bind(before.as_micros())).await?;
+        let Some(chain) = found.map(|chain| AuditChain::from_stored(&chain)) else {
+            return Ok(None);
+        };
+        let mut all = 0;
+        loop {
+            let (removed, is_stuck) = self.forget_some(&mut call, &chain, before, now).await?;
+            all += removed;
+            if is_stuck || removed < u64::from(MAX_FORGOTTEN_RECORDS) {
+                return Ok(Some(ForgottenRecords { chain, removed: all, is_stuck }));
+            }
+        }
+    }
+}
+
+/// Locks a chain until the end of the transaction; begins it if there is none.
+async fn lock_chain(call: &mut DatabaseCall<'_>, chain: &AuditChain) -> StoreResult<ChainState> {
+    if let Some(row) = call.row(sqlx::query(LOCK_CHAIN).bind(chain.stored())).await? {
+        return chain_state(&row);
+    }
+    let ChainState { sequence, hash, checkpoint, .. } = ChainState::empty(chain.clone());
+    let begin = sqlx::query(BEGIN_CHAIN)
+        .bind(chain.stored())
+        .bind(sequence)
+        .bind(hash.bytes().to_vec())
+        .bind(checkpoint.sequence)
+        .bind(checkpoint.hash.bytes().to_vec())
+        .bind(checkpoint.time.as_micros())
+        .bind(checkpoint.signature.bytes().to_vec());
+    call.execute(begin).await?;
+    chain_state(&call.one_row(sqlx::query(LOCK_CHAIN).bind(chain.stored())).await?)
+}
+
+async fn read_chain(
+    call: &mut DatabaseCall<'_>,
+    chain: &AuditChain,
+    after: i64,
+    limit: u32,
+) -> StoreResult<Vec<AuditRecord>> {
+    let query = sqlx::query(READ_CHAIN).bind(chain.stored()).bind(after).bind(i64::from(limit));
+    rows::read(&call.rows(query).await?, record)
+}
+
+fn chain_state(row: &PgRow) -> StoreResult<ChainState> {
+    Ok(ChainState {
+        chain: AuditChain::from_stored(get(row, "chain")?),
+        sequence: get(row, "sequence")?,
+        hash: hash_from(get(row, "hash")?),
+        checkpoint: ChainCheckpoint {
+            sequence: get(row, "checkpoint_sequence")?,
+            hash: hash_from(get(row, "checkpoint_hash")?),
+            time: time(row, "checkpoint_time")?,
+            signature: hash_from(get(row, "checkpoint_signature")?),
+        },
+    })
+}
+
+fn record(row: &PgRow) -> StoreResult<AuditRecord> {
+    Ok(AuditRecord {
+        sequence: get(row, "sequence")?,
+        previous: hash_from(get(row, "previous")?),
+        hash: hash_from(get(row, "hash")?),
+        draft: AuditDraft {
+            chain: AuditChain::from_stored(get(row, "chain")?),
+            time: time(row, "record_time")?,
+            actor: get(row, "actor")?,
+            address: get(row, "address")?,
+            request_id: get(row, "request_id")?,
+            method: get(row, "method")?,
+            resource: get(row, "resource")?,
+            changes: changes_from_json(get(row, "changes")?),
+            left_out: left_out_from(i64::from(get::<i32>(row, "left_out")?)),
+        },
+    })
+}

@@ -1,0 +1,347 @@
+//! Records of changes. One connection writes, so that records of a chain are written one
+//! after the other.
+//!
+//! Keeps the invariant `audit-records-chained`.
+
+use async_trait::async_trait;
+use postrider_domain::time::Timestamp;
+use postrider_identity::{
+    AuditChain, AuditDraft, AuditKey, AuditRecord, ChainCheckpoint, ChainState,
+};
+use sqlx::Connection as _;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::bulk::BoundValues;
+use super::engine::SqliteStore;
+use super::errors::stored;
+use super::rows::RowReader;
+use crate::audit::{
+    AuditPosition, AuditQuery, AuditScope, AuditStore, ForgottenRecords, MAX_FORGOTTEN_RECORDS,
+    changes_from_json, changes_to_json, forgettable, hash_from, left_out_from, next_record,
+};
+use crate::codec;
+use crate::error::StoreResult;
+use crate::sealing::{AUDIT_KEY_ID, audit_key_of, no_tenant};
+
+const SELECT_CHAIN: &str = "SELECT chain, sequence, hash, checkpoint_sequence, checkpoint_hash,
+        checkpoint_time, checkpoint_signature
+    FROM audit_chains
+    WHERE chain = ?";
+const LIST_CHAINS: &str = "SELECT chain, sequence, hash, checkpoint_sequence, checkpoint_hash,
+        checkpoint_time, checkpoint_signature
+    FROM audit_chains
+    WHERE ?1 IS NULL OR chain > ?1
+    ORDER BY chain LIMIT ?2";
+const UPSERT_HEAD: &str = "INSERT INTO audit_chains (
+        chain, sequence, hash, checkpoint_sequence, checkpoint_hash, checkpoint_time,
+        checkpoint_signature
+    )
+    VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (chain) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash";
+const INSERT_RECORD: &str = "INSERT INTO audit_records (
+        chain, sequence, previous, hash, record_time, actor, address, request_id, method,
+        resource, changes, left_out
+    )
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+const LIST_OF_CHAIN: &str = "SELECT chain, sequence, previous, hash, record_time, actor, address,
+        request_id, method, resource, changes, left_out
+    FROM audit_records
+    WHERE chain = ?1 AND sequence < ?2
+    ORDER BY sequence DESC LIMIT ?3";
+const LIST_OF_TENANTS: &str = "SELECT chain, sequence, previous, hash, record_time, actor, address,
+        request_id, method, resource, changes, left_out
+    FROM audit_records INDEXED BY audit_records_time
+    WHERE chain <> ''
+        AND (?1 IS NULL OR chain IN (SELECT value FROM json_each(?1)))
+        AND (record_time, chain, sequence) < (?2, ?3, ?4)
+    ORDER BY record_time DESC, chain DESC, sequence DESC LIMIT ?5";
+const READ_CHAIN: &str = "SELECT chain, sequence, previous, hash, record_time, actor, address,
+        request_id, method, resource, changes, left_out
+    FROM audit_records
+    WHERE chain = ?1 AND sequence > ?2
+    ORDER BY sequence LIMIT ?3";
+
+/// Of each chain the first record is looked at, by its key.
+const NEXT_OLD_CHAIN: &str = "SELECT c.chain FROM audit_chains c
+    WHERE (?1 IS NULL OR c.chain > ?1)
+        AND EXISTS (
+            SELECT 1 FROM audit_records r
+            WHERE r.chain = c.chain AND r.sequence = c.checkpoint_sequence + 1
+                AND r.record_time < ?2
+        )
+    ORDER BY c.chain LIMIT 1";
+const DELETE_RECORDS: &str = "DELETE FROM audit_records WHERE chain = ? AND sequence <= ?";
+const SET_CHECKPOINT: &str = "UPDATE audit_chains
+    SET checkpoint_sequence = ?2, checkpoint_hash = ?3, checkpoint_time = ?4,
+        checkpoint_signature = ?5
+    WHERE chain = ?1";
+const INSERT_AUDIT_KEY: &str =
+    "INSERT INTO data_keys (tenant, id, wrapped_by, wrapped, create_time)
+    VALUES (?, ?, ?, ?, ?)";
+
+impl SqliteStore {
+    /// Appends a record in a transaction that writes.
+    pub(super) async fn append_to(
+        &self,
+        connection: &mut SqliteConnection,
+        draft: &AuditDraft,
+    ) -> StoreResult<()> {
+        let key = self.writable_audit_key(connection).await?.of_chain(&draft.chain);
+        let state = chain_of(connection, &draft.chain).await?;
+        let record = next_record(&key, &state, draft);
+        let mut values = BoundValues::default();
+        values
+            .text(draft.chain.stored())
+            .add(record.sequence)
+            .add(record.previous.bytes().to_vec())
+            .add(record.hash.bytes().to_vec())
+            .add(draft.time.as_micros())
+            .text(&draft.actor)
+            .text(&draft.address)
+            .text(&draft.request_id)
+            .text(&draft.method)
+            .text(&draft.resource)
+            .text(&changes_to_json(&draft.changes)?)
+            .add(i64::from(draft.left_out));
+        values.change(connection, INSERT_RECORD).await?;
+        let mut values = BoundValues::default();
+        values
+            .text(draft.chain.stored())
+            .add(record.sequence)
+            .add(record.hash.bytes().to_vec())
+            .add(state.checkpoint.sequence)
+            .add(state.checkpoint.hash.bytes().to_vec())
+            .add(state.checkpoint.time.as_micros())
+            .add(state.checkpoint.signature.bytes().to_vec());
+        values.change(connection, UPSERT_HEAD).await.map(drop)
+    }
+
+    /// Runs one statement in a transaction with its record; if it changes nothing there is
+    /// none. Returns whether it changed something.
+    pub(super) async fn change_audited(
+        &self,
+        values: BoundValues,
+        sql: &'static str,
+        draft: &AuditDraft,
+    ) -> StoreResult<bool> {
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        if values.change(&mut tx, sql).await? == 0 {
+            return Ok(false);
+        }
+        self.append_to(&mut tx, draft).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// The key of all chains, if there is one; from memory once it was read.
+    async fn stored_audit_key(
+        &self,
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<Option<AuditKey>> {
+        let owner = no_tenant();
+        let found = match self.sealer.cached(&owner, AUDIT_KEY_ID) {
+            Some(key) => Some(key),
+            None => self.stored_key(connection, &owner, AUDIT_KEY_ID).await?.map(|(key, _)| key),
+        };
+        found.as_deref().map(audit_key_of).transpose()
+    }
+
+    /// The key of all chains, drawn if there is none, in a transaction that writes.
+    async fn writable_audit_key(&self, connection: &mut SqliteConnection) -> StoreResult<AuditKey> {
+        if let Some(key) = self.stored_audit_key(connection).await? {
+            return Ok(key);
+        }
+        let wrapped = self.sealer.draw_audit_key().await?;
+        let mut values = BoundValues::default();
+        values.text(no_tenant().as_str()).id(AUDIT_KEY_ID).text(wrapped.by.as_str());
+        values.add(wrapped.bytes).add(self.clock.now().as_micros());
+        values.change(connection, INSERT_AUDIT_KEY).await?;
+        let drawn = self.stored_audit_key(connection).await?;
+        drawn.ok_or_else(|| codec::corrupt("the audit key is not there"))
+    }
+
+    /// Removes some of a chain's first records; how many, and whether one stands in the way.
+    async fn forget_some(
+        &self,
+        chain: &AuditChain,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> StoreResult<(u64, bool)> {
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let key = self.writable_audit_key(&mut tx).await?.of_chain(chain);
+        let state = chain_of(&mut tx, chain).await?;
+        let first = read_chain(&mut tx, chain, state.checkpoint.sequence, MAX_FORGOTTEN_RECORDS);
+        let first = first.await?;
+        let (last, is_stuck) = forgettable(&key, &state, &first, before);
+        let Some(last) = last else {
+            return Ok((0, is_stuck));
+        };
+        let mut values = BoundValues::default();
+        values.text(chain.stored()).add(last.sequence);
+        let removed = values.change(&mut tx, DELETE_RECORDS).await?;
+        let ChainCheckpoint { sequence, hash, time, signature } =
+            key.checkpoint(last.sequence, last.hash, now);
+        let mut values = BoundValues::default();
+        values
+            .text(chain.stored())
+            .add(sequence)
+            .add(hash.bytes().to_vec())
+            .add(time.as_micros())
+            .add(signature.bytes().to_vec());
+        values.change(&mut tx, SET_CHECKPOINT).await?;
+        tx.commit().await?;
+        Ok((removed, is_stuck))
+    }
+}
+
+#[async_trait]
+impl AuditStore for SqliteStore {
+    async fn append_audit_record(&self, draft: &AuditDraft) -> StoreResult<()> {
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        self.append_to(&mut tx, draft).await?;
+        tx.commit().await
+    }
+
+    async fn list_audit_records(&self, query: &AuditQuery) -> StoreResult<Vec<AuditRecord>> {
+        let before = query.before.as_ref();
+        let mut values = BoundValues::default();
+        let sql = match &query.scope {
+            AuditScope::Chain(chain) => {
+                values.text(chain.stored());
+                values.add(before.map_or(i64::MAX, |position| position.sequence));
+                LIST_OF_CHAIN
+            }
+            AuditScope::Tenants(tenants) => {
+                let ids = tenants.as_ref().map(|ids| {
+                    codec::to_json(&ids.iter().map(|id| id.as_str()).collect::<Vec<_>>())
+                });
+                let AuditPosition { time, chain, sequence } =
+                    before.cloned().unwrap_or_else(AuditPosition::end);
+                values.add(ids.transpose()?).add(time.as_micros());
+                values.text(chain.stored()).add(sequence);
+                LIST_OF_TENANTS
+            }
+        };
+        values.add(i64::from(query.limit));
+        let rows = values.run(&mut *self.list_reader().await?, sql).await?;
+        rows.iter().map(record).collect()
+    }
+
+    async fn read_audit_chain(
+        &self,
+        chain: &AuditChain,
+        after: i64,
+        limit: u32,
+    ) -> StoreResult<(ChainState, Vec<AuditRecord>)> {
+        let mut reader = self.list_reader().await?;
+        // One transaction, so that both reads see one moment.
+        let mut tx = reader.begin().await.map_err(stored)?;
+        let state = chain_of(&mut tx, chain).await?;
+        Ok((state, read_chain(&mut tx, chain, after, limit).await?))
+    }
+
+    async fn list_audit_chains(
+        &self,
+        after: Option<&AuditChain>,
+        limit: u32,
+    ) -> StoreResult<Vec<ChainState>> {
+        let mut values = BoundValues::default();
+        values.optional_text(after.map(AuditChain::stored)).add(i64::from(limit));
+        let rows = values.run(&mut *self.list_reader().await?, LIST_CHAINS).await?;
+        rows.iter().map(chain_state).collect()
+    }
+
+    async fn audit_key(&self) -> StoreResult<AuditKey> {
+        if let Some(key) = self.stored_audit_key(&mut *self.reader().await?).await? {
+            return Ok(key);
+        }
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let key = self.writable_audit_key(&mut tx).await?;
+        tx.commit().await?;
+        Ok(key)
+    }
+
+    async fn forget_audit_records(
+        &self,
+        after: Option<&AuditChain>,
+        before: Timestamp,
+        now: Timestamp,
+    ) -> StoreResult<Option<ForgottenRecords>> {
+        let mut values = BoundValues::default();
+        values.optional_text(after.map(AuditChain::stored)).add(before.as_micros());
+        let found = values.run(&mut *self.reader().await?, NEXT_OLD_CHAIN).await?;
+        let Some(row) = found.first() else {
+            return Ok(None);
+        };
+        let chain = AuditChain::from_stored(RowReader::of(row).text()?);
+        let mut all = 0;
+        loop {
+            let (removed, is_stuck) = self.forget_some(&chain, before, now).await?;
+            all += removed;
+            if is_stuck || removed < u64::from(MAX_FORGOTTEN_RECORDS) {
+                return Ok(Some(ForgottenRecords { chain, removed: all, is_stuck }));
+            }
+        }
+    }
+}
+
+async fn chain_of(
+    connection: &mut SqliteConnection,
+    chain: &AuditChain,
+) -> StoreResult<ChainState> {
+    let mut values = BoundValues::default();
+    values.text(chain.stored());
+    let rows = values.run(connection, SELECT_CHAIN).await?;
+    rows.first().map_or_else(|| Ok(ChainState::empty(chain.clone())), chain_state)
+}
+
+async fn read_chain(
+    connection: &mut SqliteConnection,
+    chain: &AuditChain,
+    after: i64,
+    limit: u32,
+) -> StoreResult<Vec<AuditRecord>> {
+    let mut values = BoundValues::default();
+    values.text(chain.stored()).add(after).add(i64::from(limit));
+    values.run(connection, READ_CHAIN).await?.iter().map(record).collect()
+}
+
+fn chain_state(row: &SqliteRow) -> StoreResult<ChainState> {
+    let mut columns = RowReader::of(row);
+    Ok(ChainState {
+        chain: AuditChain::from_stored(columns.text()?),
+        sequence: columns.int()?,
+        hash: hash_from(&columns.bytes()?),
+        checkpoint: ChainCheckpoint {
+            sequence: columns.int()?,
+            hash: hash_from(&columns.bytes()?),
+            time: columns.time()?,
+            signature: hash_from(&columns.bytes()?),
+        },
+    })
+}
+
+fn record(row: &SqliteRow) -> StoreResult<AuditRecord> {
+    let mut columns = RowReader::of(row);
+    let chain = AuditChain::from_stored(columns.text()?);
+    let sequence = columns.int()?;
+    let previous = hash_from(&columns.bytes()?);
+    let hash = hash_from(&columns.bytes()?);
+    let draft = AuditDraft {
+        chain,
+        time: columns.time()?,
+        actor: columns.get()?,
+        address: columns.get()?,
+        request_id: columns.get()?,
+        method: columns.get()?,
+        resource: columns.get()?,
+        changes: changes_from_json(columns.text()?),
+        left_out: left_out_from(columns.int()?),
+    };
+    Ok(AuditRecord { sequence, previous, hash, draft })
+}

@@ -1,0 +1,307 @@
+//! Records of changes, their chains, and what somebody with the database can do to them.
+
+use std::sync::Arc;
+
+use postrider_domain::ids::TenantId;
+use postrider_domain::time::Timestamp;
+use postrider_identity::{
+    AuditChain, AuditDraft, AuditFault, AuditFields, AuditOrigin, AuditRecord, ChainHash,
+    ChainState, ChainVerifier,
+};
+use postrider_store::{AuditPosition, AuditQuery, AuditScope, Store, WriteError};
+
+use crate::database::Database;
+use crate::engine::{Engine, conformance};
+use crate::fixture::{SECOND, subscription, tenant};
+
+fn acme() -> AuditChain {
+    AuditChain::Tenant("acme".parse().unwrap())
+}
+
+/// A record about a tenant, with a difference that JSON has to escape.
+fn draft(id: &str, now: Timestamp) -> AuditDraft {
+    let origin = AuditOrigin {
+        actor: "subject:jane@\"issuer\"".to_owned(),
+        address: "192.0.2.1:7".to_owned(),
+        request_id: "r-1".to_owned(),
+        method: "postrider.v1.TenantService/UpdateTenant".into(),
+    };
+    let (mut before, mut after) = (AuditFields::none(), AuditFields::none());
+    before.text("display_name", "with \0 and \"quotes\"");
+    after.text("display_name", "é").text("url", "https://example.com");
+    origin.draft(&format!("tenants/{id}"), now).with_changes(&before, &after)
+}
+
+async fn chain_of(store: &dyn Store, chain: &AuditChain) -> (ChainState, Vec<AuditRecord>) {
+    store.read_audit_chain(chain, 0, 1000).await.unwrap()
+}
+
+async fn faults_knowing(
+    store: &dyn Store,
+    chain: &AuditChain,
+    known: Option<(i64, ChainHash)>,
+) -> Vec<AuditFault> {
+    let key = store.audit_key().await.unwrap().of_chain(chain);
+    let mut verifier = ChainVerifier::new(key, None, known);
+    loop {
+        let position = verifier.position().sequence;
+        let (state, records) = store.read_audit_chain(chain, position, 3).await.unwrap();
+        verifier.take(&state, &records);
+        if records.len() < 3 {
+            return verifier.finish(&state).faults;
+        }
+    }
+}
+
+async fn faults(store: &dyn Store, chain: &AuditChain) -> Vec<AuditFault> {
+    faults_knowing(store, chain, None).await
+}
+
+/// A chain of five records, each a second after the one before, and its head.
+async fn with_five(engine: &Engine) -> (i64, ChainHash) {
+    let now = engine.store.now().await.unwrap();
+    for number in 0..5 {
+        engine.store.append_audit_record(&draft("acme", now + SECOND * number)).await.unwrap();
+    }
+    assert_eq!(faults(&*engine.store, &acme()).await, []);
+    let (state, _) = chain_of(&*engine.store, &acme()).await;
+    (state.sequence, state.hash)
+}
+
+/// The chains and numbers of a page, and its last position.
+async fn listed(
+    store: &dyn Store,
+    scope: AuditScope,
+    before: Option<AuditPosition>,
+    limit: u32,
+) -> (Vec<(String, i64)>, Option<AuditPosition>) {
+    let found = store.list_audit_records(&AuditQuery { scope, before, limit }).await.unwrap();
+    let named = |found: &AuditRecord| (found.draft.chain.stored().to_owned(), found.sequence);
+    (found.iter().map(named).collect(), found.last().map(AuditPosition::of))
+}
+
+conformance! {
+    async fn a_change_has_one_record_and_what_changes_nothing_has_none(engine) {
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        let made = tenant("acme", now);
+        let record = draft("acme", now);
+        store.create_tenant(&made, &record).await.unwrap();
+        let again = store.create_tenant(&made, &record).await.unwrap_err();
+        assert!(matches!(again, WriteError::AlreadyExists));
+        let hook = subscription(&made.id, "erp", now);
+        store.create_subscription(&hook, usize::MAX, &record).await.unwrap();
+        assert!(store.create_subscription(&hook, usize::MAX, &record).await.is_err());
+        for (expected, is_written) in [(7, false), (1, true), (1, false)] {
+            let updated = store.update_tenant(&made, expected, &record).await;
+            assert_eq!(updated.is_ok(), is_written);
+        }
+        let none = Default::default();
+        assert!(store.update_subscription(&hook, 9, &none, &record).await.is_err());
+        store.update_subscription(&hook, 1, &none, &record).await.unwrap();
+        store.delete_tenant(&made.id, 2, now, &record).await.unwrap();
+        assert!(store.delete_tenant(&made.id, 3, now, &record).await.is_err());
+        let (state, records) = chain_of(&**store, &acme()).await;
+        assert_eq!((state.sequence, records.len()), (5, 5));
+        assert!(records.iter().all(|found| found.draft == record), "{records:?}");
+        assert_eq!(faults(&**store, &acme()).await, []);
+        let (empty, none) = chain_of(&**store, &AuditChain::Installation).await;
+        assert_eq!((empty.sequence, none.len()), (0, 0));
+    }
+
+    async fn records_of_one_chain_are_written_one_after_the_other(engine) {
+        let (one, other) = (Arc::clone(&engine.store), engine.second().await);
+        let now = one.now().await.unwrap();
+        let mut writes = Vec::new();
+        for number in 0..20 {
+            let store = Arc::clone(if number % 2 == 0 { &one } else { &other });
+            let id = if number % 5 == 0 { "other" } else { "acme" };
+            writes.push(tokio::spawn(async move {
+                store.append_audit_record(&draft(id, now)).await
+            }));
+        }
+        for write in writes {
+            write.await.unwrap().unwrap();
+        }
+        for (chain, count) in [(acme(), 16), (AuditChain::from_stored("other"), 4)] {
+            let (state, records) = chain_of(&*one, &chain).await;
+            assert_eq!((state.sequence, records.len()), (count, usize::try_from(count).unwrap()));
+            assert_eq!(faults(&*other, &chain).await, []);
+        }
+        assert_eq!(one.audit_key().await.unwrap(), other.audit_key().await.unwrap());
+        let chains = one.list_audit_chains(None, 10).await.unwrap();
+        let names: Vec<_> = chains.iter().map(|state| state.chain.stored()).collect();
+        assert_eq!(names, ["acme", "other"]);
+        let after = one.list_audit_chains(Some(&acme()), 10).await.unwrap();
+        assert_eq!(after, &chains[1..]);
+    }
+
+    async fn records_are_listed_newest_first_and_page_by_page(engine) {
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        for (number, id) in ["acme", "other", "acme", "third", "acme"].into_iter().enumerate() {
+            let at = now + SECOND * u32::try_from(number).unwrap();
+            store.append_audit_record(&draft(id, at)).await.unwrap();
+        }
+        let installation = AuditOrigin::command("x").draft("tokens/1", now);
+        store.append_audit_record(&installation).await.unwrap();
+        let list = |scope, before, limit| listed(&**store, scope, before, limit);
+        let named = |all: &[(&str, i64)]| {
+            all.iter().map(|(chain, number)| ((*chain).to_owned(), *number)).collect::<Vec<_>>()
+        };
+        let (first, last) = list(AuditScope::Chain(acme()), None, 2).await;
+        assert_eq!(first, named(&[("acme", 3), ("acme", 2)]));
+        let (rest, _) = list(AuditScope::Chain(acme()), last, 2).await;
+        assert_eq!(rest, named(&[("acme", 1)]));
+        let (own, _) = list(AuditScope::Chain(AuditChain::Installation), None, 9).await;
+        assert_eq!(own, named(&[("", 1)]));
+        let (all, last) = list(AuditScope::Tenants(None), None, 3).await;
+        assert_eq!(all, named(&[("acme", 3), ("third", 1), ("acme", 2)]));
+        let (rest, _) = list(AuditScope::Tenants(None), last, 3).await;
+        assert_eq!(rest, named(&[("other", 1), ("acme", 1)]));
+        let some: Vec<TenantId> = vec!["other".parse().unwrap(), "third".parse().unwrap()];
+        let some = AuditScope::Tenants(Some(some.into_iter().collect()));
+        assert_eq!(list(some, None, 9).await.0, named(&[("third", 1), ("other", 1)]));
+        let nobody = AuditScope::Tenants(Some(Default::default()));
+        assert!(list(nobody, None, 9).await.0.is_empty());
+    }
+
+    async fn a_changed_record_is_found(engine) {
+        if !engine.lasts() {
+            return;
+        }
+        with_five(engine).await;
+        let mut database = Database::of(engine).await;
+        for change in [
+            "actor = 'token:other'",
+            "resource = 'tenants/else'",
+            "record_time = record_time + 1",
+            "left_out = 1",
+            "changes = '[]'",
+            "changes = 'no JSON'",
+            "hash = previous",
+        ] {
+            let back = "CREATE TABLE kept AS SELECT * FROM audit_records";
+            database.execute(back).await;
+            let tampering = format!("UPDATE audit_records SET {change} WHERE sequence = 3");
+            database.execute(&tampering).await;
+            let found = faults(&*engine.store, &acme()).await;
+            assert_eq!(found, [AuditFault::Changed { sequence: 3 }], "{change}");
+            database.execute("DELETE FROM audit_records").await;
+            database.execute("INSERT INTO audit_records SELECT * FROM kept").await;
+            database.execute("DROP TABLE kept").await;
+        }
+        assert_eq!(faults(&*engine.store, &acme()).await, []);
+    }
+
+    async fn a_removed_record_is_found(engine) {
+        if !engine.lasts() {
+            return;
+        }
+        with_five(engine).await;
+        let mut database = Database::of(engine).await;
+        database.execute("DELETE FROM audit_records WHERE sequence = 2").await;
+        let missing = |first, last| AuditFault::Missing { first, last };
+        assert_eq!(faults(&*engine.store, &acme()).await, [missing(2, 2)]);
+        database.execute("DELETE FROM audit_records WHERE sequence = 1").await;
+        assert_eq!(faults(&*engine.store, &acme()).await, [missing(1, 2)]);
+        database.execute("DELETE FROM audit_records").await;
+        assert_eq!(faults(&*engine.store, &acme()).await, [missing(1, 5)]);
+    }
+
+    async fn reordered_records_are_found(engine) {
+        if !engine.lasts() {
+            return;
+        }
+        with_five(engine).await;
+        let mut database = Database::of(engine).await;
+        for (from, to) in [(2, 100), (4, 2), (100, 4)] {
+            let tampering =
+                format!("UPDATE audit_records SET sequence = {to} WHERE sequence = {from}");
+            database.execute(&tampering).await;
+        }
+        let moved = |sequence, belongs_at| AuditFault::Moved { sequence, belongs_at };
+        assert_eq!(faults(&*engine.store, &acme()).await, [moved(2, 4), moved(4, 2)]);
+    }
+
+    async fn a_cut_tail_is_found_by_the_head(engine) {
+        if !engine.lasts() {
+            return;
+        }
+        let known = with_five(engine).await;
+        let mut database = Database::of(engine).await;
+        database.execute("DELETE FROM audit_records WHERE sequence > 3").await;
+        let missing = AuditFault::Missing { first: 4, last: 5 };
+        assert_eq!(faults(&*engine.store, &acme()).await, [missing]);
+        // The head is set back too: only who noted it knows.
+        let set_back = "UPDATE audit_chains
+            SET sequence = 3,
+                hash = (SELECT hash FROM audit_records WHERE chain = 'acme' AND sequence = 3)";
+        database.execute(set_back).await;
+        assert_eq!(faults(&*engine.store, &acme()).await, []);
+        assert_eq!(faults_knowing(&*engine.store, &acme(), Some(known)).await, [missing]);
+        // Another history since is another one.
+        let now = engine.store.now().await.unwrap();
+        for _ in 0..2 {
+            engine.store.append_audit_record(&draft("acme", now)).await.unwrap();
+        }
+        let other = AuditFault::Changed { sequence: 5 };
+        assert_eq!(faults_knowing(&*engine.store, &acme(), Some(known)).await, [other]);
+        database.execute("DELETE FROM audit_chains").await;
+        let head = AuditFault::Head { sequence: 0 };
+        assert_eq!(faults(&*engine.store, &acme()).await, [head]);
+    }
+
+    async fn retention_signs_what_it_removes(engine) {
+        let store = &engine.store;
+        with_five(engine).await;
+        let (_, records) = chain_of(&**store, &acme()).await;
+        let (first, now) = (records[0].draft.time, records[4].draft.time);
+        let other = AuditChain::from_stored("other");
+        store.append_audit_record(&draft("other", first)).await.unwrap();
+        let none = store.forget_audit_records(None, first, now).await.unwrap();
+        assert_eq!(none, None);
+        let cutoff = first + SECOND * 3;
+        let done = store.forget_audit_records(None, cutoff, now).await.unwrap().unwrap();
+        assert_eq!((done.chain, done.removed, done.is_stuck), (acme(), 3, false));
+        let done = store.forget_audit_records(Some(&acme()), cutoff, now).await.unwrap().unwrap();
+        assert_eq!((done.chain, done.removed), (other.clone(), 1));
+        assert_eq!(store.forget_audit_records(Some(&other), cutoff, now).await.unwrap(), None);
+        assert_eq!(store.forget_audit_records(None, cutoff, now).await.unwrap(), None);
+        let (state, left) = chain_of(&**store, &acme()).await;
+        assert_eq!(left, &records[3..]);
+        assert_eq!((state.sequence, state.checkpoint.sequence), (5, 3));
+        assert_eq!(state.checkpoint.time, now);
+        for chain in [&acme(), &other] {
+            assert_eq!(faults(&**store, chain).await, []);
+        }
+        // The chain goes on where it was.
+        store.append_audit_record(&draft("other", now)).await.unwrap();
+        assert_eq!(chain_of(&**store, &other).await.0.sequence, 2);
+        assert_eq!(faults(&**store, &other).await, []);
+    }
+
+    async fn nobody_has_retention_sign_what_he_changed(engine) {
+        if !engine.lasts() {
+            return;
+        }
+        with_five(engine).await;
+        let store = &engine.store;
+        let (_, records) = chain_of(&**store, &acme()).await;
+        let mut database = Database::of(engine).await;
+        let now = records[4].draft.time;
+        // Made to look old, so that it goes.
+        let tampering = "UPDATE audit_records SET record_time = 1 WHERE sequence <= 2";
+        database.execute(tampering).await;
+        let cutoff = records[0].draft.time;
+        let done = store.forget_audit_records(None, cutoff, now).await.unwrap().unwrap();
+        assert_eq!((done.removed, done.is_stuck), (0, true));
+        assert_eq!(chain_of(&**store, &acme()).await.1.len(), 5);
+        // Or cut, with a checkpoint that nobody signed.
+        database.execute("DELETE FROM audit_records WHERE sequence <= 2").await;
+        database.execute("UPDATE audit_chains SET checkpoint_sequence = 2").await;
+        let forged = AuditFault::Checkpoint { sequence: 2 };
+        let missing = AuditFault::Missing { first: 1, last: 2 };
+        assert_eq!(faults(&**store, &acme()).await, [forged, missing]);
+    }
+}
