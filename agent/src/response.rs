@@ -1,7 +1,8 @@
 //! What is reported about a response.
 //!
-//! The size of the reported headers is bounded, and secrets of the request are masked in them. If a response was accepted although it
-//! was irregular, the result says so; a regular response costs nothing extra.
+//! The size of the reported headers is bounded, and secrets of the request are masked in
+//! them. If a response was accepted although it was irregular, the result says so; a
+//! regular response costs nothing extra.
 
 use std::time::Duration;
 

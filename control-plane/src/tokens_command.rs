@@ -58,7 +58,8 @@ pub async fn create(settings: Settings, wanted: CreateTokenArguments) -> anyhow:
         wanted.role.into_iter().map(|role| Grant { role, scope: scope.clone() }).collect();
     Grant::check_all(&grants).context("--role, --tenant")?;
     let keys = Arc::new(settings.keys.load()?);
-    let store = serve::open_store(&settings, keys, Arc::new(())).await?;
+    // Its record is signed by a key that is stored wrapped.
+    let store = serve::open_readable_store(&settings, keys, Arc::new(())).await?;
     for tenant in &tenants {
         let known = store.get_tenant(tenant).await?;
         if known.is_none_or(|known| known.delete_time.is_some()) {

@@ -5,7 +5,8 @@
 //! that no more of a response is read than the limit; that redirects are not followed;
 //! and that a POST which the receiver may have seen is never sent again here. One that
 //! the receiver did not process is sent again at once. The result states facts, not a
-//! verdict, and shows none of the secrets that the request carried, unless encoded.
+//! verdict, and shows none of the secrets that the request carried, except where they are
+//! encoded in a way that `EchoMask` does not read.
 //!
 //! Keeps the invariant `agent-reports-facts`.
 
@@ -258,6 +259,7 @@ fn fact_of_connect_error(error: &ConnectError) -> Fact {
 mod tests {
     use std::time::Duration;
 
+    use postrider_proto::attempt_limits::MAX_ERROR_BYTES;
     use prometheus_client::metrics::gauge::Gauge;
 
     use super::*;
@@ -294,8 +296,8 @@ mod tests {
         assert!(size_of_val(&*attempt) < 2000, "{} bytes", size_of_val(&*attempt));
     }
 
-    #[tokio::test]
-    async fn an_excerpt_shows_no_secret_of_the_request() {
+    /// What is known of an attempt whose request carried `secret-1`.
+    fn progress_with_secret() -> AttemptProgress {
         let mut subscriptions = SubscriptionCache::new(1, 1);
         subscriptions.update(&wire::SubscriptionUpdate {
             url: "https://pay.example/hooks".to_owned(),
@@ -304,14 +306,34 @@ mod tests {
             ..Default::default()
         });
         let subscription = subscriptions.get_at_version("", "", 0).unwrap();
+        let sent_with = Some(subscription.newest_settings());
+        AttemptProgress { sent_with, ..AttemptProgress::default() }
+    }
+
+    #[tokio::test]
+    async fn an_excerpt_shows_no_secret_of_the_request() {
         let progress = AttemptProgress {
-            sent_with: Some(subscription.newest_settings()),
             excerpt: (&b"you sent secret-1, and sec"[..]).into(),
             body_bytes: 40,
-            ..AttemptProgress::default()
+            ..progress_with_secret()
         };
         let result = progress.into_result(Assignment::default(), Fact::Timeout, String::new());
         assert_eq!(result.response_body, "you sent ********, and sec");
         assert!(result.response_body_truncated);
+    }
+
+    #[test]
+    fn an_error_shows_no_secret_of_the_request() {
+        let told = |error: &str| {
+            let (assignment, fact) = (Assignment::default(), Fact::ConnectionClosed);
+            progress_with_secret().into_result(assignment, fact, error.to_owned()).error
+        };
+        let said = bytes::Bytes::from_static(b"\"you sent Secret-1\"");
+        let masked = r#"it was closed (b"\"you sent ********\"")"#;
+        assert_eq!(told(&format!("it was closed ({said:?})")), masked);
+        // Where it is cut, too.
+        let long = "x".repeat(MAX_ERROR_BYTES - 8);
+        let shown = told(&format!("{long}secret-1, and more"));
+        assert_eq!(shown, format!("{long}*****…"));
     }
 }

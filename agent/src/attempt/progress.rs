@@ -2,7 +2,8 @@
 //!
 //! Fed by the attempt, step by step, and by the receiver's response; feeds the attempt's
 //! result. Guarantees that what is reported of a response is bounded, whatever a receiver
-//! sends, and shows none of the secrets that the request carried, unless encoded.
+//! sends, and shows none of the secrets that the request carried, except where they are
+//! encoded in a way that `EchoMask` does not read.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -129,13 +130,15 @@ impl AttemptProgress {
         mut self,
         assignment: Assignment,
         fact: Fact,
-        error: String,
+        mut error: String,
     ) -> wire::AttemptResult {
-        // Here, since an attempt may have ended in the midst of a body.
+        // Here, since an attempt may have ended in the midst of a body, and before the error
+        // is cut. It may tell what the receiver said, as when it ended the connection.
         if let Some(settings) = &self.sent_with
             && let Ok(template) = &settings.template
         {
             template.echoes.mask(&mut self.excerpt);
+            error = template.echoes.mask_words(error);
         }
         wire::AttemptResult {
             key: assignment.key,

@@ -94,7 +94,7 @@ async fn open_and_start(
     let (open_doors, calls) = doors::open(&settings).await?;
     let addresses = open_doors.addresses();
     let metrics = Metrics::default();
-    let store = open_readable_store(&settings, keys, &metrics).await?;
+    let store = open_readable_store(&settings, keys, Arc::new(metrics.clone())).await?;
     let clock = match clock {
         Some(clock) => clock,
         None => SystemClock::starting_at(store.now().await?),
@@ -239,12 +239,12 @@ impl ControlPlane {
 }
 
 /// Opens the database, all of which can be read.
-async fn open_readable_store(
+pub async fn open_readable_store(
     settings: &Settings,
     keys: Arc<LocalKeys>,
-    metrics: &Metrics,
+    observer: Arc<dyn CallObserver>,
 ) -> anyhow::Result<Arc<dyn Store>> {
-    let store = open_store(settings, Arc::clone(&keys), Arc::new(metrics.clone())).await?;
+    let store = open_store(settings, Arc::clone(&keys), observer).await?;
     require_keys(&*store, &keys).await?;
     Ok(store)
 }

@@ -53,7 +53,7 @@ fn check_result(result: &AttemptResult) {
     assert!(result.error.len() <= MAX_ERROR_BYTES && !result.error.contains(is_unprintable));
     assert!(result.retry_after.len() <= MAX_RETRY_AFTER_BYTES);
     let shown = headers.iter().flat_map(|header| [header.name.as_bytes(), &header.value[..]]);
-    for text in shown.chain([&result.response_body[..]]) {
+    for text in shown.chain([&result.response_body[..], result.error.as_bytes()]) {
         assert!(!has_secret(text), "a secret of the request is shown: {result:?}");
     }
 }
@@ -128,6 +128,8 @@ pub fn http2_answers() -> Vec<Vec<u8>> {
         [&settings[..], &busy].concat(),
         [&settings[..], &early, &ok, &frame(PING_FRAME, 0, 0, &[0; 8]), &body].concat(),
         [&settings[..], &frame(GOAWAY_FRAME, 0, 0, b"\0\0\0\0\0\0\0\x0bcalm down")].concat(),
+        [&settings[..], &frame(GOAWAY_FRAME, 0, 0, b"\0\0\0\0\0\0\0\x0bA-Secret-of-the-Request!")]
+            .concat(),
         [&settings[..], &ok, &frame(RESET_FRAME, 0, 1, &[0, 0, 0, 7])].concat(),
         frame(SETTINGS_FRAME, 0, 0, b"\0\x03\0\0\0\0\0\x04\0\0\0\0"),
     ]
