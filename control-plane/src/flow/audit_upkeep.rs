@@ -1,17 +1,18 @@
 //! Logs the heads of audit chains, and removes records that are past retention.
 //!
-//! Fed by a timer and by the store; feeds the log, the metrics and the store. A tail that
-//! is cut together with its chain's head leaves a chain that is whole; what is logged here
-//! tells that it was longer. Guarantees that the owner of a tenant's shard logs its
-//! chain's head once it has changed, and says when a head was set back.
+//! Fed by a timer, the shards that this replica gets, and the store; feeds the log, the
+//! metrics and the store. A tail that is cut together with its chain's head leaves a chain
+//! that is whole; what is logged here tells that it was longer. Guarantees that the owner
+//! of a tenant's shard logs its chain's head when it gets the shard, once it has changed,
+//! and at its own end, and says when a head was set back or a chain removed.
 //!
 //! Keeps the invariant `audit-records-chained`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_domain::ids::TenantId;
+use postrider_domain::ids::{Shard, TenantId};
 use postrider_identity::{AuditChain, ChainHash, ChainState};
 use postrider_store::{ForgottenRecords, Store, StoreResult};
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,8 @@ use crate::state::context::ReplicaContext;
 
 /// Chains read at once.
 const CHAINS_PER_READ: u32 = 1000;
+/// How often it is looked whether this replica has got shards: as often as it gets some.
+const SHARD_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Keeps the tables of records.
 pub struct AuditUpkeep {
@@ -35,6 +38,8 @@ pub struct AuditUpkeep {
     retention: Duration,
     /// The heads that were logged, of chains that are logged here.
     logged: HashMap<AuditChain, (i64, ChainHash)>,
+    /// The shards of this replica at the last round.
+    shards: HashSet<Shard>,
 }
 
 impl AuditUpkeep {
@@ -47,23 +52,39 @@ impl AuditUpkeep {
             interval: context.settings.audit.head_log_interval(),
             retention: context.settings.audit.retention(),
             logged: HashMap::new(),
+            shards: HashSet::new(),
         }
     }
 
-    /// Keeps them until told to stop.
+    /// Keeps them until told to stop. Ends soon then, with what has changed since the last
+    /// round logged.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut log = FaultLog::new("audit records");
-        while !stop.is_cancelled() {
+        loop {
+            let kept = tokio::select! {
+                kept = self.keep() => kept,
+                () = stop.cancelled() => break,
+            };
+            log.note(kept.as_ref().err(), self.clock.now());
             tokio::select! {
-                () = tokio::time::sleep(self.interval) => {}
+                () = self.wait_for_round() => {}
                 () = stop.cancelled() => break,
             }
-            let kept = self.keep().await;
-            log.note(kept.as_ref().err(), self.clock.now());
+        }
+        let logged = self.log_heads().await;
+        log.note(logged.as_ref().err(), self.clock.now());
+    }
+
+    /// Until the interval is over, or this replica has shards that it did not have.
+    async fn wait_for_round(&self) {
+        let next = self.clock.now() + self.interval;
+        while self.clock.now() < next && self.cluster.own_shards().is_subset(&self.shards) {
+            self.clock.sleep(SHARD_POLL_INTERVAL.min(self.interval)).await;
         }
     }
 
     async fn keep(&mut self) -> StoreResult<()> {
+        self.shards = self.cluster.own_shards();
         self.log_heads().await?;
         if self.is_kept_here(&AuditChain::Installation) {
             self.forget_old().await?;
@@ -81,17 +102,33 @@ impl AuditUpkeep {
     }
 
     async fn log_heads(&mut self) -> StoreResult<()> {
+        let mut unseen: HashSet<AuditChain> = self.logged.keys().cloned().collect();
         let mut after = None;
         loop {
             let chains = self.store.list_audit_chains(after.as_ref(), CHAINS_PER_READ).await?;
             let is_last = chains.len() < CHAINS_PER_READ as usize;
             after = chains.last().map(|state| state.chain.clone());
             for state in chains {
+                unseen.remove(&state.chain);
                 self.log_head(state);
             }
             if is_last {
-                return Ok(());
+                break;
             }
+        }
+        for chain in unseen {
+            self.report_removed(&chain);
+        }
+        Ok(())
+    }
+
+    /// A chain of which a head was logged here is not listed any more.
+    fn report_removed(&mut self, chain: &AuditChain) {
+        let known = self.logged.remove(chain).map(|(sequence, _)| sequence);
+        if self.is_kept_here(chain) {
+            self.metrics.audit_alarm("chain_removed");
+            let chain = name_of(chain);
+            tracing::error!(chain, known, "the head of an audit chain was removed");
         }
     }
 
@@ -102,10 +139,7 @@ impl AuditUpkeep {
             self.logged.remove(&chain);
             return;
         }
-        let name = match &chain {
-            AuditChain::Installation => "installation".to_owned(),
-            AuditChain::Tenant(tenant) => format!("tenants/{tenant}"),
-        };
+        let name = name_of(&chain);
         match head_change(self.logged.get(&chain).copied(), (sequence, hash)) {
             HeadChange::None => return,
             HeadChange::Longer => tracing::info!(chain = name, sequence, %hash, "audit head"),
@@ -134,7 +168,7 @@ impl AuditUpkeep {
                 tracing::error!(
                     ?chain,
                     removed,
-                    "an audit record is not what was written: it stays"
+                    "an audit chain is not what was written: its records stay"
                 );
             } else {
                 tracing::debug!(?chain, removed, "records of changes are past retention");
@@ -142,6 +176,13 @@ impl AuditUpkeep {
             after = Some(chain);
         }
         Ok(())
+    }
+}
+
+fn name_of(chain: &AuditChain) -> String {
+    match chain {
+        AuditChain::Installation => "installation".to_owned(),
+        AuditChain::Tenant(tenant) => format!("tenants/{tenant}"),
     }
 }
 

@@ -194,22 +194,30 @@ fn tenants(
     TenantConfigs::new(store, clock, dispatcher.clone(), peers.clone(), outbox.clone(), shards)
 }
 
-/// Spawns the loops; returns the lease keeper's task.
+/// Loops whose end a stop waits for.
+pub struct AwaitedLoops {
+    /// Ends once no more shards are taken.
+    pub leases: JoinHandle<()>,
+    /// Ends once the heads of audit chains are logged.
+    pub audit: JoinHandle<()>,
+}
+
+/// Spawns the loops.
 pub fn spawn_loops(
     tasks: &mut JoinSet<()>,
     loops: Box<Loops>,
     health: &HealthMonitor,
     draining: &CancellationToken,
     stopped: &CancellationToken,
-) -> JoinHandle<()> {
+) -> AwaitedLoops {
     let Loops { dispatch, work, outbox, operations, leases, tokens, audit } = *loops;
-    tasks.spawn(audit.run(stopped.clone()));
     tasks.spawn(tokens.run(stopped.clone()));
     tasks.spawn(dispatch.run(stopped.clone()));
     tasks.spawn(work.run(health.register_loop("work"), stopped.clone()));
     tasks.spawn(outbox.run(health.register_loop("operational events"), stopped.clone()));
     tasks.spawn(operations.run(health.register_loop("operations"), stopped.clone()));
-    tokio::spawn(leases.run(health.register_loop("leases"), draining.clone()))
+    let leases = leases.run(health.register_loop("leases"), draining.clone());
+    AwaitedLoops { leases: tokio::spawn(leases), audit: tokio::spawn(audit.run(stopped.clone())) }
 }
 
 fn replica_id(configured: &str) -> ReplicaId {

@@ -27,10 +27,10 @@ use postrider_domain::assignment_key::AssignmentKey;
 use postrider_secret_encryption::{KeyEncryptionKeys as _, LocalKeys};
 use postrider_store::{CallObserver, OpenOptions, Store, StoreError};
 use postrider_telemetry::HealthProbes;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use self::assembly::{AssembledReplica, Loops, assemble, spawn_loops};
+pub use self::assembly::{AssembledReplica, AwaitedLoops, Loops, assemble, spawn_loops};
 pub use self::doors::DoorAddresses;
 use self::maintenance::MaintenanceLoop;
 use crate::callers::Authenticator;
@@ -38,12 +38,14 @@ use crate::clock::{Clock, SystemClock};
 use crate::flow::Flow;
 use crate::flow::hold_keeper::HoldKeeper;
 use crate::metrics::Metrics;
-use crate::settings::Settings;
+use crate::settings::{Settings, warn_if_open_to_others};
 use crate::state::context::ReplicaContext;
 
 /// How long the ports stay open after everything else has stopped. Callers need a round
 /// trip to see the connection's end.
 const CONNECTION_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a stop waits until the heads of audit chains are logged: a few reads.
+const LAST_HEADS_TIMEOUT: Duration = Duration::from_secs(1);
 /// After two other clocks have disagreed with ours for this long, the replica restarts by
 /// theirs. Chosen, not measured: somebody who sets a clock wrongly and corrects it at once
 /// causes no restart.
@@ -61,7 +63,7 @@ pub struct ControlPlane {
     /// and a future that holds this would be too.
     pub context: Box<ReplicaContext>,
     pub flow: Box<Flow>,
-    ownership: JoinHandle<()>,
+    awaited: AwaitedLoops,
     servers: JoinSet<()>,
     tasks: JoinSet<()>,
     /// Stops the loops that accept new work.
@@ -89,6 +91,9 @@ async fn open_and_start(
     for name in settings.insecure_settings() {
         tracing::warn!(setting = name, "callers are let in with less than they should show");
     }
+    for file in settings.secret_files() {
+        warn_if_open_to_others(file);
+    }
     open_files::warn_of_few(&settings);
     let keys = Arc::new(settings.keys.load()?);
     let (open_doors, calls) = doors::open(&settings).await?;
@@ -108,6 +113,8 @@ async fn open_and_start(
     let calls = Arc::new(calls);
     let drawn = AssignmentKey::new(rand::random());
     let key = store.assignment_key(&drawn).await.context("reading the assignment key")?;
+    // No change has to draw it, and none waits for another replica that does.
+    store.audit_key().await.context("reading the audit key")?;
     let assembled =
         assemble(Arc::clone(&settings), (store, key), clock, own_address, calls, metrics);
     let AssembledReplica { context, flow, loops, mut tasks, health } = assembled;
@@ -118,7 +125,7 @@ async fn open_and_start(
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
 
     let (reporter, health_service) = tonic_health::server::health_reporter();
-    let ownership = spawn_loops(&mut tasks, loops, &health, &draining, &stopped);
+    let awaited = spawn_loops(&mut tasks, loops, &health, &draining, &stopped);
     let health_stop = draining.clone();
     let probes = HealthProbes::default();
     let told = probes.clone();
@@ -137,7 +144,7 @@ async fn open_and_start(
         addresses,
         context,
         flow,
-        ownership,
+        awaited,
         servers,
         tasks,
         draining,
@@ -213,7 +220,7 @@ impl ControlPlane {
         let patience = patience.saturating_sub(CONNECTION_CLOSE_TIMEOUT * 2);
         let leaving = async {
             // Shards that it acquires after the hand-over would never be released.
-            let _ = (&mut self.ownership).await;
+            let _ = (&mut self.awaited.leases).await;
             self.flow.membership.leave(patience).await
         };
         match tokio::time::timeout(patience + CONNECTION_CLOSE_TIMEOUT, leaving).await {
@@ -232,6 +239,10 @@ impl ControlPlane {
             self.servers.shutdown().await;
         }
         self.stopped.cancel();
+        if tokio::time::timeout(LAST_HEADS_TIMEOUT, &mut self.awaited.audit).await.is_err() {
+            self.awaited.audit.abort();
+            tracing::warn!("the heads of audit chains were not logged at the end");
+        }
         self.tasks.shutdown().await;
         self.context.store.close().await;
         tracing::info!("stopped");

@@ -2,6 +2,8 @@
 //!
 //! Fed by the settings as they were read; feeds their check and `listeners`.
 
+use std::path::Path;
+
 use postrider_settings::SettingsError;
 use postrider_telemetry::ListenAddress;
 use postrider_tls::{PemFile, PemFiles};
@@ -31,6 +33,15 @@ impl Settings {
             ("server.insecure_no_tls", server.insecure_no_tls),
         ];
         all.into_iter().filter_map(|(name, is_set)| is_set.then_some(name)).collect()
+    }
+
+    /// The files with secrets that the doors and the issuers name: private keys, and the
+    /// tokens with which keys are fetched. Others are told of by who reads them.
+    pub fn secret_files(&self) -> Vec<&Path> {
+        let keys = [&self.server.tls_key, &self.agents.tls_key, &self.replicas.tls_key];
+        let tokens = self.auth.issuers.iter().map(|issuer| &issuer.bearer_token_file);
+        let named = keys.into_iter().chain(tokens).filter(|file| !file.is_empty());
+        named.map(Path::new).collect()
     }
 
     /// The files of the agents' door; `None` without TLS.

@@ -259,3 +259,28 @@ fn a_url_of_no_engine_is_refused_with_its_place() {
     let name = settings.name_with_place("database.url");
     assert_eq!(name, "database.url (the flag --database-url)");
 }
+
+#[test]
+fn files_with_secrets_are_known() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("postrider.toml");
+    let issuer = "[[auth.issuers]]\nissuer = \"https://id.example\"\naudiences = [\"postrider\"]
+        jwks_url = \"https://id.example/keys\"\nbearer_token_file = \"token\"
+        rules = [{claim = \"groups\", role = \"operator\", installation = true}]\n";
+    std::fs::write(&file, issuer).unwrap();
+    let mut flags = Vec::new();
+    for (certificate, key) in [
+        ("server.tls_cert", "server.tls_key"),
+        ("agents.tls_cert", "agents.tls_key"),
+        ("replicas.tls_cert", "replicas.tls_key"),
+    ] {
+        flags.extend([(certificate, "certificate".to_owned()), (key, key.to_owned())]);
+    }
+    flags.extend([("agents.tls_client_ca", "ca".to_owned()), ("replicas.tls_ca", "ca".to_owned())]);
+    flags.push(("agents.spiffe_trust_domain", "bank.example".to_owned()));
+    flags.push(("replicas.spiffe_trust_domain", "bank.example".to_owned()));
+    let settings = Settings::load(Some(&file), &flags).unwrap();
+    let named: Vec<_> = settings.secret_files().iter().map(|path| path.to_str().unwrap()).collect();
+    assert_eq!(named, ["server.tls_key", "agents.tls_key", "replicas.tls_key", "token"]);
+    assert!(load(&[]).unwrap().secret_files().is_empty());
+}

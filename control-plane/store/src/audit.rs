@@ -20,9 +20,10 @@ use serde::{Deserialize, Serialize};
 use crate::codec;
 use crate::error::StoreResult;
 
-/// Records that one transaction of retention removes: rows stay locked for one short
-/// statement.
-pub(crate) const MAX_FORGOTTEN_RECORDS: u32 = 500;
+/// Records that one transaction of retention removes: whoever appends to the chain waits for
+/// one short statement. They are read and checked before; each has up to 64 KiB of
+/// differences, so that is 7 MB at most.
+pub(crate) const MAX_FORGOTTEN_RECORDS: u32 = 100;
 
 /// Appends, reads and forgets records.
 #[async_trait]
@@ -33,12 +34,12 @@ pub trait AuditStore {
     /// Records, the newest first.
     async fn list_audit_records(&self, query: &AuditQuery) -> StoreResult<Vec<AuditRecord>>;
 
-    /// A chain's records with numbers above `after`, the lowest first, and its state, read
-    /// at one moment.
+    /// A chain's records with this number and those above, the lowest first, and its state,
+    /// read at one moment.
     async fn read_audit_chain(
         &self,
         chain: &AuditChain,
-        after: i64,
+        from: i64,
         limit: u32,
     ) -> StoreResult<(ChainState, Vec<AuditRecord>)>;
 
@@ -54,7 +55,8 @@ pub trait AuditStore {
 
     /// Removes the records from before a time at the beginning of the next chain after
     /// this one that has some, and leaves a signed checkpoint. A record that is not what
-    /// was written stays, and so do all after it: removal is signed. `None`: there is no
+    /// was written stays, and so do all after it: removal is signed. So do all after one
+    /// that is missing, and after a checkpoint that nobody signed. `None`: there is no
     /// such chain.
     async fn forget_audit_records(
         &self,
@@ -108,19 +110,36 @@ impl AuditPosition {
 pub struct ForgottenRecords {
     pub chain: AuditChain,
     pub removed: u64,
-    /// Whether it stopped at a record that is not what was written.
+    /// Whether it stopped at a record or a checkpoint that is not what was written, or
+    /// where a record is missing.
     pub is_stuck: bool,
 }
 
-/// The record that a draft becomes at the end of a chain.
-pub fn next_record(key: &ChainKey, state: &ChainState, draft: &AuditDraft) -> AuditRecord {
-    let sequence = state.sequence + 1;
-    let hash = key.hash(sequence, &state.hash, draft);
-    AuditRecord { sequence, previous: state.hash, hash, draft: draft.clone() }
+/// The record of a tenant's deletion, with the ids of the subscriptions that went along. Only
+/// the transaction that deletes them knows all.
+pub fn tenant_deletion(draft: &AuditDraft, mut subscriptions: Vec<String>) -> AuditDraft {
+    subscriptions.sort_unstable();
+    draft.clone().with_removed("subscriptions", &subscriptions)
 }
 
-/// Up to where a chain's first records may go, and whether the one after that is not what
-/// was written: who could make others forge a signature by a changed time would.
+/// The record that a draft becomes at the end of a chain. An error if the chain's last
+/// number, which somebody may have changed, has no next one.
+pub fn next_record(
+    key: &ChainKey,
+    state: &ChainState,
+    draft: &AuditDraft,
+) -> StoreResult<AuditRecord> {
+    let next = state.sequence.checked_add(1).filter(|next| *next > 0);
+    let sequence = next.ok_or_else(|| {
+        codec::corrupt(format_args!("the last record of a chain has the number {}", state.sequence))
+    })?;
+    let hash = key.hash(sequence, &state.hash, draft);
+    Ok(AuditRecord { sequence, previous: state.hash, hash, draft: draft.clone() })
+}
+
+/// Up to where a chain's first records may go, and whether what comes after that is not what
+/// was written: who could make others forge a signature by a changed time would. Nothing
+/// goes after a checkpoint that nobody signed.
 pub fn forgettable<'r>(
     key: &ChainKey,
     state: &ChainState,
@@ -129,8 +148,15 @@ pub fn forgettable<'r>(
 ) -> (Option<&'r AuditRecord>, bool) {
     let (mut last, mut previous, mut sequence) =
         (None, state.checkpoint.hash, state.checkpoint.sequence);
+    if !key.has_signed(&state.checkpoint) {
+        return (None, true);
+    }
+    if first.is_empty() {
+        // There should be some up to the head.
+        return (None, state.sequence != sequence);
+    }
     for record in first {
-        let is_genuine = record.sequence == sequence + 1
+        let is_genuine = Some(record.sequence) == sequence.checked_add(1)
             && record.previous == previous
             && key.hash(record.sequence, &record.previous, &record.draft) == record.hash;
         if !is_genuine {

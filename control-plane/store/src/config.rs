@@ -66,7 +66,8 @@ pub trait ConfigStore {
     ) -> Result<Tenant, WriteError>;
 
     /// Marks a tenant and all its subscriptions deleted at `now`; returns the
-    /// new configuration version and how many subscriptions it took along.
+    /// new configuration version and how many subscriptions it took along. The record
+    /// names these too.
     async fn delete_tenant(
         &self,
         id: &TenantId,

@@ -75,7 +75,7 @@ pub use work::{
 
 /// What engines share, for one that is built beside those here.
 pub mod engine {
-    pub use crate::audit::{forgettable, next_record};
+    pub use crate::audit::{forgettable, next_record, tenant_deletion};
     pub use crate::codec::{
         first_id_from, hour, id_range, ids_of_same_millisecond, search_text, wants_event_type,
         without_nul,

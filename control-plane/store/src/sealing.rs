@@ -150,13 +150,15 @@ impl SecretSealer {
         self.rewrap(&no_tenant(), &key).await
     }
 
-    /// Draws a key for the audit chains, wrapped as a data key of no tenant. It counts once
-    /// it is stored, unless another replica was first.
-    pub(crate) async fn draw_audit_key(&self) -> StoreResult<WrappedDataKey> {
+    /// Draws a key for the audit chains, and wraps it as a data key of no tenant. It counts
+    /// once it is stored, unless another replica was first, and is not remembered: the
+    /// transaction that stores it may fail, and the next key has the same id.
+    pub(crate) async fn draw_audit_key(&self) -> StoreResult<(AuditKey, WrappedDataKey)> {
         let drawn = DataKey::generate().map_err(store_error)?;
         let key = DataKey::from_unwrapped(DataKeyId(AUDIT_KEY_ID), drawn.expose());
         let key = key.ok_or_else(|| codec::corrupt("the audit key has another length"))?;
-        self.rewrap(&no_tenant(), &key).await
+        let wrapped = self.rewrap(&no_tenant(), &key).await?;
+        Ok((audit_key_of(&key)?, wrapped))
     }
 
     /// Wraps a data key anew.

@@ -19,7 +19,11 @@ use sqlx::{ConnectOptions, Connection, Executor};
 
 use crate::stage::SOON_LIMIT;
 
-on_both_engines!(tampering_is_found, replicas_write_one_chain);
+on_both_engines!(
+    tampering_is_found,
+    replicas_write_one_chain,
+    heads_are_logged_at_the_beginning_and_at_the_end
+);
 
 /// Changes of each tenant, its creation included.
 const CHANGE_COUNT: usize = 5;
@@ -60,13 +64,19 @@ fn fault(kind: Kind, first_number: i64, last_number: i64, original_number: i64) 
 
 /// The head of a tenant's chain as a replica has logged it.
 async fn logged_head(cluster: &mut Cluster, id: &str, number: i64) -> (i64, String) {
+    logged_again(cluster, id, number, 1).await
+}
+
+/// The same, once it was logged so many times, by one process after the other.
+async fn logged_again(cluster: &mut Cluster, id: &str, number: i64, times: usize) -> (i64, String) {
     let begun = Instant::now();
     let (chain, sequence) = (format!("tenants/{id}"), format!("sequence={number} "));
     loop {
         let log = cluster.replicas[0].program().unwrap().log();
-        let line = log.lines().find(|line| {
+        let mut lines = log.lines().filter(|line| {
             line.contains("audit head") && line.contains(&chain) && line.contains(&sequence)
         });
+        let line = lines.nth(times - 1);
         let hash = line.and_then(|line| line.split("hash=").nth(1)).map(|rest| &rest[..64]);
         if let Some(hash) = hash {
             return (number, hash.to_owned());
@@ -104,7 +114,7 @@ async fn tampering_is_found(engine: Engine) {
         Description { engine, replica_environment: vec![interval], ..Description::default() };
     let mut cluster = Cluster::start(&description).await.unwrap();
     let mut api = cluster.api().unwrap();
-    for id in ["whole", "changed", "removed", "reordered", "cut"] {
+    for id in ["whole", "changed", "removed", "reordered", "cut", "gone", "remembered"] {
         api.create_tenant(id).await.unwrap();
         for number in 1..CHANGE_COUNT {
             change(&mut api, id, number).await;
@@ -130,6 +140,8 @@ async fn tampering_is_found(engine: Engine) {
                     SELECT hash FROM audit_records WHERE chain = 'cut' AND sequence = 3
                 )
                 WHERE chain = 'cut'",
+            "DELETE FROM audit_records WHERE chain = 'gone'",
+            "DELETE FROM audit_chains WHERE chain = 'gone'",
         ],
     )
     .await;
@@ -147,11 +159,37 @@ async fn tampering_is_found(engine: Engine) {
     assert_eq!(verify(&mut api, "cut", None).await.faults, []);
     let cut = verify(&mut api, "cut", Some(known)).await.faults;
     assert_eq!(cut, [fault(Kind::Missing, 4, 5, 0)]);
+    let gone = verify(&mut api, "gone", None).await.faults;
+    assert_eq!(gone, [fault(Kind::Missing, 1, 1, 0)]);
     // Nothing is held up by it.
     change(&mut api, "removed", 6).await;
     assert_eq!(records(&mut api, "tenants/removed").await.len(), CHANGE_COUNT);
     let metrics = cluster.replicas[0].metrics().await.unwrap();
-    assert!(metrics.text().contains("postrider_audit_alarms_total{kind=\"fault_found\"} 4"));
+    assert!(metrics.text().contains("postrider_audit_alarms_total{kind=\"fault_found\"} 5"));
+    // A replica that runs remembers what it has logged.
+    logged_again(&mut cluster, "remembered", 5, 2).await;
+    tamper(&cluster, &["DELETE FROM audit_chains WHERE chain = 'remembered'"]).await;
+    let alarm = "postrider_audit_alarms_total{kind=\"chain_removed\"} 1";
+    let begun = Instant::now();
+    while !cluster.replicas[0].metrics().await.unwrap().text().contains(alarm) {
+        assert!(begun.elapsed() < SOON_LIMIT, "nothing tells of the chain");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+async fn heads_are_logged_at_the_beginning_and_at_the_end(engine: Engine) {
+    // Every ten minutes, as it is by default.
+    let description = Description { engine, ..Description::default() };
+    let mut cluster = Cluster::start(&description).await.unwrap();
+    let mut api = cluster.api().unwrap();
+    api.create_tenant("acme").await.unwrap();
+    change(&mut api, "acme", 1).await;
+    cluster.replicas[0].stop().await.unwrap();
+    cluster.replicas[0].start_again().await.unwrap();
+    // Once at the end, and once by the process after it.
+    let (number, hash) = logged_again(&mut cluster, "acme", 2, 2).await;
+    let checked = verify(&mut api, "acme", Some((number, hash))).await;
+    assert_eq!((checked.faults.len(), checked.head_number), (0, 2));
 }
 
 async fn replicas_write_one_chain(engine: Engine) {

@@ -108,7 +108,7 @@ macro_rules! passed_on {
 passed_on!(AuditStore {
     append_audit_record(draft: &AuditDraft) -> StoreResult<()>;
     list_audit_records(query: &AuditQuery) -> StoreResult<Vec<AuditRecord>>;
-    read_audit_chain(chain: &AuditChain, after: i64, limit: u32) -> StoreResult<(ChainState, Vec<AuditRecord>)>;
+    read_audit_chain(chain: &AuditChain, from: i64, limit: u32) -> StoreResult<(ChainState, Vec<AuditRecord>)>;
     list_audit_chains(after: Option<&AuditChain>, limit: u32) -> StoreResult<Vec<ChainState>>;
     audit_key() -> StoreResult<AuditKey>;
     forget_audit_records(after: Option<&AuditChain>, before: Timestamp, now: Timestamp) -> StoreResult<Option<ForgottenRecords>>;

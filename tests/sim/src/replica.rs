@@ -77,8 +77,8 @@ pub fn start(world: &Arc<World>, place: usize) {
                 *slot = Some(running);
             }
             let stopped = CancellationToken::new();
-            let owns = serve::spawn_loops(&mut tasks, loops, &health, &draining, &stopped);
-            let _ = owns.await;
+            let awaited = serve::spawn_loops(&mut tasks, loops, &health, &draining, &stopped);
+            let _ = awaited.leases.await;
             std::future::pending::<()>().await;
         };
         tokio::select! {

@@ -96,21 +96,40 @@ impl AuditFields {
         let mut names: Vec<&String> = self.0.keys().chain(after.0.keys()).collect();
         names.sort_unstable();
         names.dedup();
-        let (mut changes, mut bytes, mut left_out) = (Vec::new(), 0, 0_u32);
+        let mut changes = BoundedChanges::default();
         for name in names {
             let (old, new) = (self.0.get(name), after.0.get(name));
             if old == new {
                 continue;
             }
-            let change = difference(name, old, new);
-            bytes += change.bytes();
-            if changes.len() >= MAX_CHANGES || bytes > MAX_CHANGES_BYTES {
-                left_out += 1;
-            } else {
-                changes.push(change);
-            }
+            changes.add(difference(name, old, new));
         }
-        (changes, left_out)
+        (changes.kept, changes.left_out)
+    }
+}
+
+/// Differences up to the bounds of a record; how many more there were is counted.
+#[derive(Default)]
+pub(super) struct BoundedChanges {
+    pub(super) kept: Vec<FieldChange>,
+    bytes: usize,
+    pub(super) left_out: u32,
+}
+
+impl BoundedChanges {
+    /// Those of a record, of which so many were left out.
+    pub(super) fn of(kept: Vec<FieldChange>, left_out: u32) -> Self {
+        let bytes = kept.iter().map(FieldChange::bytes).sum();
+        Self { kept, bytes, left_out }
+    }
+
+    pub(super) fn add(&mut self, change: FieldChange) {
+        self.bytes += change.bytes();
+        if self.kept.len() >= MAX_CHANGES || self.bytes > MAX_CHANGES_BYTES {
+            self.left_out = self.left_out.saturating_add(1);
+        } else {
+            self.kept.push(change);
+        }
     }
 }
 

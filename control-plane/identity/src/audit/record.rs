@@ -11,7 +11,7 @@ use postrider_domain::ids::TenantId;
 use postrider_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::fields::{AuditFields, FieldChange};
+use super::fields::{AuditFields, BoundedChanges, FieldChange};
 use super::hash::ChainHash;
 use crate::grant::{Grant, GrantScope};
 
@@ -146,6 +146,18 @@ impl AuditDraft {
         self
     }
 
+    /// With what went along with the resource: ids, after the differences that are there.
+    #[must_use]
+    pub fn with_removed(mut self, field: &str, ids: &[String]) -> Self {
+        let mut changes = BoundedChanges::of(self.changes, self.left_out);
+        for (at, id) in ids.iter().enumerate() {
+            let field = format!("{field}[{at}]");
+            changes.add(FieldChange { field, before: Some(id.clone()), after: None });
+        }
+        (self.changes, self.left_out) = (changes.kept, changes.left_out);
+        self
+    }
+
     /// In another chain than that of its resource's name.
     #[must_use]
     pub fn in_chain(mut self, chain: AuditChain) -> Self {
@@ -214,6 +226,23 @@ mod tests {
         ] {
             assert_eq!(chain(&several), AuditChain::Installation);
         }
+    }
+
+    #[test]
+    fn what_went_along_is_named_and_bounded() {
+        let draft = AuditOrigin::command("x").draft("tenants/acme", Timestamp::default());
+        let mut before = AuditFields::none();
+        before.text("display_name", "Acme");
+        let draft = draft.with_changes(&before, &AuditFields::none());
+        let none = draft.clone().with_removed("subscriptions", &[]);
+        assert_eq!(none, draft);
+        let ids: Vec<String> = (0..300).map(|number| format!("hook-{number}")).collect();
+        let removed = draft.with_removed("subscriptions", &ids);
+        assert_eq!((removed.changes.len(), removed.left_out), (200, 101));
+        assert_eq!(removed.changes[0].field, "display_name");
+        let last = &removed.changes[199];
+        assert_eq!(last.field, "subscriptions[198]");
+        assert_eq!((last.before.as_deref(), last.after.as_deref()), (Some("hook-198"), None));
     }
 
     #[test]

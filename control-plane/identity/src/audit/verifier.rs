@@ -2,8 +2,8 @@
 //!
 //! Fed by the store's pages of records in the order of their numbers, each with the state
 //! that the chain had when it was read; feeds the API with faults. To drive it: make one,
-//! at the beginning or at the position where an earlier one ended; give it every page;
-//! finish with the last page's state.
+//! at the beginning or at the position where an earlier one ended; give it every page,
+//! from the number that its position names; finish with the last page's state.
 //!
 //! Guarantees that a record that was changed, removed, moved or put in is found: its hash
 //! covers its content, its number and the hash before it. A tail that was cut is found by
@@ -11,7 +11,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::chain::{ChainKey, ChainState};
+use super::chain::{ChainCheckpoint, ChainKey, ChainState};
 use super::hash::ChainHash;
 use super::record::AuditRecord;
 
@@ -23,7 +23,8 @@ const MAX_MOVED_PLACES: i64 = 64;
 /// What is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuditFault {
-    /// A record is not what was written, or was never written by Postrider.
+    /// A record is not what was written, was never written by Postrider, or stands where
+    /// none may: before the first, or where retention has removed all.
     Changed { sequence: i64 },
     /// A record is genuine, and stands in another's place.
     Moved { sequence: i64, belongs_at: i64 },
@@ -41,6 +42,9 @@ pub struct ChainPosition {
     pub sequence: i64,
     /// The last record's hash, unless that record is at fault.
     pub hash: Option<ChainHash>,
+    /// The number from which the next page is read. At first the lowest that there is:
+    /// somebody may have put a record where none belongs.
+    pub next: i64,
 }
 
 /// Checks one chain.
@@ -49,6 +53,9 @@ pub struct ChainVerifier {
     position: ChainPosition,
     /// A head that somebody noted: the number and the hash of a record.
     known: Option<(i64, ChainHash)>,
+    is_known_removed: bool,
+    /// How many records there must have been.
+    least_count: i64,
     faults: Vec<AuditFault>,
     left_out: u64,
     checked: u64,
@@ -61,6 +68,9 @@ pub struct ChainFindings {
     /// How many more there are.
     pub left_out: u64,
     pub checked: u64,
+    /// Whether retention has removed the record of which a head was noted, so that it
+    /// cannot be compared.
+    pub is_known_removed: bool,
 }
 
 impl ChainVerifier {
@@ -70,15 +80,25 @@ impl ChainVerifier {
         from: Option<ChainPosition>,
         known: Option<(i64, ChainHash)>,
     ) -> Self {
-        let beginning = ChainPosition { sequence: 0, hash: Some(ChainHash::ORIGIN) };
+        let hash = Some(ChainHash::ORIGIN);
+        let beginning = ChainPosition { sequence: 0, hash, next: i64::MIN };
         Self {
             key,
             position: from.unwrap_or(beginning),
             known,
+            is_known_removed: false,
+            least_count: 0,
             faults: Vec::new(),
             left_out: 0,
             checked: 0,
         }
+    }
+
+    /// Of a chain that must have had so many records, whatever its head says.
+    #[must_use]
+    pub fn with_at_least(mut self, count: i64) -> Self {
+        self.least_count = count;
+        self
     }
 
     pub const fn position(&self) -> ChainPosition {
@@ -96,24 +116,42 @@ impl ChainVerifier {
         if checkpoint.sequence > self.position.sequence {
             // Retention was here, or whoever wants it to look so.
             if self.key.has_signed(&checkpoint) {
-                let hash = Some(checkpoint.hash);
-                self.position = ChainPosition { sequence: checkpoint.sequence, hash };
+                self.pass_removed(&checkpoint);
             } else {
                 self.report(AuditFault::Checkpoint { sequence: checkpoint.sequence });
             }
         }
         for record in records {
             self.take_record(record);
+            self.position.next = record.sequence.saturating_add(1);
         }
     }
 
+    /// Goes on after what retention has removed. Of all of it only the last one's hash is
+    /// known.
+    fn pass_removed(&mut self, checkpoint: &ChainCheckpoint) {
+        let ChainCheckpoint { sequence, hash, .. } = *checkpoint;
+        match self.known {
+            Some((known, noted)) if known == sequence && noted != hash => {
+                self.report(AuditFault::Changed { sequence });
+            }
+            Some((known, _)) if known > self.position.sequence && known < sequence => {
+                self.is_known_removed = true;
+            }
+            Some(_) | None => {}
+        }
+        (self.position.sequence, self.position.hash) = (sequence, Some(hash));
+    }
+
     fn take_record(&mut self, record: &AuditRecord) {
-        let (sequence, expected) = (record.sequence, self.position.sequence + 1);
+        let (sequence, expected) = (record.sequence, self.position.sequence.saturating_add(1));
+        self.checked += 1;
         if sequence < expected {
-            // Retention has signed that it is gone.
+            // Before the first, or where retention has signed, in what was read together
+            // with this, that all are gone: Postrider left none there.
+            self.report(AuditFault::Changed { sequence });
             return;
         }
-        self.checked += 1;
         if sequence > expected {
             self.report(AuditFault::Missing { first: expected, last: sequence - 1 });
             self.position.hash = None;
@@ -136,7 +174,7 @@ impl ChainVerifier {
             self.report(AuditFault::Changed { sequence });
         }
         let hash = is_genuine.then_some(record.hash);
-        self.position = ChainPosition { sequence, hash };
+        (self.position.sequence, self.position.hash) = (sequence, hash);
     }
 
     /// Where near its place a record fits. Not looked for once enough faults are told.
@@ -156,14 +194,15 @@ impl ChainVerifier {
 
     /// What was found up to here, in a chain of which this is not the end.
     pub fn pause(self) -> ChainFindings {
-        ChainFindings { faults: self.faults, left_out: self.left_out, checked: self.checked }
+        let Self { faults, left_out, checked, is_known_removed, .. } = self;
+        ChainFindings { faults, left_out, checked, is_known_removed }
     }
 
     /// What was found, once all records were taken.
     pub fn finish(mut self, state: &ChainState) -> ChainFindings {
         let reached = self.position.sequence;
         let known = self.known.map_or(0, |(sequence, _)| sequence);
-        let last = state.sequence.max(known);
+        let last = state.sequence.max(known).max(self.least_count);
         if last > reached {
             self.report(AuditFault::Missing { first: reached + 1, last });
         }
@@ -184,151 +223,5 @@ impl ChainVerifier {
 }
 
 #[cfg(test)]
-mod tests {
-    use postrider_domain::time::Timestamp;
-
-    use super::*;
-    use crate::audit::chain::{AUDIT_KEY_BYTES, AuditKey, ChainCheckpoint};
-    use crate::audit::record::{AuditChain, AuditOrigin};
-
-    fn key() -> ChainKey {
-        let acme = AuditChain::Tenant("acme".parse().unwrap());
-        AuditKey::new([7; AUDIT_KEY_BYTES]).of_chain(&acme)
-    }
-
-    /// A chain of so many records.
-    fn chain(count: i64) -> (ChainState, Vec<AuditRecord>) {
-        let mut state = ChainState::empty(key().chain().clone());
-        let mut records = Vec::new();
-        for sequence in 1..=count {
-            let origin = AuditOrigin::command("x");
-            let draft = origin.draft("tenants/acme", Timestamp::from_micros(sequence));
-            let (previous, hash) = (state.hash, key().hash(sequence, &state.hash, &draft));
-            records.push(AuditRecord { sequence, previous, hash, draft });
-            (state.sequence, state.hash) = (sequence, hash);
-        }
-        (state, records)
-    }
-
-    fn faults_knowing(
-        state: &ChainState,
-        records: &[AuditRecord],
-        known: Option<(i64, ChainHash)>,
-    ) -> Vec<AuditFault> {
-        let mut verifier = ChainVerifier::new(key(), None, known);
-        verifier.take(state, records);
-        verifier.finish(state).faults
-    }
-
-    fn faults(state: &ChainState, records: &[AuditRecord]) -> Vec<AuditFault> {
-        faults_knowing(state, records, None)
-    }
-
-    #[test]
-    fn a_whole_chain_is_whole_in_one_piece_or_in_several() {
-        let (state, records) = chain(9);
-        assert_eq!(faults(&state, &records), []);
-        assert_eq!(faults(&ChainState::empty(state.chain.clone()), &[]), []);
-        let mut first = ChainVerifier::new(key(), None, None);
-        first.take(&state, &records[..4]);
-        let position = first.position();
-        assert_eq!(first.pause().checked, 4);
-        let mut second = ChainVerifier::new(key(), Some(position), None);
-        second.take(&state, &records[4..]);
-        let findings = second.finish(&state);
-        assert_eq!((findings.checked, findings.faults.as_slice()), (5, &[][..]));
-    }
-
-    #[test]
-    fn a_changed_record_is_found() {
-        let (state, mut records) = chain(5);
-        records[2].draft.actor = "token:somebody".to_owned();
-        assert_eq!(faults(&state, &records), [AuditFault::Changed { sequence: 3 }]);
-        // With a hash that fits under another key.
-        let other = AuditKey::new([8; AUDIT_KEY_BYTES]).of_chain(key().chain());
-        records[2].hash = other.hash(3, &records[2].previous, &records[2].draft);
-        assert_eq!(faults(&state, &records), [AuditFault::Changed { sequence: 3 }]);
-    }
-
-    #[test]
-    fn a_removed_record_is_found_wherever_it_was() {
-        for removed in 1..=5 {
-            let (state, mut records) = chain(5);
-            records.remove(removed - 1);
-            let place = i64::try_from(removed).unwrap();
-            let missing = AuditFault::Missing { first: place, last: place };
-            assert_eq!(faults(&state, &records), [missing]);
-        }
-        let (state, mut records) = chain(5);
-        records.remove(1);
-        for record in &mut records[1..] {
-            record.sequence -= 1;
-        }
-        let moved = |sequence| AuditFault::Moved { sequence, belongs_at: sequence + 1 };
-        let missing = AuditFault::Missing { first: 5, last: 5 };
-        assert_eq!(faults(&state, &records), [moved(2), moved(3), moved(4), missing]);
-    }
-
-    #[test]
-    fn reordered_records_are_found() {
-        let (state, mut records) = chain(5);
-        records.swap(1, 3);
-        for (record, sequence) in records.iter_mut().zip(1..) {
-            record.sequence = sequence;
-        }
-        let moved = [(2, 4), (4, 2)];
-        let moved = moved.map(|(sequence, belongs_at)| AuditFault::Moved { sequence, belongs_at });
-        assert_eq!(faults(&state, &records), moved);
-    }
-
-    #[test]
-    fn a_cut_tail_is_found_by_the_head_or_by_who_noted_one() {
-        let (state, mut records) = chain(5);
-        let known = (state.sequence, state.hash);
-        records.truncate(3);
-        let missing = AuditFault::Missing { first: 4, last: 5 };
-        assert_eq!(faults(&state, &records), [missing]);
-        // The head was set back too.
-        let (sequence, hash) = (3, records[2].hash);
-        let set_back = ChainState { sequence, hash, ..state.clone() };
-        assert_eq!(faults(&set_back, &records), []);
-        assert_eq!(faults_knowing(&set_back, &records, Some(known)), [missing]);
-        let (whole, records) = chain(5);
-        assert_eq!(faults_knowing(&whole, &records, Some(known)), []);
-        let other = Some((3, ChainHash::new([1; 32])));
-        let changed = AuditFault::Changed { sequence: 3 };
-        assert_eq!(faults_knowing(&whole, &records, other), [changed]);
-        let set_back = ChainState { sequence: 3, ..whole };
-        assert_eq!(faults(&set_back, &records), [AuditFault::Head { sequence: 3 }]);
-    }
-
-    #[test]
-    fn what_retention_removed_is_not_missing_if_it_signed() {
-        let (mut state, records) = chain(5);
-        let (sequence, hash) = (2, records[1].hash);
-        state.checkpoint = key().checkpoint(sequence, hash, Timestamp::default());
-        assert_eq!(faults(&state, &records[2..]), []);
-        // Removed before its checkpoint was seen: another page tells.
-        let mut verifier = ChainVerifier::new(key(), None, None);
-        let before = ChainState { checkpoint: ChainCheckpoint::default(), ..state.clone() };
-        verifier.take(&before, &records[..1]);
-        verifier.take(&state, &records[2..]);
-        assert_eq!(verifier.finish(&state).faults, []);
-        state.checkpoint.sequence = 3;
-        let forged = AuditFault::Checkpoint { sequence: 3 };
-        let missing = AuditFault::Missing { first: 1, last: 3 };
-        assert_eq!(faults(&state, &records[3..]), [forged, missing]);
-    }
-
-    #[test]
-    fn not_every_fault_is_told() {
-        let (state, mut records) = chain(150);
-        for record in &mut records {
-            record.draft.actor.push('x');
-        }
-        let mut verifier = ChainVerifier::new(key(), None, None);
-        verifier.take(&state, &records);
-        let findings = verifier.finish(&state);
-        assert_eq!((findings.faults.len(), findings.left_out), (MAX_REPORTED_FAULTS, 50));
-    }
-}
+#[path = "verifier_tests.rs"]
+mod tests;

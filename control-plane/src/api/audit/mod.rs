@@ -4,6 +4,7 @@
 //! reads of payloads (`reads`). Guarantees that a caller sees the records of those tenants
 //! only in which he may read them.
 
+mod chain_lookup;
 mod conversion;
 pub mod filter;
 pub mod reads;

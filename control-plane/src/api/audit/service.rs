@@ -6,19 +6,18 @@
 
 use std::sync::Arc;
 
-use postrider_identity::{AuditChain, AuditRecord, FieldChange};
+use postrider_identity::{AuditRecord, FieldChange};
 use postrider_proto::v1;
 use postrider_proto::v1::audit_service_server::AuditService;
 use postrider_store::{AuditPosition, AuditQuery, AuditScope, Store, StoreResult};
 use tonic::{Request, Response, Status, async_trait};
 
+use crate::api::audit::chain_lookup::require_chain;
 use crate::api::audit::conversion::to_proto;
 use crate::api::audit::filter::AuditFilter;
 use crate::api::audit::verification;
 use crate::api::lists::listing::{ListCall, StoredList};
 use crate::api::rpc::caller::Caller;
-use crate::api::rpc::spans;
-use crate::api::tenants::stored::require_tenant;
 use crate::api::values::names::{self, AuditParent};
 use crate::state::context::ReplicaContext;
 
@@ -52,10 +51,7 @@ impl AuditApi {
         let scope = match parent {
             AuditParent::AllTenants => AuditScope::Tenants(caller.tenants_seen()),
             AuditParent::Chain(chain) => {
-                if let AuditChain::Tenant(tenant) = &chain {
-                    spans::record_in_span("tenant", tenant);
-                    require_tenant(&self.context, tenant).await?;
-                }
+                require_chain(&self.context, &chain).await?;
                 AuditScope::Chain(chain)
             }
         };

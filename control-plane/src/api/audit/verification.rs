@@ -7,11 +7,10 @@ use postrider_identity::{AuditChain, ChainFindings, ChainHash, ChainPosition, Ch
 use postrider_proto::v1;
 use tonic::Status;
 
+use crate::api::audit::chain_lookup::require_chain;
 use crate::api::audit::conversion::fault_to_proto;
 use crate::api::lists::listing::ListCall;
 use crate::api::rpc::errors::{self, FieldViolations};
-use crate::api::rpc::spans;
-use crate::api::tenants::stored::require_tenant;
 use crate::api::values::names;
 use crate::api::values::time::timestamp;
 use crate::state::context::ReplicaContext;
@@ -33,15 +32,13 @@ pub async fn verify(
     call.text(known_hash);
     let known = known_head(*known_number, known_hash, &mut call.violations);
     let (chain, page) = call.finish::<_, ChainPosition>(chain)?;
-    if let AuditChain::Tenant(tenant) = &chain {
-        spans::record_in_span("tenant", tenant);
-        require_tenant(context, tenant).await?;
-    }
+    let least_count = require_chain(context, &chain).await?;
     let key = context.store.audit_key().await.map_err(errors::store)?.of_chain(&chain);
-    let mut verifier = ChainVerifier::new(key, page.after().copied(), known);
+    let verifier = ChainVerifier::new(key, page.after().copied(), known);
+    let mut verifier = verifier.with_at_least(least_count);
     loop {
-        let position = verifier.position();
-        let read = context.store.read_audit_chain(&chain, position.sequence, RECORDS_PER_READ);
+        let from = verifier.position().next;
+        let read = context.store.read_audit_chain(&chain, from, RECORDS_PER_READ);
         let (state, records) = read.await.map_err(errors::store)?;
         verifier.take(&state, &records);
         let is_last = records.len() < RECORDS_PER_READ as usize;
@@ -54,7 +51,7 @@ pub async fn verify(
             false => (verifier.pause(), Some(position)),
         };
         report(context, &chain, &findings);
-        let ChainFindings { faults, left_out, checked } = findings;
+        let ChainFindings { faults, left_out, checked, is_known_removed } = findings;
         let nothing = |_: &v1::AuditFault| 0;
         let faults: Vec<_> = faults.into_iter().map(fault_to_proto).collect();
         let page =
@@ -69,6 +66,7 @@ pub async fn verify(
             checkpoint_number: checkpoint.sequence,
             checkpoint_time: (checkpoint.sequence > 0).then(|| timestamp(checkpoint.time)),
             next_page_token: page.next_page_token,
+            known_record_removed: is_known_removed,
         });
     }
 }

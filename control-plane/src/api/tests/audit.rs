@@ -95,6 +95,8 @@ async fn every_change_is_one_record_and_what_changes_nothing_is_none() {
     assert_eq!(told[1].1, ["display_name"]);
     assert_eq!(told[3].1, ["status"]);
     assert_eq!(told[5].1, ["status", "status_reason"]);
+    assert_eq!(told[6].1, ["allow_insecure_urls", "display_name", "subscriptions[0]"]);
+    assert_eq!(records[0].changes[2].before.as_deref(), Some("erp"));
     let numbers: Vec<_> = records.iter().rev().map(|record| record.name.as_str()).collect();
     assert_eq!(numbers[0], "tenants/acme/auditRecords/1");
     assert_eq!(numbers.len(), 7);
@@ -107,6 +109,15 @@ async fn every_change_is_one_record_and_what_changes_nothing_is_none() {
     let checked = api.verify("tenants/acme").await;
     assert_eq!((checked.faults.len(), checked.checked_record_count), (0, 7));
     assert_eq!((checked.head_number, &checked.head_hash), (7, &caller.hash));
+    api.plane.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_key_is_there_before_the_first_change() {
+    let api = TestApi::start().await;
+    let counts = api.plane.context.store.count_data_keys().await.unwrap();
+    // That of assignments, and that of chains.
+    assert_eq!(counts.iter().map(|used| used.count).collect::<Vec<_>>(), [2]);
     api.plane.stop().await;
 }
 
@@ -185,6 +196,13 @@ async fn what_belongs_to_no_tenant_is_in_the_installations_chain() {
     assert_eq!(told[1].1, ["payment.paid:description"]);
     assert_eq!(told[3].1, ["revoke_time"]);
     assert_eq!(api.verify("installation").await.faults, []);
+    // Also before the tenant is there.
+    assert_eq!(api.records("tenants/acme", "").await.len(), 1);
+    let checked = api.verify("tenants/acme").await;
+    assert_eq!((checked.faults.len(), checked.checked_record_count), (0, 1));
+    let none = v1::VerifyAuditLogRequest { parent: "tenants/none".into(), ..Default::default() };
+    let refused = api.audit().await.verify_audit_log(none).await.unwrap_err();
+    assert_eq!(refused.code(), Code::NotFound);
     api.tenant("acme").await;
     let of_tenant = api.records("tenants/acme", r#"method:"TokenService""#).await;
     assert_eq!(of_tenant.len(), 1, "a token of one tenant is in its chain");

@@ -14,6 +14,7 @@
 mod failure_detector;
 pub mod holds;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -202,6 +203,13 @@ impl ClusterState {
 
     fn set(&self, view: ClusterView) {
         *self.0.view.write() = Arc::new(view);
+    }
+
+    /// The shards that this replica owns, as last read.
+    pub fn own_shards(&self) -> HashSet<Shard> {
+        let view = self.view();
+        let own = view.shards.iter().filter(|row| row.owner.as_ref() == Some(&self.0.replica));
+        own.map(|row| row.shard).collect()
     }
 
     /// Who owns a tenant's shard, as last read.

@@ -14,8 +14,7 @@ use crate::tables::{MemoryTables, StoredChain};
 #[async_trait]
 impl AuditStore for MemoryStore {
     async fn append_audit_record(&self, draft: &AuditDraft) -> StoreResult<()> {
-        self.tables()?.append_record(draft);
-        Ok(())
+        self.tables()?.append_record(draft)
     }
 
     async fn list_audit_records(&self, query: &AuditQuery) -> StoreResult<Vec<AuditRecord>> {
@@ -47,7 +46,7 @@ impl AuditStore for MemoryStore {
     async fn read_audit_chain(
         &self,
         chain: &AuditChain,
-        after: i64,
+        from: i64,
         limit: u32,
     ) -> StoreResult<(ChainState, Vec<AuditRecord>)> {
         let tables = self.tables()?;
@@ -55,7 +54,7 @@ impl AuditStore for MemoryStore {
             return Ok((ChainState::empty(chain.clone()), Vec::new()));
         };
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let read = records.range(after.saturating_add(1)..).take(limit);
+        let read = records.range(from..).take(limit);
         Ok((state.clone(), read.map(|(_, record)| record.clone()).collect()))
     }
 
@@ -81,21 +80,24 @@ impl AuditStore for MemoryStore {
         now: Timestamp,
     ) -> StoreResult<Option<ForgottenRecords>> {
         let mut tables = self.tables()?;
-        let is_old = |stored: &StoredChain| {
-            let first = stored.records.get(&(stored.state.checkpoint.sequence + 1));
-            first.is_some_and(|first| first.draft.time < before)
+        let is_old = |StoredChain { state, records }: &StoredChain| {
+            let removed = state.checkpoint.sequence;
+            let first = records.range(removed.saturating_add(1)..).next();
+            state.sequence != removed && first.is_none_or(|(_, first)| first.draft.time < before)
         };
         let mut chains = tables.chains.iter_mut();
         let next = chains.find(|(chain, stored)| is_after(chain, after) && is_old(stored));
         let Some((_, stored)) = next else { return Ok(None) };
         let chain = stored.state.chain.clone();
         let key = MemoryTables::audit_key().of_chain(&chain);
-        let first: Vec<AuditRecord> = stored.records.values().cloned().collect();
+        let from = stored.state.checkpoint.sequence.saturating_add(1);
+        let first: Vec<AuditRecord> =
+            stored.records.range(from..).map(|(_, record)| record.clone()).collect();
         let (last, is_stuck) = forgettable(&key, &stored.state, &first, before);
         let mut removed = 0;
         if let Some(last) = last {
             let count = stored.records.len();
-            stored.records.retain(|sequence, _| *sequence > last.sequence);
+            stored.records.retain(|sequence, _| *sequence < from || *sequence > last.sequence);
             removed = count - stored.records.len();
             stored.state.checkpoint = key.checkpoint(last.sequence, last.hash, now);
         }

@@ -7,6 +7,7 @@ use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
 use postrider_identity::AuditDraft;
+use postrider_store::engine::tenant_deletion;
 use postrider_store::{
     ConfigStore, ListPage, StoreResult, SubscriptionQuery, SubscriptionSideEffects, TenantQuery,
     WriteError,
@@ -24,7 +25,7 @@ impl ConfigStore for MemoryStore {
             return Err(WriteError::AlreadyExists);
         }
         tables.tenants.insert(tenant.id.clone(), tenant.clone());
-        tables.append_record(audit);
+        tables.append_record(audit)?;
         Ok(())
     }
 
@@ -52,7 +53,7 @@ impl ConfigStore for MemoryStore {
             ..tenant.clone()
         };
         let written = found.clone();
-        tables.append_record(audit);
+        tables.append_record(audit)?;
         Ok(written)
     }
 
@@ -70,19 +71,20 @@ impl ConfigStore for MemoryStore {
         tenant.update_time = now;
         tenant.delete_time = Some(now);
         let version = tenant.config_version;
-        let mut taken_along = 0;
+        let mut taken_along = Vec::new();
         for subscription in tables.subscriptions.values_mut() {
             if subscription.tenant == *id && subscription.delete_time.is_none() {
                 subscription.revision += 1;
                 subscription.update_time = now;
                 subscription.delete_time = Some(now);
                 subscription.forget_secrets();
-                taken_along += 1;
+                taken_along.push(subscription.id.to_string());
             }
         }
         tables.failing.retain(|key, _| key.tenant != *id);
-        tables.append_record(audit);
-        Ok((version, taken_along))
+        let count = taken_along.len() as u64;
+        tables.append_record(&tenant_deletion(audit, taken_along))?;
+        Ok((version, count))
     }
 
     async fn tenant_config(&self, id: &TenantId) -> StoreResult<Option<TenantConfig>> {
@@ -145,7 +147,7 @@ impl ConfigStore for MemoryStore {
         tables.subscriptions.insert(subscription.key(), subscription.clone());
         let version = raise_version(&mut tables, &subscription.tenant)?;
         tables.written_at.insert(subscription.key(), version);
-        tables.append_record(audit);
+        tables.append_record(audit)?;
         Ok(version)
     }
 
@@ -189,7 +191,7 @@ impl ConfigStore for MemoryStore {
             tables.failing.remove(&key);
         }
         tables.write_to_outbox(&side_effects.operational_events);
-        tables.append_record(audit);
+        tables.append_record(audit)?;
         Ok(version)
     }
 

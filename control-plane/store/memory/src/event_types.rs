@@ -28,7 +28,7 @@ impl EventTypeStore for MemoryStore {
         if tables.event_types.contains_key(&event_type.name) {
             return Err(WriteError::AlreadyExists.into());
         }
-        tables.append_record(audit);
+        tables.append_record(audit)?;
         Ok(put(&mut tables, std::slice::from_ref(event_type)))
     }
 
@@ -58,7 +58,7 @@ impl EventTypeStore for MemoryStore {
         refuse(event_type)?;
         let mut tables = self.tables()?;
         current(&tables, &event_type.name, expected_revision)?;
-        tables.append_record(audit);
+        tables.append_record(audit)?;
         Ok(put(&mut tables, std::slice::from_ref(event_type)))
     }
 
@@ -78,7 +78,7 @@ impl EventTypeStore for MemoryStore {
             }
         }
         tables.event_types.remove(name);
-        tables.append_record(audit);
+        tables.append_record(audit)?;
         Ok(put(&mut tables, &[]))
     }
 
@@ -97,7 +97,7 @@ impl EventTypeStore for MemoryStore {
             .collect();
         let count = i64::try_from(tables.event_types.len()).unwrap_or(i64::MAX);
         may_put(event_types, &there, count, most)?;
-        tables.append_record(audit);
+        tables.append_record(audit)?;
         Ok(put(&mut tables, event_types))
     }
 

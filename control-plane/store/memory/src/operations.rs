@@ -25,7 +25,7 @@ impl OperationStore for MemoryStore {
             return Err(StoreError::Rejected("the operation is there already".to_owned()));
         }
         tables.operations.insert(key, operation.clone());
-        tables.append_record(audit);
+        tables.append_record(audit)?;
         Ok(())
     }
 
@@ -78,7 +78,7 @@ impl OperationStore for MemoryStore {
         let Some(running) = running else { return Ok(false) };
         running.state = OperationState::Cancelled;
         running.end_time = Some(id.no_earlier(now));
-        tables.append_record(audit);
+        tables.append_record(audit)?;
         Ok(true)
     }
 
@@ -94,7 +94,7 @@ impl OperationStore for MemoryStore {
         let ended = ended.is_some_and(|delivery| delivery.state != OperationState::Running);
         let is_removed = ended && tables.operations.remove(&key).is_some();
         if is_removed {
-            tables.append_record(audit);
+            tables.append_record(audit)?;
         }
         Ok(is_removed)
     }

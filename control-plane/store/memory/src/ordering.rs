@@ -43,7 +43,7 @@ impl OrderingStore for MemoryStore {
         let held = tables.held_keys.get_mut(key).filter(|held_key| held_key.held);
         let Some(held) = held else { return Ok(false) };
         held.held = false;
-        tables.append_record(audit);
+        tables.append_record(audit)?;
         Ok(true)
     }
 

@@ -62,7 +62,7 @@ impl PublishingStore for MemoryStore {
     ) -> StoreResult<Option<i64>> {
         let mut tables = self.tables()?;
         refuse_deliveries(&tables, [delivery])?;
-        tables.append_record(audit);
+        tables.append_record(audit)?;
         Ok(put_later(&mut tables, delivery))
     }
 }

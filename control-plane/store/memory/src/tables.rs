@@ -23,7 +23,9 @@ use postrider_identity::{
     TokenRecord,
 };
 use postrider_store::engine::{hour, ids_of_same_millisecond, next_record, without_nul};
-use postrider_store::{AgentSighting, ReplicaRow, ShardRow, UsedIdempotencyKey, latency_bucket};
+use postrider_store::{
+    AgentSighting, ReplicaRow, ShardRow, StoreResult, UsedIdempotencyKey, latency_bucket,
+};
 
 /// An idempotency key's use.
 #[derive(Clone)]
@@ -147,13 +149,14 @@ impl MemoryTables {
     }
 
     /// Appends a record to its chain.
-    pub fn append_record(&mut self, draft: &AuditDraft) {
+    pub fn append_record(&mut self, draft: &AuditDraft) -> StoreResult<()> {
         let chain = self.chains.entry(draft.chain.stored().to_owned());
         let chain = chain.or_insert_with(|| StoredChain::empty(draft.chain.clone()));
         let key = Self::audit_key().of_chain(&draft.chain);
-        let record = next_record(&key, &chain.state, draft);
+        let record = next_record(&key, &chain.state, draft)?;
         (chain.state.sequence, chain.state.hash) = (record.sequence, record.hash);
         chain.records.insert(record.sequence, record);
+        Ok(())
     }
 
     pub fn shard_of(&self, tenant: &TenantId) -> Shard {

@@ -36,7 +36,7 @@ impl TokenStore for MemoryStore {
             return Err(WriteError::AlreadyExists);
         }
         tables.tokens.insert(token.id.clone(), token.clone());
-        tables.append_record(audit);
+        tables.append_record(audit)?;
         Ok(TokenCreation::Created)
     }
 
@@ -63,7 +63,7 @@ impl TokenStore for MemoryStore {
         let found = tables.tokens.get_mut(id).filter(|token| token.revoke_time.is_none());
         let Some(token) = found else { return Ok(false) };
         token.revoke_time = Some(now);
-        tables.append_record(audit);
+        tables.append_record(audit)?;
         Ok(true)
     }
 

@@ -196,7 +196,7 @@ impl WorkStore for MemoryStore {
             tables.put_unless_known(record, standing, now);
         }
         tables.end(id, DeliveryState::Cancelled, Some(reason), now);
-        tables.append_record(audit);
+        tables.append_record(audit)?;
         Ok(CancelOutcome::Done { in_flight: under_way.map(|record| record.key) })
     }
 
@@ -214,7 +214,7 @@ impl WorkStore for MemoryStore {
         let Some(delivery) = found else { return Ok(false) };
         delivery.due = now;
         delivery.trigger = Trigger::Manual;
-        tables.append_record(audit);
+        tables.append_record(audit)?;
         Ok(true)
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A chain's row is locked by who appends to it, last in its transaction: records of one
 //! chain are written one after the other, and a change waits for no longer than another
-//! needs to insert one row and to commit.
+//! needs to insert one row and to commit. Within one process it waits without a connection
+//! (`chain_turns`).
 //!
 //! Keeps the invariant `audit-records-chained`.
 
@@ -77,19 +78,23 @@ const LIST_OF_TENANTS: &str = "SELECT chain, sequence, previous, hash, record_ti
 const READ_CHAIN: &str = "SELECT chain, sequence, previous, hash, record_time, actor, address,
         request_id, method, resource, changes, left_out
     FROM audit_records
-    WHERE chain = $1 AND sequence > $2
+    WHERE chain = $1 AND sequence >= $2
     ORDER BY sequence LIMIT $3";
 
-/// Of each chain the first record is looked at, by its key.
+/// Of each chain the first record that is there is looked at, by its key. One that has none,
+/// although its head says so, is taken for old: somebody has to look.
 const NEXT_OLD_CHAIN: &str = "SELECT c.chain FROM audit_chains c
     WHERE ($1::text IS NULL OR c.chain > $1)
-        AND EXISTS (
-            SELECT FROM audit_records r
-            WHERE r.chain = c.chain AND r.sequence = c.checkpoint_sequence + 1
-                AND r.record_time < $2
-        )
+        AND c.sequence <> c.checkpoint_sequence
+        AND coalesce((
+            SELECT r.record_time FROM audit_records r
+            WHERE r.chain = c.chain AND r.sequence > c.checkpoint_sequence
+            ORDER BY r.sequence LIMIT 1
+        ), 0) < $2
     ORDER BY c.chain LIMIT 1";
-const DELETE_RECORDS: &str = "DELETE FROM audit_records WHERE chain = $1 AND sequence <= $2";
+/// Of those that were checked: what somebody put before them stays, to be found.
+const DELETE_RECORDS: &str = "DELETE FROM audit_records
+    WHERE chain = $1 AND sequence >= $2 AND sequence <= $3";
 const SET_CHECKPOINT: &str = "UPDATE audit_chains
     SET checkpoint_sequence = $2, checkpoint_hash = $3, checkpoint_time = $4,
         checkpoint_signature = $5
@@ -110,7 +115,7 @@ impl PostgresStore {
         let changes = changes_to_json(&draft.changes)?;
         let key = self.stored_audit_key(call).await?.of_chain(&draft.chain);
         let state = lock_chain(call, &draft.chain).await?;
-        let record = next_record(&key, &state, draft);
+        let record = next_record(&key, &state, draft)?;
         let append = sqlx::query(APPEND_RECORD)
             .bind(draft.chain.stored())
             .bind(record.sequence)
@@ -144,7 +149,8 @@ impl PostgresStore {
         Ok(true)
     }
 
-    /// The key of all chains, from memory once it was read.
+    /// The key of all chains, from memory once it was read. One that this transaction draws
+    /// is not remembered before it is committed.
     async fn stored_audit_key(&self, call: &mut DatabaseCall<'_>) -> StoreResult<AuditKey> {
         let owner = no_tenant();
         if let Some(key) = self.sealer.cached(&owner, AUDIT_KEY_ID) {
@@ -153,13 +159,15 @@ impl PostgresStore {
         if let Some((key, _)) = self.stored_key(call, &owner, AUDIT_KEY_ID).await? {
             return audit_key_of(&key);
         }
-        let wrapped = self.sealer.draw_audit_key().await?;
+        let (drawn, wrapped) = self.sealer.draw_audit_key().await?;
         let insert = sqlx::query(INSERT_AUDIT_KEY)
             .bind(owner.as_str())
             .bind(AUDIT_KEY_ID)
             .bind(wrapped.by.as_str())
             .bind(wrapped.bytes);
-        call.execute(insert).await?;
+        if call.execute(insert).await? > 0 {
+            return Ok(drawn);
+        }
         let found = self.stored_key(call, &owner, AUDIT_KEY_ID).await?;
         let (key, _) = found.ok_or_else(|| codec::corrupt("the audit key is not there"))?;
         audit_key_of(&key)
@@ -173,18 +181,25 @@ impl PostgresStore {
         before: Timestamp,
         now: Timestamp,
     ) -> StoreResult<(u64, bool)> {
-        call.begin().await?;
         let key = self.stored_audit_key(call).await?.of_chain(chain);
-        let state = lock_chain(call, chain).await?;
-        let first = read_chain(call, chain, state.checkpoint.sequence, MAX_FORGOTTEN_RECORDS);
-        let first = first.await?;
+        // Before the lock, for which changes wait.
+        call.begin_with(READ_ONLY).await?;
+        let state = read_state(call, chain).await?;
+        let from = state.checkpoint.sequence.saturating_add(1);
+        let first = read_chain(call, chain, from, MAX_FORGOTTEN_RECORDS).await?;
+        call.commit().await?;
         let (last, is_stuck) = forgettable(&key, &state, &first, before);
         let Some(last) = last else {
-            call.rollback().await?;
             return Ok((0, is_stuck));
         };
-        let delete = sqlx::query(DELETE_RECORDS).bind(chain.stored()).bind(last.sequence);
-        let removed = call.execute(delete).await?;
+        call.begin().await?;
+        if lock_chain(call, chain).await?.checkpoint != state.checkpoint {
+            // Another replica was faster.
+            call.rollback().await?;
+            return Ok((0, false));
+        }
+        let delete = sqlx::query(DELETE_RECORDS).bind(chain.stored());
+        let removed = call.execute(delete.bind(from).bind(last.sequence)).await?;
         let ChainCheckpoint { sequence, hash, time, signature } =
             key.checkpoint(last.sequence, last.hash, now);
         let set = sqlx::query(SET_CHECKPOINT)
@@ -202,7 +217,7 @@ impl PostgresStore {
 #[async_trait]
 impl AuditStore for PostgresStore {
     async fn append_audit_record(&self, draft: &AuditDraft) -> StoreResult<()> {
-        let mut call = self.call("append_audit_record");
+        let (_turn, mut call) = self.change_call("append_audit_record", draft).await?;
         call.begin().await?;
         self.append_to(&mut call, draft).await?;
         call.commit().await
@@ -233,16 +248,15 @@ impl AuditStore for PostgresStore {
     async fn read_audit_chain(
         &self,
         chain: &AuditChain,
-        after: i64,
+        from: i64,
         limit: u32,
     ) -> StoreResult<(ChainState, Vec<AuditRecord>)> {
         let mut call = self.read_call("read_audit_chain");
         call.begin_with(READ_ONLY).await?;
-        let found = call.row(sqlx::query(SELECT_CHAIN).bind(chain.stored())).await?;
-        let state = found.as_ref().map(chain_state).transpose()?;
-        let records = read_chain(&mut call, chain, after, limit).await?;
+        let state = read_state(&mut call, chain).await?;
+        let records = read_chain(&mut call, chain, from, limit).await?;
         call.commit().await?;
-        Ok((state.unwrap_or_else(|| ChainState::empty(chain.clone())), records))
+        Ok((state, records))
     }
 
     async fn list_audit_chains(
@@ -300,13 +314,18 @@ async fn lock_chain(call: &mut DatabaseCall<'_>, chain: &AuditChain) -> StoreRes
     chain_state(&call.one_row(sqlx::query(LOCK_CHAIN).bind(chain.stored())).await?)
 }
 
+async fn read_state(call: &mut DatabaseCall<'_>, chain: &AuditChain) -> StoreResult<ChainState> {
+    let found = call.row(sqlx::query(SELECT_CHAIN).bind(chain.stored())).await?;
+    found.as_ref().map_or_else(|| Ok(ChainState::empty(chain.clone())), chain_state)
+}
+
 async fn read_chain(
     call: &mut DatabaseCall<'_>,
     chain: &AuditChain,
-    after: i64,
+    from: i64,
     limit: u32,
 ) -> StoreResult<Vec<AuditRecord>> {
-    let query = sqlx::query(READ_CHAIN).bind(chain.stored()).bind(after).bind(i64::from(limit));
+    let query = sqlx::query(READ_CHAIN).bind(chain.stored()).bind(from).bind(i64::from(limit));
     rows::read(&call.rows(query).await?, record)
 }
 

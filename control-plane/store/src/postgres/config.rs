@@ -18,6 +18,7 @@ use super::data_keys::{forget_data_keys, note_removed_secrets};
 use super::engine::PostgresStore;
 use super::outbox;
 use super::rows::{self, subscription_key};
+use crate::audit::tenant_deletion;
 use crate::codec;
 use crate::config::{
     ConfigStore, ListPage, SubscriptionQuery, SubscriptionSideEffects, TenantQuery, WriteError,
@@ -49,7 +50,8 @@ const DELETE_TENANT: &str = "UPDATE tenants
 const DELETE_SUBSCRIPTIONS: &str = "UPDATE subscriptions
     SET delete_time = $2, update_time = $2, revision = revision + 1, data_key = NULL,
         signing_keys = NULL, header_values = NULL
-    WHERE tenant = $1 AND delete_time IS NULL";
+    WHERE tenant = $1 AND delete_time IS NULL
+    RETURNING id";
 
 /// 2 how many subscriptions more, or fewer, there are by the change.
 const RAISE_VERSION: &str = "UPDATE tenants
@@ -124,7 +126,7 @@ const GET_LIVING_TENANT: &str = "SELECT id, display_name, allow_insecure_urls, l
 #[async_trait]
 impl ConfigStore for PostgresStore {
     async fn create_tenant(&self, tenant: &Tenant, audit: &AuditDraft) -> Result<(), WriteError> {
-        let mut call = self.call("create_tenant");
+        let (_turn, mut call) = self.change_call("create_tenant", audit).await?;
         call.begin().await?;
         call.insert(
             sqlx::query(CREATE_TENANT)
@@ -159,7 +161,7 @@ impl ConfigStore for PostgresStore {
         expected_revision: i64,
         audit: &AuditDraft,
     ) -> Result<Tenant, WriteError> {
-        let mut call = self.call("update_tenant");
+        let (_turn, mut call) = self.change_call("update_tenant", audit).await?;
         call.begin().await?;
         let row = call
             .row(
@@ -191,7 +193,7 @@ impl ConfigStore for PostgresStore {
         now: Timestamp,
         audit: &AuditDraft,
     ) -> Result<(i64, u64), WriteError> {
-        let mut call = self.call("delete_tenant");
+        let (_turn, mut call) = self.change_call("delete_tenant", audit).await?;
         call.begin().await?;
         let version: Option<i64> = call
             .optional_value(
@@ -205,14 +207,15 @@ impl ConfigStore for PostgresStore {
             call.rollback().await?;
             return Err(missed(find_tenant(&mut call, id).await?.map(|found| found.delete_time)));
         };
-        let gone = call
-            .execute(sqlx::query(DELETE_SUBSCRIPTIONS).bind(id.as_str()).bind(now.as_micros()))
+        let gone: Vec<String> = call
+            .values(sqlx::query(DELETE_SUBSCRIPTIONS).bind(id.as_str()).bind(now.as_micros()))
             .await?;
+        let count = gone.len() as u64;
         forget_data_keys(&mut call, id, now).await?;
         outbox::forget_tenant(&mut call, id).await?;
-        self.append_to(&mut call, audit).await?;
+        self.append_to(&mut call, &tenant_deletion(audit, gone)).await?;
         call.commit().await?;
-        Ok((version, gone))
+        Ok((version, count))
     }
 
     async fn tenant_config(&self, id: &TenantId) -> StoreResult<Option<TenantConfig>> {
@@ -260,7 +263,7 @@ impl ConfigStore for PostgresStore {
         max: usize,
         audit: &AuditDraft,
     ) -> Result<i64, WriteError> {
-        let mut call = self.call("create_subscription");
+        let (_turn, mut call) = self.change_call("create_subscription", audit).await?;
         call.begin().await?;
         let raised = raise_version(&mut call, &subscription.tenant, 1).await?;
         let (version, data_key, count) = raised.ok_or(WriteError::NotFound)?;
@@ -304,7 +307,7 @@ impl ConfigStore for PostgresStore {
         side_effects: &SubscriptionSideEffects,
         audit: &AuditDraft,
     ) -> Result<i64, WriteError> {
-        let mut call = self.call("update_subscription");
+        let (_turn, mut call) = self.change_call("update_subscription", audit).await?;
         call.begin().await?;
         let fewer = i64::from(subscription.delete_time.is_some());
         let raised = raise_version(&mut call, &subscription.tenant, -fewer).await?;

@@ -64,7 +64,7 @@ impl PostgresStore {
         now: Timestamp,
         audit: &AuditDraft,
     ) -> StoreResult<CancelOutcome> {
-        let mut call = self.call("cancel");
+        let (_turn, mut call) = self.change_call("cancel", audit).await?;
         let mut transaction = RecordingTransaction::begin(&mut call).await?;
         let gone = transaction
             .row(

@@ -6,8 +6,12 @@
 use std::time::Duration;
 
 use postrider_domain::ids::{Shard, TenantId};
+use postrider_identity::AuditDraft;
+use tokio::time::Instant;
 
 use super::call::{DatabaseCall, DatabaseDoor};
+use super::chain_turns::{ChainTurn, ChainTurns};
+use crate::error::{StoreError, StoreResult};
 use crate::sealing::SecretSealer;
 use crate::store::Store;
 
@@ -15,11 +19,15 @@ use crate::store::Store;
 /// call has only a few statements.
 const CALL_LIMIT: Duration = Duration::from_secs(15);
 
+/// How long a change waits for its turn: what it then needs is left.
+const TURN_LIMIT: Duration = Duration::from_secs(10);
+
 /// A [`Store`] in PostgreSQL.
 pub struct PostgresStore {
     pub(super) door: DatabaseDoor,
     pub(super) shards: u16,
     pub(super) sealer: SecretSealer,
+    pub(super) turns: ChainTurns,
 }
 
 impl Store for PostgresStore {}
@@ -28,6 +36,22 @@ impl PostgresStore {
     /// A call of the method with this name.
     pub(super) fn call(&self, method: &'static str) -> DatabaseCall<'_> {
         self.door.call(method, CALL_LIMIT)
+    }
+
+    /// A call of a method whose change is recorded, with the turn of the record's chain, for
+    /// which it has waited. Both together take no longer than another call.
+    pub(super) async fn change_call(
+        &self,
+        method: &'static str,
+        audit: &AuditDraft,
+    ) -> StoreResult<(ChainTurn, DatabaseCall<'_>)> {
+        let begin = Instant::now();
+        let turn = tokio::time::timeout(TURN_LIMIT, self.turns.take(&audit.chain)).await;
+        let turn = turn.map_err(|_| {
+            StoreError::Unavailable("other changes of the same chain take too long".to_owned())
+        })?;
+        let left = CALL_LIMIT.saturating_sub(begin.elapsed());
+        Ok((turn, self.door.call(method, left)))
     }
 
     /// A call that reads many rows, by the connections that are kept for such.

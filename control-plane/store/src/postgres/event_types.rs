@@ -81,7 +81,7 @@ impl EventTypeStore for PostgresStore {
         most: usize,
         audit: &AuditDraft,
     ) -> Result<i64, CatalogueError> {
-        let mut call = self.call("create_event_type");
+        let (_turn, mut call) = self.change_call("create_event_type", audit).await?;
         call.begin().await?;
         let version = raise(&mut call).await?;
         let there: i64 = call.value(sqlx::query(COUNT_TYPES)).await?;
@@ -114,7 +114,7 @@ impl EventTypeStore for PostgresStore {
         expected_revision: i64,
         audit: &AuditDraft,
     ) -> Result<i64, CatalogueError> {
-        let mut call = self.call("update_event_type");
+        let (_turn, mut call) = self.change_call("update_event_type", audit).await?;
         call.begin().await?;
         let version = raise(&mut call).await?;
         let done =
@@ -134,7 +134,7 @@ impl EventTypeStore for PostgresStore {
         force: bool,
         audit: &AuditDraft,
     ) -> Result<i64, CatalogueError> {
-        let mut call = self.call("delete_event_type");
+        let (_turn, mut call) = self.change_call("delete_event_type", audit).await?;
         call.begin().await?;
         let version = raise(&mut call).await?;
         let done =
@@ -161,7 +161,7 @@ impl EventTypeStore for PostgresStore {
         most: usize,
         audit: &AuditDraft,
     ) -> Result<i64, CatalogueError> {
-        let mut call = self.call("put_event_types");
+        let (_turn, mut call) = self.change_call("put_event_types", audit).await?;
         call.begin().await?;
         let version = raise(&mut call).await?;
         let names: Vec<_> = event_types.iter().map(|event_type| event_type.name.as_str()).collect();

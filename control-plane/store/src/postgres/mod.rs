@@ -11,6 +11,7 @@ mod arrays;
 mod attempts;
 mod audit;
 mod call;
+mod chain_turns;
 mod claim;
 mod clocks;
 mod conclude;

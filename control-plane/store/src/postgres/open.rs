@@ -9,6 +9,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::call::DatabaseDoor;
+use super::chain_turns::ChainTurns;
 use super::engine::PostgresStore;
 use super::errors::Checked as _;
 use super::{ownership, partitions, pooler, schema, tail};
@@ -51,7 +52,7 @@ impl PostgresStore {
         let most = (options.max_connections, options.max_read_connections);
         let door = DatabaseDoor::open(connect, most, observer).await?;
         let sealer = SecretSealer::new(Arc::clone(&options.keys));
-        let store = Self { door, shards: options.shards, sealer };
+        let store = Self { door, shards: options.shards, sealer, turns: ChainTurns::default() };
         store.prepare(options.migrate).await?;
         Ok(store)
     }

@@ -71,7 +71,7 @@ const INSERT_DELIVERIES: &str =
 #[async_trait]
 impl OperationStore for PostgresStore {
     async fn create_operation(&self, operation: &Operation, audit: &AuditDraft) -> StoreResult<()> {
-        let mut call = self.call("create_operation");
+        let (_turn, mut call) = self.change_call("create_operation", audit).await?;
         call.begin().await?;
         call.execute(
             sqlx::query(INSERT_OPERATION)
@@ -136,7 +136,7 @@ impl OperationStore for PostgresStore {
         now: Timestamp,
         audit: &AuditDraft,
     ) -> StoreResult<bool> {
-        let mut call = self.call("cancel_operation");
+        let (_turn, mut call) = self.change_call("cancel_operation", audit).await?;
         call.begin().await?;
         let query = sqlx::query(CANCEL_OPERATION).bind(tenant.as_str()).bind(id.0);
         let query = query.bind(id.no_earlier(now).as_micros());
@@ -150,7 +150,7 @@ impl OperationStore for PostgresStore {
         id: OperationId,
         audit: &AuditDraft,
     ) -> StoreResult<bool> {
-        let mut call = self.call("delete_operation");
+        let (_turn, mut call) = self.change_call("delete_operation", audit).await?;
         call.begin().await?;
         let query = sqlx::query(DELETE_OPERATION).bind(tenant.as_str()).bind(id.0);
         let is_deleted = call.execute(query).await? > 0;

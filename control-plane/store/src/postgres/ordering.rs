@@ -96,7 +96,7 @@ impl OrderingStore for PostgresStore {
     }
 
     async fn end_key_hold(&self, key: &OrderedKey, audit: &AuditDraft) -> StoreResult<bool> {
-        let mut call = self.call("end_key_hold");
+        let (_turn, mut call) = self.change_call("end_key_hold", audit).await?;
         call.begin().await?;
         let done = call
             .execute(

@@ -97,7 +97,7 @@ impl PublishingStore for PostgresStore {
         delivery: &Delivery,
         audit: &AuditDraft,
     ) -> StoreResult<Option<i64>> {
-        let mut call = self.call("add_delivery");
+        let (_turn, mut call) = self.change_call("add_delivery", audit).await?;
         call.begin().await?;
         let mut arrays = DeliveryArrays::of(std::iter::once(delivery));
         arrays.push(1, delivery)?;

@@ -50,7 +50,7 @@ impl TokenStore for PostgresStore {
         bounds: TokenBounds,
         audit: &AuditDraft,
     ) -> Result<TokenCreation, WriteError> {
-        let mut call = self.call("create_token");
+        let (_turn, mut call) = self.change_call("create_token", audit).await?;
         call.begin().await?;
         let count = sqlx::query(COUNT_TOKENS).bind(tenant_column(token)).bind(&token.created_by);
         let there = call.row(count).await?;
@@ -103,7 +103,7 @@ impl TokenStore for PostgresStore {
         now: Timestamp,
         audit: &AuditDraft,
     ) -> StoreResult<bool> {
-        let mut call = self.call("revoke_token");
+        let (_turn, mut call) = self.change_call("revoke_token", audit).await?;
         call.begin().await?;
         let revoke = sqlx::query(REVOKE_TOKEN).bind(id.as_str()).bind(now.as_micros());
         let is_revoked = call.execute(revoke).await? > 0;

@@ -198,7 +198,7 @@ impl WorkStore for PostgresStore {
         now: Timestamp,
         audit: &AuditDraft,
     ) -> StoreResult<bool> {
-        let mut call = self.call("bring_forward");
+        let (_turn, mut call) = self.change_call("bring_forward", audit).await?;
         call.begin().await?;
         let done = call
             .execute(sqlx::query(MAKE_DUE).bind(tenant.as_str()).bind(id.0).bind(now.as_micros()))

@@ -59,19 +59,23 @@ const LIST_OF_TENANTS: &str = "SELECT chain, sequence, previous, hash, record_ti
 const READ_CHAIN: &str = "SELECT chain, sequence, previous, hash, record_time, actor, address,
         request_id, method, resource, changes, left_out
     FROM audit_records
-    WHERE chain = ?1 AND sequence > ?2
+    WHERE chain = ?1 AND sequence >= ?2
     ORDER BY sequence LIMIT ?3";
 
-/// Of each chain the first record is looked at, by its key.
+/// Of each chain the first record that is there is looked at, by its key. One that has none,
+/// although its head says so, is taken for old: somebody has to look.
 const NEXT_OLD_CHAIN: &str = "SELECT c.chain FROM audit_chains c
     WHERE (?1 IS NULL OR c.chain > ?1)
-        AND EXISTS (
-            SELECT 1 FROM audit_records r
-            WHERE r.chain = c.chain AND r.sequence = c.checkpoint_sequence + 1
-                AND r.record_time < ?2
-        )
+        AND c.sequence <> c.checkpoint_sequence
+        AND coalesce((
+            SELECT r.record_time FROM audit_records r
+            WHERE r.chain = c.chain AND r.sequence > c.checkpoint_sequence
+            ORDER BY r.sequence LIMIT 1
+        ), 0) < ?2
     ORDER BY c.chain LIMIT 1";
-const DELETE_RECORDS: &str = "DELETE FROM audit_records WHERE chain = ? AND sequence <= ?";
+/// Of those that were checked: what somebody put before them stays, to be found.
+const DELETE_RECORDS: &str = "DELETE FROM audit_records
+    WHERE chain = ?1 AND sequence >= ?2 AND sequence <= ?3";
 const SET_CHECKPOINT: &str = "UPDATE audit_chains
     SET checkpoint_sequence = ?2, checkpoint_hash = ?3, checkpoint_time = ?4,
         checkpoint_signature = ?5
@@ -89,7 +93,7 @@ impl SqliteStore {
     ) -> StoreResult<()> {
         let key = self.writable_audit_key(connection).await?.of_chain(&draft.chain);
         let state = chain_of(connection, &draft.chain).await?;
-        let record = next_record(&key, &state, draft);
+        let record = next_record(&key, &state, draft)?;
         let mut values = BoundValues::default();
         values
             .text(draft.chain.stored())
@@ -148,18 +152,31 @@ impl SqliteStore {
         found.as_deref().map(audit_key_of).transpose()
     }
 
-    /// The key of all chains, drawn if there is none, in a transaction that writes.
+    /// The key of all chains, drawn if there is none, in a transaction that writes. One that
+    /// it draws is not remembered before it is committed.
     async fn writable_audit_key(&self, connection: &mut SqliteConnection) -> StoreResult<AuditKey> {
         if let Some(key) = self.stored_audit_key(connection).await? {
             return Ok(key);
         }
-        let wrapped = self.sealer.draw_audit_key().await?;
+        let (drawn, wrapped) = self.sealer.draw_audit_key().await?;
         let mut values = BoundValues::default();
         values.text(no_tenant().as_str()).id(AUDIT_KEY_ID).text(wrapped.by.as_str());
         values.add(wrapped.bytes).add(self.clock.now().as_micros());
         values.change(connection, INSERT_AUDIT_KEY).await?;
-        let drawn = self.stored_audit_key(connection).await?;
-        drawn.ok_or_else(|| codec::corrupt("the audit key is not there"))
+        Ok(drawn)
+    }
+
+    /// A chain's first records, as many as retention removes at once, and its state.
+    async fn first_records(
+        &self,
+        chain: &AuditChain,
+    ) -> StoreResult<(ChainState, Vec<AuditRecord>)> {
+        let mut reader = self.list_reader().await?;
+        let mut tx = reader.begin().await.map_err(stored)?;
+        let state = chain_of(&mut tx, chain).await?;
+        let from = state.checkpoint.sequence.saturating_add(1);
+        let first = read_chain(&mut tx, chain, from, MAX_FORGOTTEN_RECORDS).await?;
+        Ok((state, first))
     }
 
     /// Removes some of a chain's first records; how many, and whether one stands in the way.
@@ -169,18 +186,21 @@ impl SqliteStore {
         before: Timestamp,
         now: Timestamp,
     ) -> StoreResult<(u64, bool)> {
-        let mut writing = self.writer.lock().await?;
-        let mut tx = writing.begin().await?;
-        let key = self.writable_audit_key(&mut tx).await?.of_chain(chain);
-        let state = chain_of(&mut tx, chain).await?;
-        let first = read_chain(&mut tx, chain, state.checkpoint.sequence, MAX_FORGOTTEN_RECORDS);
-        let first = first.await?;
+        let key = self.audit_key().await?.of_chain(chain);
+        // Before the writer is taken, for which everybody waits.
+        let (state, first) = self.first_records(chain).await?;
+        let from = state.checkpoint.sequence.saturating_add(1);
         let (last, is_stuck) = forgettable(&key, &state, &first, before);
         let Some(last) = last else {
             return Ok((0, is_stuck));
         };
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        if chain_of(&mut tx, chain).await?.checkpoint != state.checkpoint {
+            return Ok((0, false));
+        }
         let mut values = BoundValues::default();
-        values.text(chain.stored()).add(last.sequence);
+        values.text(chain.stored()).add(from).add(last.sequence);
         let removed = values.change(&mut tx, DELETE_RECORDS).await?;
         let ChainCheckpoint { sequence, hash, time, signature } =
             key.checkpoint(last.sequence, last.hash, now);
@@ -234,14 +254,14 @@ impl AuditStore for SqliteStore {
     async fn read_audit_chain(
         &self,
         chain: &AuditChain,
-        after: i64,
+        from: i64,
         limit: u32,
     ) -> StoreResult<(ChainState, Vec<AuditRecord>)> {
         let mut reader = self.list_reader().await?;
         // One transaction, so that both reads see one moment.
         let mut tx = reader.begin().await.map_err(stored)?;
         let state = chain_of(&mut tx, chain).await?;
-        Ok((state, read_chain(&mut tx, chain, after, limit).await?))
+        Ok((state, read_chain(&mut tx, chain, from, limit).await?))
     }
 
     async fn list_audit_chains(
@@ -303,11 +323,11 @@ async fn chain_of(
 async fn read_chain(
     connection: &mut SqliteConnection,
     chain: &AuditChain,
-    after: i64,
+    from: i64,
     limit: u32,
 ) -> StoreResult<Vec<AuditRecord>> {
     let mut values = BoundValues::default();
-    values.text(chain.stored()).add(after).add(i64::from(limit));
+    values.text(chain.stored()).add(from).add(i64::from(limit));
     values.run(connection, READ_CHAIN).await?.iter().map(record).collect()
 }
 
@@ -326,21 +346,27 @@ fn chain_state(row: &SqliteRow) -> StoreResult<ChainState> {
     })
 }
 
+/// A text of a record. SQLite keeps texts that are no UTF-8: who has put one there is to be
+/// found by a check, and not to keep it from reading. What was written is read as it was.
+fn readable(columns: &mut RowReader<'_>) -> StoreResult<String> {
+    Ok(String::from_utf8_lossy(&columns.bytes()?).into_owned())
+}
+
 fn record(row: &SqliteRow) -> StoreResult<AuditRecord> {
     let mut columns = RowReader::of(row);
-    let chain = AuditChain::from_stored(columns.text()?);
+    let chain = AuditChain::from_stored(&readable(&mut columns)?);
     let sequence = columns.int()?;
     let previous = hash_from(&columns.bytes()?);
     let hash = hash_from(&columns.bytes()?);
     let draft = AuditDraft {
         chain,
         time: columns.time()?,
-        actor: columns.get()?,
-        address: columns.get()?,
-        request_id: columns.get()?,
-        method: columns.get()?,
-        resource: columns.get()?,
-        changes: changes_from_json(columns.text()?),
+        actor: readable(&mut columns)?,
+        address: readable(&mut columns)?,
+        request_id: readable(&mut columns)?,
+        method: readable(&mut columns)?,
+        resource: readable(&mut columns)?,
+        changes: changes_from_json(&readable(&mut columns)?),
         left_out: left_out_from(columns.int()?),
     };
     Ok(AuditRecord { sequence, previous, hash, draft })

@@ -18,6 +18,7 @@ use super::errors::stored;
 use super::outbox;
 use super::publishing::config_versions;
 use super::rows::RowReader;
+use crate::audit::tenant_deletion;
 use crate::codec;
 use crate::config::{
     ConfigStore, ListPage, SubscriptionQuery, SubscriptionSideEffects, TenantQuery, WriteError,
@@ -49,7 +50,8 @@ const DELETE_TENANT: &str = "UPDATE tenants
 const DELETE_SUBSCRIPTIONS: &str = "UPDATE subscriptions
     SET delete_time = ?2, update_time = ?2, revision = revision + 1, data_key = NULL,
         signing_keys = NULL, header_values = NULL
-    WHERE tenant = ?1 AND delete_time IS NULL";
+    WHERE tenant = ?1 AND delete_time IS NULL
+    RETURNING id";
 /// 2 how many subscriptions more, or fewer, there are by the change.
 const RAISE_VERSION: &str = "UPDATE tenants
     SET config_version = config_version + 1, subscription_count = subscription_count + ?2
@@ -179,13 +181,18 @@ impl ConfigStore for SqliteStore {
         };
         let mut values = BoundValues::default();
         values.text(id.as_str()).add(now.as_micros());
-        let subscriptions = values.change(&mut tx, DELETE_SUBSCRIPTIONS).await?;
+        let rows = values.run(&mut tx, DELETE_SUBSCRIPTIONS).await?;
+        let gone: Vec<String> = rows
+            .iter()
+            .map(|row| RowReader::of(row).get::<String>())
+            .collect::<StoreResult<_>>()?;
+        let count = gone.len() as u64;
         forget_data_keys(&mut tx, id).await?;
         outbox::forget_tenant(&mut tx, id).await?;
-        self.append_to(&mut tx, audit).await?;
+        self.append_to(&mut tx, &tenant_deletion(audit, gone)).await?;
         tx.commit().await?;
         self.note_removed_secrets();
-        Ok((version, subscriptions))
+        Ok((version, count))
     }
 
     async fn tenant_config(&self, id: &TenantId) -> StoreResult<Option<TenantConfig>> {

@@ -11,15 +11,15 @@ use postrider_identity::{
 use postrider_store::{AuditPosition, AuditQuery, AuditScope, Store, WriteError};
 
 use crate::database::Database;
-use crate::engine::{Engine, conformance};
+use crate::engine::{Engine, conformance, options};
 use crate::fixture::{SECOND, subscription, tenant};
 
-fn acme() -> AuditChain {
+pub fn acme() -> AuditChain {
     AuditChain::Tenant("acme".parse().unwrap())
 }
 
 /// A record about a tenant, with a difference that JSON has to escape.
-fn draft(id: &str, now: Timestamp) -> AuditDraft {
+pub fn draft(id: &str, now: Timestamp) -> AuditDraft {
     let origin = AuditOrigin {
         actor: "subject:jane@\"issuer\"".to_owned(),
         address: "192.0.2.1:7".to_owned(),
@@ -32,8 +32,8 @@ fn draft(id: &str, now: Timestamp) -> AuditDraft {
     origin.draft(&format!("tenants/{id}"), now).with_changes(&before, &after)
 }
 
-async fn chain_of(store: &dyn Store, chain: &AuditChain) -> (ChainState, Vec<AuditRecord>) {
-    store.read_audit_chain(chain, 0, 1000).await.unwrap()
+pub async fn chain_of(store: &dyn Store, chain: &AuditChain) -> (ChainState, Vec<AuditRecord>) {
+    store.read_audit_chain(chain, i64::MIN, 1000).await.unwrap()
 }
 
 async fn faults_knowing(
@@ -44,8 +44,8 @@ async fn faults_knowing(
     let key = store.audit_key().await.unwrap().of_chain(chain);
     let mut verifier = ChainVerifier::new(key, None, known);
     loop {
-        let position = verifier.position().sequence;
-        let (state, records) = store.read_audit_chain(chain, position, 3).await.unwrap();
+        let from = verifier.position().next;
+        let (state, records) = store.read_audit_chain(chain, from, 3).await.unwrap();
         verifier.take(&state, &records);
         if records.len() < 3 {
             return verifier.finish(&state).faults;
@@ -53,12 +53,12 @@ async fn faults_knowing(
     }
 }
 
-async fn faults(store: &dyn Store, chain: &AuditChain) -> Vec<AuditFault> {
+pub async fn faults(store: &dyn Store, chain: &AuditChain) -> Vec<AuditFault> {
     faults_knowing(store, chain, None).await
 }
 
 /// A chain of five records, each a second after the one before, and its head.
-async fn with_five(engine: &Engine) -> (i64, ChainHash) {
+pub async fn with_five(engine: &Engine) -> (i64, ChainHash) {
     let now = engine.store.now().await.unwrap();
     for number in 0..5 {
         engine.store.append_audit_record(&draft("acme", now + SECOND * number)).await.unwrap();
@@ -103,7 +103,10 @@ conformance! {
         assert!(store.delete_tenant(&made.id, 3, now, &record).await.is_err());
         let (state, records) = chain_of(&**store, &acme()).await;
         assert_eq!((state.sequence, records.len()), (5, 5));
-        assert!(records.iter().all(|found| found.draft == record), "{records:?}");
+        let deletion = record.clone().with_removed("subscriptions", &["erp".to_owned()]);
+        let (last, others) = records.split_last().unwrap();
+        assert!(others.iter().all(|found| found.draft == record), "{records:?}");
+        assert_eq!(last.draft, deletion, "it names what went along");
         assert_eq!(faults(&**store, &acme()).await, []);
         let (empty, none) = chain_of(&**store, &AuditChain::Installation).await;
         assert_eq!((empty.sequence, none.len()), (0, 0));
@@ -134,6 +137,56 @@ conformance! {
         assert_eq!(names, ["acme", "other"]);
         let after = one.list_audit_chains(Some(&acme()), 10).await.unwrap();
         assert_eq!(after, &chains[1..]);
+    }
+
+    async fn who_waits_for_a_chain_keeps_no_connection_from_others(engine) {
+        if !engine.is_postgres() {
+            return;
+        }
+        with_five(engine).await;
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        let mut database = Database::of(engine).await;
+        database.execute("BEGIN").await;
+        database.execute("UPDATE audit_chains SET sequence = sequence WHERE chain = 'acme'").await;
+        // Twice as many as there are connections.
+        let mut waiting = Vec::new();
+        for _ in 0..2 * options().max_connections {
+            let store = Arc::clone(store);
+            waiting.push(tokio::spawn(async move {
+                store.append_audit_record(&draft("acme", now)).await
+            }));
+        }
+        tokio::time::sleep(SECOND / 2).await;
+        let other = draft("other", now);
+        let other = tokio::time::timeout(SECOND * 2, store.append_audit_record(&other)).await;
+        other.unwrap().unwrap();
+        database.execute("ROLLBACK").await;
+        for write in waiting {
+            write.await.unwrap().unwrap();
+        }
+        let (state, _) = chain_of(&**store, &acme()).await;
+        assert_eq!(state.sequence, 5 + 2 * i64::from(options().max_connections));
+    }
+
+    async fn a_key_that_was_not_stored_signs_nothing(engine) {
+        if !engine.lasts() {
+            return;
+        }
+        let now = engine.store.now().await.unwrap();
+        let mut database = Database::of(engine).await;
+        // The first change draws the key, and fails.
+        database.refuse("audit_records", "MESSAGE = 'refused'").await;
+        assert!(engine.store.append_audit_record(&draft("acme", now)).await.is_err());
+        database.allow("audit_records").await;
+        engine.store.append_audit_record(&draft("acme", now)).await.unwrap();
+        let key = engine.store.audit_key().await.unwrap();
+        engine.store.close().await;
+        // What counts is what another process reads.
+        let again = postrider_store::open(&engine.url, &options()).await.unwrap();
+        assert_eq!(again.audit_key().await.unwrap(), key);
+        assert_eq!(faults(&*again, &acme()).await, []);
+        again.close().await;
     }
 
     async fn records_are_listed_newest_first_and_page_by_page(engine) {
@@ -192,6 +245,19 @@ conformance! {
             database.execute("DROP TABLE kept").await;
         }
         assert_eq!(faults(&*engine.store, &acme()).await, []);
+        if engine.is_postgres() {
+            return;
+        }
+        // SQLite also keeps what is no text.
+        for column in ["actor", "changes"] {
+            let tampering =
+                format!("UPDATE audit_records SET {column} = CAST(x'ff' AS TEXT) WHERE sequence = 3");
+            database.execute(&tampering).await;
+            let found = faults(&*engine.store, &acme()).await;
+            assert_eq!(found, [AuditFault::Changed { sequence: 3 }], "{column}");
+            let (listed, _) = listed(&*engine.store, AuditScope::Tenants(None), None, 9).await;
+            assert_eq!(listed.len(), 5, "{column}");
+        }
     }
 
     async fn a_removed_record_is_found(engine) {
@@ -207,6 +273,34 @@ conformance! {
         assert_eq!(faults(&*engine.store, &acme()).await, [missing(1, 2)]);
         database.execute("DELETE FROM audit_records").await;
         assert_eq!(faults(&*engine.store, &acme()).await, [missing(1, 5)]);
+    }
+
+    async fn a_record_that_was_put_before_the_first_is_found(engine) {
+        if !engine.lasts() {
+            return;
+        }
+        with_five(engine).await;
+        let store = &engine.store;
+        let now = chain_of(&**store, &acme()).await.1[1].draft.time;
+        store.forget_audit_records(None, now + SECOND, now).await.unwrap();
+        let mut database = Database::of(engine).await;
+        let numbers = [i64::MIN, -5, 0, 1, 2];
+        for number in numbers {
+            let planted = format!(
+                "INSERT INTO audit_records (chain, sequence, previous, hash, record_time, actor,
+                    address, request_id, method, resource, changes, left_out)
+                SELECT chain, {number}, previous, hash, 1, 'token:somebody', address, request_id,
+                    method, resource, changes, left_out
+                FROM audit_records WHERE sequence = 4"
+            );
+            database.execute(&planted).await;
+        }
+        let changed = numbers.map(|sequence| AuditFault::Changed { sequence });
+        assert_eq!(faults(&**store, &acme()).await, changed);
+        // Retention goes on, and removes what it has checked and nothing else.
+        let done = store.forget_audit_records(None, now + SECOND * 2, now).await.unwrap();
+        assert_eq!(done.map(|done| (done.removed, done.is_stuck)), Some((1, false)));
+        assert_eq!(faults(&**store, &acme()).await, changed);
     }
 
     async fn reordered_records_are_found(engine) {
@@ -250,58 +344,5 @@ conformance! {
         database.execute("DELETE FROM audit_chains").await;
         let head = AuditFault::Head { sequence: 0 };
         assert_eq!(faults(&*engine.store, &acme()).await, [head]);
-    }
-
-    async fn retention_signs_what_it_removes(engine) {
-        let store = &engine.store;
-        with_five(engine).await;
-        let (_, records) = chain_of(&**store, &acme()).await;
-        let (first, now) = (records[0].draft.time, records[4].draft.time);
-        let other = AuditChain::from_stored("other");
-        store.append_audit_record(&draft("other", first)).await.unwrap();
-        let none = store.forget_audit_records(None, first, now).await.unwrap();
-        assert_eq!(none, None);
-        let cutoff = first + SECOND * 3;
-        let done = store.forget_audit_records(None, cutoff, now).await.unwrap().unwrap();
-        assert_eq!((done.chain, done.removed, done.is_stuck), (acme(), 3, false));
-        let done = store.forget_audit_records(Some(&acme()), cutoff, now).await.unwrap().unwrap();
-        assert_eq!((done.chain, done.removed), (other.clone(), 1));
-        assert_eq!(store.forget_audit_records(Some(&other), cutoff, now).await.unwrap(), None);
-        assert_eq!(store.forget_audit_records(None, cutoff, now).await.unwrap(), None);
-        let (state, left) = chain_of(&**store, &acme()).await;
-        assert_eq!(left, &records[3..]);
-        assert_eq!((state.sequence, state.checkpoint.sequence), (5, 3));
-        assert_eq!(state.checkpoint.time, now);
-        for chain in [&acme(), &other] {
-            assert_eq!(faults(&**store, chain).await, []);
-        }
-        // The chain goes on where it was.
-        store.append_audit_record(&draft("other", now)).await.unwrap();
-        assert_eq!(chain_of(&**store, &other).await.0.sequence, 2);
-        assert_eq!(faults(&**store, &other).await, []);
-    }
-
-    async fn nobody_has_retention_sign_what_he_changed(engine) {
-        if !engine.lasts() {
-            return;
-        }
-        with_five(engine).await;
-        let store = &engine.store;
-        let (_, records) = chain_of(&**store, &acme()).await;
-        let mut database = Database::of(engine).await;
-        let now = records[4].draft.time;
-        // Made to look old, so that it goes.
-        let tampering = "UPDATE audit_records SET record_time = 1 WHERE sequence <= 2";
-        database.execute(tampering).await;
-        let cutoff = records[0].draft.time;
-        let done = store.forget_audit_records(None, cutoff, now).await.unwrap().unwrap();
-        assert_eq!((done.removed, done.is_stuck), (0, true));
-        assert_eq!(chain_of(&**store, &acme()).await.1.len(), 5);
-        // Or cut, with a checkpoint that nobody signed.
-        database.execute("DELETE FROM audit_records WHERE sequence <= 2").await;
-        database.execute("UPDATE audit_chains SET checkpoint_sequence = 2").await;
-        let forged = AuditFault::Checkpoint { sequence: 2 };
-        let missing = AuditFault::Missing { first: 1, last: 2 };
-        assert_eq!(faults(&**store, &acme()).await, [forged, missing]);
     }
 }

@@ -13,6 +13,7 @@
 
 mod attempts;
 mod audit;
+mod audit_retention;
 mod backlog;
 mod by_hand;
 mod config;
