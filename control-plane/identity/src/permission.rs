@@ -88,8 +88,9 @@ impl Permission {
         }
     }
 
-    /// Whether its methods read what is stored, and no more. Operations may be waited for, and
-    /// the fleet and descriptors are in memory.
+    /// Whether its methods read what is stored, and no more. Operations may be waited for, so
+    /// that their service takes a turn for each look; the fleet and descriptors are in memory,
+    /// but for what is due, which is counted once for all who ask.
     pub const fn reads_stored(self) -> bool {
         matches!(
             self,

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use postrider_domain::delivery::{Delivery, DeliveryState, Outcome};
+use postrider_domain::delivery::{Delivery, DeliveryState};
 use postrider_domain::ids::{AttemptKey, TenantId};
 use postrider_domain::scheduler::{ReportedAttempt, StreamId};
 use postrider_proto::agent::v1 as wire;
@@ -229,15 +229,8 @@ impl StreamReader {
         };
         let is_current =
             delivery.state == DeliveryState::InFlight && delivery.current_attempt() == key;
-        if !is_current {
-            let before = key.number.saturating_sub(1);
-            let attempts = store.list_attempts(&tenant, key.delivery, before, 1).await?;
-            let is_result = |attempt: &postrider_store::RecordedAttempt| {
-                attempt.record.key == key && attempt.record.outcome != Outcome::Unknown
-            };
-            if attempts.first().is_some_and(is_result) {
-                return Ok(FoundAttempt::Recorded);
-            }
+        if !is_current && store.recorded_results(&tenant, &[key]).await?.contains(&key) {
+            return Ok(FoundAttempt::Recorded);
         }
         Ok(FoundAttempt::Open(Box::new(delivery)))
     }

@@ -19,7 +19,7 @@ use tonic::Status;
 use crate::api::audit::filter::AuditFilter;
 use crate::api::deliveries::attempt_filter::AttemptFilter;
 use crate::api::deliveries::filter::DeliveryFilter;
-use crate::api::deliveries::resume_tokens;
+use crate::api::deliveries::resume_tokens::ResumeTokens;
 use crate::api::event_types::conversion as event_types;
 use crate::api::events::filter::EventFilter;
 use crate::api::events::{publish, reconcile};
@@ -199,9 +199,19 @@ fn page_tokens(filter: &str) -> PageTokens {
     query.finish()
 }
 
-/// What a watch makes of a resume token, written again; the error if it is refused.
-pub fn reread_resume_token(text: &str) -> Result<Option<String>, Status> {
-    resume_tokens::decode(text).map(|position| position.map(resume_tokens::encode))
+/// What a watch makes of a resume token; the error if it is refused.
+pub fn read_resume_token(text: &str) -> Result<Option<i64>, Status> {
+    resume_tokens().decode(text)
+}
+
+/// A resume token of the watch that [`read_resume_token`] reads for.
+pub fn write_resume_token(position: i64) -> Result<String, Status> {
+    resume_tokens().encode(position)
+}
+
+fn resume_tokens() -> ResumeTokens {
+    let request = v1::WatchAttemptsRequest { parent: "tenants/acme".into(), ..Default::default() };
+    ResumeTokens::of(&request, &AssignmentKey::new(INSTALLATION_KEY))
 }
 
 /// The names as which a text is read, each written again.

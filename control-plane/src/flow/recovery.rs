@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_domain::delivery::{EndReason, Outcome};
+use postrider_domain::delivery::EndReason;
 use postrider_domain::ids::{AttemptKey, DeliveryId, TenantId};
 use postrider_store::{FirstFault, Store, StoreResult};
 
@@ -130,13 +130,9 @@ impl Recovery {
         }
         let mut faults = FirstFault::default();
         for (tenant, keys) in held {
-            let ids: Vec<DeliveryId> = keys.iter().map(|key| key.delivery).collect();
-            let last = faults.keep(self.store.last_attempts(&tenant, &ids).await)?;
-            let last = last.unwrap_or_default();
-            let known = last.into_iter().filter(|record| record.outcome != Outcome::Unknown);
-            let known = known.map(|record| record.key).filter(|key| keys.contains(key));
+            let known = faults.keep(self.store.recorded_results(&tenant, &keys).await)?;
             self.dispatcher.update(|scheduler, now| {
-                for key in known {
+                for key in known.unwrap_or_default() {
                     scheduler.concluded_elsewhere(key, now);
                 }
             });

@@ -96,7 +96,8 @@ pub fn assemble(
     }
     let (results, conclude_writer) = conclude::new(&context);
     tasks.spawn(conclude_writer.with_progress(health.register_loop("results")).run());
-    let store = Arc::clone(&context.store);
+    let (store, turns) = (Arc::clone(&context.store), context.read_turns.clone());
+    let (api, feed_metrics) = (&context.settings.api, context.metrics.clone());
     let loops = Box::new(Loops {
         dispatch: DispatchLoop::new(&context),
         work: WorkLoop::new(&context, &results),
@@ -109,7 +110,7 @@ pub fn assemble(
     let flow = Flow {
         publisher,
         results,
-        attempt_feed: AttemptFeed::new(store, &context.settings.api, context.metrics.clone()),
+        attempt_feed: AttemptFeed::new(store, api, turns, feed_metrics),
         agent_admission: AgentAdmission::new(&context),
         on_demand: OnDemand::new(&context),
         ordering_keys: OrderingKeys::new(&context),

@@ -42,9 +42,11 @@ pub static SETTING_RANGES: &[SettingRange] = &[
     whole_numbers("rates.administration_burst_seconds", 1, 3_600, "seconds"),
     // 2 GB of memory.
     whole_numbers("rates.max_remembered_keys", 1, 10_000_000, "keys"),
-    // More than PostgreSQL serves well for all replicas together.
-    whole_numbers("database.max_connections", 1, 1_000, "connections"),
-    whole_numbers("database.max_read_connections", 1, 1_000, "connections"),
+    // One more than the fewest readers. The most is more than PostgreSQL serves well for all
+    // replicas together.
+    whole_numbers("database.max_connections", 3, 1_000, "connections"),
+    // One for the tail of attempts and one for all other reads.
+    whole_numbers("database.max_read_connections", 2, 1_000, "connections"),
     // Each is a row that every heartbeat reads.
     whole_numbers("database.shard_count", 1, 4_096, "shards"),
     // At 0 what was just published is deleted.

@@ -192,6 +192,7 @@ fn numbers_outside_their_range_are_refused() {
     for (path, number) in [
         ("server.worker_threads", "20000"),
         ("database.max_connections", "0"),
+        ("database.max_read_connections", "1"),
         ("database.retention_days", "0"),
         ("dispatch.max_deliveries_in_memory", "0"),
         ("ownership.heartbeat_interval_milliseconds", "0"),

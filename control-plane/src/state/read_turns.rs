@@ -6,12 +6,16 @@
 //! all of its own.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use postrider_store::{StoreError, StoreResult};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument as _;
 
 use crate::metrics::LimitMetrics;
 use crate::settings::{DatabaseSettings, RequestSettings};
@@ -37,11 +41,21 @@ pub struct ReadTurns(Arc<ReadTurnsShared>);
 
 /// The wait was too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoReadTurn;
+pub enum NoReadTurn {
+    /// The caller had all of its own turns.
+    OfCaller,
+    /// All callers together had all that there are.
+    OfAll,
+}
 
 impl NoReadTurn {
     /// The setting that made it wait.
-    pub const SETTING: &'static str = "requests.max_reads_per_caller";
+    pub const fn setting(self) -> &'static str {
+        match self {
+            Self::OfCaller => "requests.max_reads_per_caller",
+            Self::OfAll => "database.max_read_connections",
+        }
+    }
 }
 
 impl ReadTurns {
@@ -50,7 +64,7 @@ impl ReadTurns {
         database: &DatabaseSettings,
         metrics: LimitMetrics,
     ) -> Self {
-        // One is left for the tail of attempts.
+        // One is left for the tail of attempts: the least is two.
         let all = usize::try_from(database.max_read_connections.saturating_sub(1).max(1));
         Self::with(
             all.unwrap_or(usize::MAX),
@@ -60,36 +74,54 @@ impl ReadTurns {
         )
     }
 
-    fn with(all: usize, max_per_caller: usize, max_wait: Duration, metrics: LimitMetrics) -> Self {
+    pub fn with(
+        all: usize,
+        max_per_caller: usize,
+        max_wait: Duration,
+        metrics: LimitMetrics,
+    ) -> Self {
         let (all, callers) = (Arc::new(Semaphore::new(all)), Mutex::default());
         Self(Arc::new(ReadTurnsShared { all, callers, max_per_caller, max_wait, metrics }))
     }
 
-    /// Waits for a turn of a caller's, as logs name it.
+    /// Waits for a turn of a caller's, as logs name it, for as long as a setting says.
     pub async fn take(&self, who: &str) -> Result<ReadTurn, NoReadTurn> {
+        let mut waits_for = NoReadTurn::OfCaller;
+        let turn = self.next_turn(who, &mut waits_for);
+        let taken = tokio::time::timeout(self.0.max_wait, turn).await;
+        taken.ok().flatten().ok_or_else(|| {
+            self.0.metrics.reached(waits_for.setting());
+            waits_for
+        })
+    }
+
+    /// Waits for a turn for as long as it takes: for what is bounded itself, and may be ended
+    /// while it waits. `None` never comes, since turns are not closed.
+    pub async fn wait(&self, who: &str) -> Option<ReadTurn> {
+        self.next_turn(who, &mut NoReadTurn::OfCaller).await
+    }
+
+    async fn next_turn(&self, who: &str, waits_for: &mut NoReadTurn) -> Option<ReadTurn> {
         let place = CallerPlace::take(self, who);
         let (open, waiting) = self.0.metrics.reads();
         let waits = Counted::new(waiting);
-        let own = Arc::clone(&place.turns);
-        let turn = async {
-            let own = own.acquire_owned().await.ok()?;
-            Some((own, Arc::clone(&self.0.all).acquire_owned().await.ok()?))
-        };
-        let taken = tokio::time::timeout(self.0.max_wait, turn).await;
+        let own = Arc::clone(&place.turns).acquire_owned().await.ok()?;
+        *waits_for = NoReadTurn::OfAll;
+        let of_all = Arc::clone(&self.0.all).acquire_owned().await.ok()?;
         drop(waits);
-        match taken.ok().flatten() {
-            Some((own, of_all)) => Ok(ReadTurn {
-                _own: own,
-                _of_all: of_all,
-                _place: place,
-                _open: Counted::new(open),
-            }),
-            None => {
-                self.0.metrics.reached(NoReadTurn::SETTING);
-                Err(NoReadTurn)
-            }
-        }
+        let open = Counted::new(open);
+        Some(ReadTurn { _own: own, _of_all: of_all, _place: place, _open: open })
     }
+}
+
+/// Carries out the read of a stream apart from the stream, with which it is given up. A
+/// stream goes on only while its caller takes what it brings: were its read to wait for
+/// that, its turn, or its place in the line for one, would be held by whoever takes nothing.
+pub async fn read_apart<T: Send + 'static>(
+    read: impl Future<Output = T> + Send + 'static,
+) -> StoreResult<T> {
+    let done = AbortOnDropHandle::new(tokio::spawn(read.in_current_span())).await;
+    done.map_err(|error| StoreError::Corrupt(format!("the read was not done: {error}")))
 }
 
 /// The right to read, until it is dropped.
@@ -159,16 +191,40 @@ mod tests {
         let metrics = LimitMetrics::default();
         let turns = ReadTurns::with(3, 2, WAIT, metrics.clone());
         let (first, second) = (turns.take("a").await.unwrap(), turns.take("a").await.unwrap());
-        assert!(turns.take("a").await.is_err(), "it waits, and not for ever");
+        let refused = turns.take("a").await.err();
+        assert_eq!(refused, Some(NoReadTurn::OfCaller), "it waits, and not for ever");
         let other = turns.take("b").await.unwrap();
-        assert!(turns.take("c").await.is_err(), "all are taken");
+        assert_eq!(turns.take("c").await.err(), Some(NoReadTurn::OfAll), "all are taken");
         assert_eq!((metrics.reads().0.get(), metrics.reads().1.get()), (3, 0));
         let (waiting, ()) = tokio::join!(turns.take("a"), async { drop(first) });
         assert!(waiting.is_ok());
         drop((second, other, waiting));
         assert_eq!(metrics.reads().0.get(), 0);
-        assert_eq!(metrics.times_reached(NoReadTurn::SETTING), 2);
+        for refused in [NoReadTurn::OfCaller, NoReadTurn::OfAll] {
+            assert_eq!(metrics.times_reached(refused.setting()), 1, "{refused:?}");
+        }
         assert!(turns.0.callers.lock().is_empty(), "nobody is remembered for good");
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_nobody_takes_from_holds_no_turn() {
+        let turns = ReadTurns::with(1, 1, WAIT, LimitMetrics::default());
+        let held = turns.take("a").await.unwrap();
+        let in_turn = |turns: ReadTurns| async move { turns.take("b").await.is_ok() };
+        let mut read = Box::pin(read_apart(in_turn(turns.clone())));
+        assert!(futures::poll!(&mut read).is_pending());
+        tokio::task::yield_now().await;
+        // It is in the line, and the next.
+        drop(held);
+        assert!(turns.take("a").await.is_ok(), "nobody has looked at the other since");
+        assert!(read.await.unwrap());
+        let held = turns.take("a").await.unwrap();
+        let mut given_up = Box::pin(read_apart(in_turn(turns.clone())));
+        assert!(futures::poll!(&mut given_up).is_pending());
+        tokio::task::yield_now().await;
+        drop((given_up, held));
+        assert!(turns.take("a").await.is_ok());
+        assert!(turns.0.callers.lock().is_empty());
     }
 
     #[tokio::test]

@@ -8,7 +8,9 @@
 use async_trait::async_trait;
 use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryState, DeliveryStatus, Outcome};
 use postrider_domain::event::Event;
-use postrider_domain::ids::{DeliveryId, EventId, SubscriptionId, SubscriptionKey, TenantId};
+use postrider_domain::ids::{
+    AttemptKey, DeliveryId, EventId, SubscriptionId, SubscriptionKey, TenantId,
+};
 use postrider_domain::time::Timestamp;
 
 use crate::attempts::{AttemptPage, AttemptQuery, RecordedAttempt};
@@ -54,6 +56,14 @@ pub trait HistoryStore {
         after: u32,
         limit: u32,
     ) -> StoreResult<Vec<RecordedAttempt>>;
+
+    /// Those of these attempts of a tenant of which a result is recorded. For whoever delivers:
+    /// it does not wait for the connections of those who read lists.
+    async fn recorded_results(
+        &self,
+        tenant: &TenantId,
+        attempts: &[AttemptKey],
+    ) -> StoreResult<Vec<AttemptKey>>;
 
     /// A tenant's attempts, the last recorded first, from a bounded part of its
     /// history: see [`AttemptQuery::scan`].

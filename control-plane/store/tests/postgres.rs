@@ -9,17 +9,21 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_domain::ids::{AgentId, Region, ReplicaId, Shard};
+use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, Region, ReplicaId, Shard, TenantId};
 use postrider_domain::time::{StoppedClock, Timestamp};
 use postrider_secret_encryption::LocalKeys;
 use postrider_store::{
-    AgentSighting, MaintenanceOptions, OpenOptions, RegionClock, ReplicaRow, StoreError,
+    AgentSighting, DeliveryQuery, MaintenanceOptions, OpenOptions, RegionClock, ReplicaRow,
+    StoreError,
 };
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use uuid::Uuid;
 
 use support::{FreshDatabase, execute, until};
 
 const LOST_AFTER: Duration = Duration::from_secs(5);
+/// Far less than a call waits for a connection.
+const PATIENCE: Duration = Duration::from_secs(2);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 const TEST_KEY: &str = "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -102,6 +106,34 @@ async fn readiness_asks_for_tomorrows_partition_of_each_table_on_postgres() {
             store.maintain(now, settings).await.unwrap();
             store.ready(now).await.unwrap();
         }
+        store.close().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_delivers_waits_for_no_list_on_postgres() {
+    with_database(async |url| {
+        let store = postrider_store::open(&url, &options(true)).await.unwrap();
+        let tenant: TenantId = "acme".parse().unwrap();
+        let mut other = PgConnection::connect(&url).await.unwrap();
+        other.execute("BEGIN; LOCK TABLE ended_deliveries").await.unwrap();
+        let listing = {
+            let (store, query) = (Arc::clone(&store), DeliveryQuery::newest(&tenant, 1));
+            // As many as there are connections for.
+            tokio::spawn(async move {
+                tokio::join!(store.list_deliveries(&query), store.list_deliveries(&query))
+            })
+        };
+        let waiting = "SELECT count(*) FROM pg_locks
+            WHERE NOT granted AND relation = 'ended_deliveries'::regclass";
+        until("both to wait", async || one::<i64>(&url, waiting).await == 2).await;
+        let asked = [AttemptKey { delivery: DeliveryId(Uuid::nil()), number: 1 }];
+        let found = store.recorded_results(&tenant, &asked);
+        assert!(tokio::time::timeout(PATIENCE, found).await.unwrap().unwrap().is_empty());
+        other.execute("COMMIT").await.unwrap();
+        let (first, second) = listing.await.unwrap();
+        assert!(first.unwrap().is_empty() && second.unwrap().is_empty());
         store.close().await;
     })
     .await;

@@ -278,6 +278,7 @@ passed_on!(HistoryStore {
     get_delivery(tenant: &TenantId, id: DeliveryId) -> StoreResult<Option<Delivery>>;
     list_deliveries(query: &DeliveryQuery) -> StoreResult<Vec<Delivery>>;
     list_attempts(tenant: &TenantId, delivery: DeliveryId, after: u32, limit: u32) -> StoreResult<Vec<RecordedAttempt>>;
+    recorded_results(tenant: &TenantId, attempts: &[AttemptKey]) -> StoreResult<Vec<AttemptKey>>;
     find_attempts(query: &AttemptQuery) -> StoreResult<AttemptPage>;
     last_attempts(tenant: &TenantId, deliveries: &[DeliveryId]) -> StoreResult<Vec<AttemptRecord>>;
     stats(key: &SubscriptionKey, since: Timestamp) -> StoreResult<Vec<StatsRow>>;

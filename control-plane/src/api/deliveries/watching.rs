@@ -2,7 +2,7 @@
 //!
 //! Fed by `flow::attempt_feed` with what was committed; feeds callers' streams.
 //! Guarantees that a watch costs no reads of its own, but for what it missed where it goes
-//! on after another.
+//! on after another; those, and the look at where the tail ends, have their turns.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use postrider_proto::v1;
 use postrider_store::TailedAttempt;
 use tonic::Status;
 
-use crate::api::deliveries::{attempt_conversion, conversion, resume_tokens};
+use crate::api::deliveries::resume_tokens::ResumeTokens;
+use crate::api::deliveries::{attempt_conversion, conversion};
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations};
 use crate::api::rpc::lifetimes::{self, StreamLifetime};
@@ -35,13 +36,16 @@ pub async fn watch(
 ) -> Result<BoxStream<'static, Result<v1::WatchAttemptsResponse, Status>>, Status> {
     let mut filter = filter(&request)?;
     filter.among = caller.tenants_seen().map(Arc::new);
+    let tokens = ResumeTokens::of(&request, &context.assignment_key);
+    let resume = tokens.decode(&request.resume_token)?;
+    let turn = context.read_turns.take(&caller.who).await.map_err(errors::no_read_turn)?;
     if let Some(tenant) = &filter.tenant {
         spans::record_in_span("tenant", tenant);
         require_tenant(context, tenant).await?;
     }
-    let resume = resume_tokens::decode(&request.resume_token)?;
     let terms = WatchTerms { resume, progress: request.send_progress, aged_at: lifetime.aged_at };
     let attempts = flow.attempt_feed.subscribe(filter, terms, &caller.who).await;
+    drop(turn);
     let attempts = attempts.map_err(|error| match error {
         WatchError::TooMany(setting) => errors::limit_passes(
             ErrorReason::TooManyWatches,
@@ -52,8 +56,8 @@ pub async fn watch(
         WatchError::Store(error) => errors::store(error),
     })?;
     Ok(attempts
-        .map(|item| match item {
-            Ok(item) => Ok(show(item)),
+        .map(move |item| match item {
+            Ok(item) => show(item, &tokens),
             Err(lost) => Err(ended(lost)),
         })
         .boxed())
@@ -94,17 +98,12 @@ fn ended(lost: WatchEnd) -> Status {
     }
 }
 
-fn show(item: WatchItem) -> v1::WatchAttemptsResponse {
-    match item {
-        WatchItem::Progress(position) => v1::WatchAttemptsResponse {
-            resume_token: resume_tokens::encode(position),
-            ..Default::default()
-        },
-        WatchItem::Attempt(item) => {
-            let resume_token = resume_tokens::encode(item.start);
-            v1::WatchAttemptsResponse { resume_token, ..show_attempt(&item.attempt) }
-        }
-    }
+fn show(item: WatchItem, tokens: &ResumeTokens) -> Result<v1::WatchAttemptsResponse, Status> {
+    let (position, shown) = match item {
+        WatchItem::Progress(position) => (position, v1::WatchAttemptsResponse::default()),
+        WatchItem::Attempt(item) => (item.start, show_attempt(&item.attempt)),
+    };
+    Ok(v1::WatchAttemptsResponse { resume_token: tokens.encode(position)?, ..shown })
 }
 
 fn show_attempt(attempt: &TailedAttempt) -> v1::WatchAttemptsResponse {

@@ -1,10 +1,12 @@
 //! `ReconcileEvents`: every event of a window, and what became of it.
 //!
 //! Fed by callers; feeds them rows as fast as they are read, and a summary.
-//! Guarantees that nothing is read before the window is closed, and that no more
-//! than one batch is in memory.
+//! Guarantees that nothing is read before the window is closed, that no more than one
+//! batch is in memory, and that each batch takes its turn among callers' reads, which
+//! nobody has who only waits for his caller.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{self, Stream};
@@ -15,7 +17,7 @@ use postrider_domain::reconcile::{ReconciledPair, ReconciliationCounts, pairs};
 use postrider_domain::time::Timestamp;
 use postrider_proto::v1;
 use postrider_proto::v1::reconcile_events_response::Part;
-use postrider_store::{DeliveryCounts, EventQuery, StoreResult, TimeRange};
+use postrider_store::{DeliveryCounts, EventQuery, ListedEvent, TimeRange};
 use tonic::Status;
 
 use crate::api::deliveries::conversion as delivery_conversion;
@@ -27,6 +29,7 @@ use crate::api::values::names;
 use crate::api::values::time::{self, timestamp};
 use crate::flow::Flow;
 use crate::state::context::ReplicaContext;
+use crate::state::read_turns::read_apart;
 
 /// Events read at once. A short read, and thousands of events a second for the caller.
 const EVENTS_PER_READ: u32 = 500;
@@ -39,20 +42,24 @@ pub(in crate::api) struct AccountWindow {
     subscription: Option<SubscriptionId>,
 }
 
-/// The account of a window, once it is closed.
+/// The account of a window, once it is closed; for a caller, as logs name it.
 pub async fn reconcile(
     context: &ReplicaContext,
     flow: &Flow,
     request: v1::ReconcileEventsRequest,
+    who: &str,
 ) -> Result<impl Stream<Item = Result<v1::ReconcileEventsResponse, Status>> + use<>, Status> {
     let window = window(&request, context.clock.now())?;
     spans::record_in_span("tenant", &window.tenant);
+    let turn = context.read_turns.take(who).await.map_err(errors::no_read_turn)?;
     require_tenant(context, &window.tenant).await?;
+    drop(turn);
     flow.window_closer.close_window(window.end).await.map_err(|open| {
         errors::retry_soon(ErrorReason::WindowOpen, format!("the time range is not closed: {open}"))
     })?;
     let reading = AccountReading {
         context: context.clone(),
+        who: who.to_owned(),
         window,
         before: None,
         ready: VecDeque::new(),
@@ -60,7 +67,7 @@ pub async fn reconcile(
         stage: AccountStage::Events,
     };
     Ok(stream::try_unfold(reading, |mut reading| async move {
-        let part = reading.next().await.map_err(errors::store)?;
+        let part = reading.next().await?;
         Ok(part.map(|part| (v1::ReconcileEventsResponse { part: Some(part) }, reading)))
     }))
 }
@@ -112,6 +119,7 @@ enum AccountStage {
 
 struct AccountReading {
     context: ReplicaContext,
+    who: String,
     window: AccountWindow,
     before: Option<EventId>,
     ready: VecDeque<v1::ReconciledEvent>,
@@ -120,7 +128,7 @@ struct AccountReading {
 }
 
 impl AccountReading {
-    async fn next(&mut self) -> StoreResult<Option<Part>> {
+    async fn next(&mut self) -> Result<Option<Part>, Status> {
         loop {
             if let Some(row) = self.ready.pop_front() {
                 return Ok(Some(Part::Row(row)));
@@ -137,14 +145,14 @@ impl AccountReading {
     }
 
     /// Reads the next batch of events, the newest first.
-    async fn read(&mut self) -> StoreResult<()> {
+    async fn read(&mut self) -> Result<(), Status> {
         let AccountWindow { tenant, start, end, .. } = &self.window;
         let query = EventQuery {
             created: TimeRange { from: Some(*start), until: Some(*end) },
             before: self.before,
             ..EventQuery::newest(tenant, EVENTS_PER_READ)
         };
-        let listed = self.context.store.list_events(&query).await?;
+        let (listed, found) = read_batch(&self.context, &self.who, query).await?;
         match listed.last() {
             Some(last) if listed.len() >= EVENTS_PER_READ as usize => {
                 self.before = Some(last.event.id)
@@ -153,9 +161,8 @@ impl AccountReading {
         }
         let events = listed.into_iter().map(|listed| listed.event).filter(|event| !event.test);
         let events: Vec<Event> = events.collect();
-        let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
         let mut deliveries: BTreeMap<EventId, Vec<Delivery>> = BTreeMap::new();
-        for delivery in self.context.store.deliveries_of(tenant, &ids).await? {
+        for delivery in found {
             let asked = self.window.subscription.as_ref();
             if asked.is_none_or(|asked| *asked == delivery.subscription.subscription) {
                 deliveries.entry(delivery.event).or_default().push(delivery);
@@ -188,6 +195,25 @@ impl AccountReading {
             pair_counts: Some(summary(&counts)),
         }
     }
+}
+
+/// Events, and the deliveries of those that are no tests, read in a turn of the caller's.
+async fn read_batch(
+    context: &ReplicaContext,
+    who: &str,
+    query: EventQuery,
+) -> Result<(Vec<ListedEvent>, Vec<Delivery>), Status> {
+    let (store, turns) = (Arc::clone(&context.store), context.read_turns.clone());
+    let who = who.to_owned();
+    let read = read_apart(async move {
+        let _turn = turns.take(&who).await.map_err(errors::no_read_turn)?;
+        let listed = store.list_events(&query).await.map_err(errors::store)?;
+        let counted = listed.iter().filter(|listed| !listed.event.test);
+        let ids: Vec<EventId> = counted.map(|listed| listed.event.id).collect();
+        let found = store.deliveries_of(&query.tenant, &ids).await.map_err(errors::store)?;
+        Ok::<_, Status>((listed, found))
+    });
+    read.await.map_err(errors::store)?
 }
 
 fn row(event: &Event, pair: Option<&ReconciledPair>) -> v1::ReconciledEvent {

@@ -245,8 +245,8 @@ impl EventService for EventApi {
         &self,
         request: Request<v1::ReconcileEventsRequest>,
     ) -> Result<Response<Self::ReconcileEventsStream>, Status> {
-        let (_, message) = Caller::admit(request)?;
-        let closed = reconcile::reconcile(&self.context, &self.flow, message);
+        let (caller, message) = Caller::admit(request)?;
+        let closed = reconcile::reconcile(&self.context, &self.flow, message, &caller.who);
         let rows = closed.await?;
         Ok(Response::new(Box::pin(spans::log_stream_end(rows))))
     }

@@ -1,9 +1,10 @@
 //! Page tokens: sealed, and bound to the list that gave them.
 //!
-//! Fed by `listing`; feeds it where to continue. Guarantees an answer for any text, and
-//! that nobody without the installation's key makes a token or reads one: a list that
-//! leaves out what its caller may not see goes on after a row that he does not know of.
-//! Every replica has the same key, so that a list may go on at another one.
+//! Fed by `listing`, and by watches with their resume tokens; feeds them where to continue.
+//! Guarantees an answer for any text, and that nobody without the installation's key makes a
+//! token or reads one: a list that leaves out what its caller may not see goes on after a
+//! row that he does not know of. Every replica has the same key, so that a list may go on at
+//! another one.
 
 use std::sync::Arc;
 
@@ -68,6 +69,14 @@ fn page_key(installation: &AssignmentKey) -> DerivedKey {
     DerivedKey::new(&derived)
 }
 
+/// Why a text is no token of a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::api) enum TokenFault {
+    /// Nobody with the installation's key made it.
+    Unknown,
+    OtherQuery,
+}
+
 /// Makes and reads the page tokens of one query.
 #[derive(Clone)]
 pub(in crate::api) struct PageTokens {
@@ -85,27 +94,38 @@ impl PageTokens {
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// A token's position; `None` for the first page.
+    /// A page token's position; `None` for the first page.
     pub fn decode<P: DeserializeOwned>(&self, token: &str) -> Result<Option<P>, Status> {
+        self.open(token).map_err(|fault| {
+            let problem = match fault {
+                TokenFault::Unknown => "is not a token of this list",
+                TokenFault::OtherQuery => "belongs to a list with other parameters",
+            };
+            errors::invalid("page_token", problem)
+        })
+    }
+
+    /// A token's position; `None` without a token.
+    pub fn open<P: DeserializeOwned>(&self, token: &str) -> Result<Option<P>, TokenFault> {
         if token.is_empty() {
             return Ok(None);
         }
-        let unknown = || errors::invalid("page_token", "is not a token of this list");
         if token.len() > MAX_TOKEN_BYTES {
-            return Err(unknown());
+            return Err(TokenFault::Unknown);
         }
-        let sealed = URL_SAFE_NO_PAD.decode(token).map_err(|_| unknown())?;
-        let text = self.key.open(&sealed, PAGE_KEY_PURPOSE).map_err(|_| unknown())?;
-        let (query, position) = text.split_at_checked(HASH_BYTES).ok_or_else(unknown)?;
+        let sealed = URL_SAFE_NO_PAD.decode(token).map_err(|_| TokenFault::Unknown)?;
+        let text = self.key.open(&sealed, PAGE_KEY_PURPOSE).map_err(|_| TokenFault::Unknown)?;
+        let parts = text.split_at_checked(HASH_BYTES);
+        let (query, position) = parts.ok_or(TokenFault::Unknown)?;
         if query != self.query {
-            return Err(errors::invalid("page_token", "belongs to a list with other parameters"));
+            return Err(TokenFault::OtherQuery);
         }
-        serde_json::from_slice(position).map(Some).map_err(|_| unknown())
+        serde_json::from_slice(position).map(Some).map_err(|_| TokenFault::Unknown)
     }
 }
 
 fn not_made(error: impl std::fmt::Display) -> Status {
-    errors::status(ErrorReason::Internal, format!("the token of the next page: {error}"))
+    errors::status(ErrorReason::Internal, format!("a token to go on by was not made: {error}"))
 }
 
 #[cfg(test)]

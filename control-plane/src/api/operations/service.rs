@@ -2,7 +2,8 @@
 //!
 //! Fed by callers at any replica; reads and cancels rows, which the shard's owner
 //! carries out, and deletes ended ones, as retention does too. Guarantees that no step
-//! is committed after a cancellation was answered.
+//! is committed after a cancellation was answered, and that whoever only looks does so in
+//! turns of his own, which he does not have while he waits for an operation.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use crate::api::values::names;
 use crate::api::values::time::span;
 use crate::flow::Flow;
 use crate::state::context::ReplicaContext;
+use crate::state::read_turns::ReadTurn;
 
 /// How long `WaitOperation` waits at most. Longer calls are often cut off on the way, and
 /// to ask again costs nothing.
@@ -53,9 +55,25 @@ impl OperationApi {
         })
     }
 
+    /// As [`Self::find`], in a turn of the caller's.
+    async fn read(
+        &self,
+        tenant: &TenantId,
+        id: OperationId,
+        caller: &Caller,
+    ) -> Result<Operation, Status> {
+        let _turn = self.turn(caller).await?;
+        self.find(tenant, id).await
+    }
+
+    async fn turn(&self, caller: &Caller) -> Result<ReadTurn, Status> {
+        self.context.read_turns.take(&caller.who).await.map_err(errors::no_read_turn)
+    }
+
     async fn list(
         &self,
         request: longrunning::ListOperationsRequest,
+        caller: &Caller,
     ) -> Result<longrunning::ListOperationsResponse, Status> {
         let longrunning::ListOperationsRequest { name, page_size, page_token, .. } = &request;
         let (settings, key) = (&self.context.settings.api, &self.context.assignment_key);
@@ -69,6 +87,7 @@ impl OperationApi {
         }
         let (tenant, page) = call.finish(tenant)?;
         spans::record_in_span("tenant", &tenant);
+        let _turn = self.turn(caller).await?;
         require_tenant(&self.context, &tenant).await?;
         let store = Arc::clone(&self.context.store);
         let page = page.fill(&OperationList { store, tenant }).await?;
@@ -117,6 +136,7 @@ impl OperationApi {
         &self,
         request: longrunning::WaitOperationRequest,
         call: Option<Duration>,
+        caller: &Caller,
     ) -> Result<longrunning::Operation, Status> {
         let (tenant, id) = key(&request.name)?;
         let asked = request.timeout.as_ref().map(span).transpose();
@@ -125,8 +145,8 @@ impl OperationApi {
         let patience = call.map_or(patience, |call| patience.min(call));
         let deadline = tokio::time::Instant::now() + patience;
         let closing = self.flow.attempt_feed.stop_token();
+        let mut found = self.read(&tenant, id, caller).await?;
         loop {
-            let found = self.find(&tenant, id).await?;
             let late = tokio::time::Instant::now() >= deadline || closing.is_cancelled();
             if late || found.state != OperationState::Running {
                 return Ok(to_proto(&found));
@@ -135,6 +155,11 @@ impl OperationApi {
                 () = tokio::time::sleep(POLL_INTERVAL) => {}
                 () = tokio::time::sleep_until(deadline) => {}
                 () = closing.cancelled() => {}
+            }
+            // What was found last is the answer if there is no turn before the time is over.
+            let read = self.read(&tenant, id, caller);
+            if let Ok(read) = tokio::time::timeout_at(deadline, read).await {
+                found = read?;
             }
         }
     }
@@ -188,18 +213,18 @@ impl OperationsService for OperationApi {
         &self,
         request: Request<longrunning::ListOperationsRequest>,
     ) -> Result<Response<longrunning::ListOperationsResponse>, Status> {
-        let (_, message) = Caller::admit(request)?;
-        self.list(message).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.list(message, &caller).await.map(Response::new)
     }
 
     async fn get_operation(
         &self,
         request: Request<longrunning::GetOperationRequest>,
     ) -> Result<Response<longrunning::Operation>, Status> {
-        let (_, message) = Caller::admit(request)?;
+        let (caller, message) = Caller::admit(request)?;
         async {
             let (tenant, id) = key(&message.name)?;
-            Ok(to_proto(&self.find(&tenant, id).await?))
+            Ok(to_proto(&self.read(&tenant, id, &caller).await?))
         }
         .await
         .map(Response::new)
@@ -226,8 +251,8 @@ impl OperationsService for OperationApi {
         request: Request<longrunning::WaitOperationRequest>,
     ) -> Result<Response<longrunning::Operation>, Status> {
         let call = call_deadline(request.metadata());
-        let (_, message) = Caller::admit(request)?;
-        self.wait(message, call).await.map(Response::new)
+        let (caller, message) = Caller::admit(request)?;
+        self.wait(message, call, &caller).await.map(Response::new)
     }
 }
 

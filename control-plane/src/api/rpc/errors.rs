@@ -21,6 +21,7 @@ use tonic_types::{ErrorDetails, PreconditionViolation, QuotaViolation, StatusExt
 pub use crate::api::rpc::error_reason::ErrorReason;
 pub use crate::api::rpc::violations::{FieldViolations, MAX_VIOLATIONS, invalid, required};
 use crate::state::rate_limits::RateRefusal;
+use crate::state::read_turns::NoReadTurn;
 
 /// The domain of every `ErrorInfo`.
 pub const ERROR_DOMAIN: &str = "postrider";
@@ -129,6 +130,17 @@ pub fn rate_limited(refusal: RateRefusal) -> Status {
     details.set_quota_failure(vec![QuotaViolation::new(subject, message.clone())]);
     details.set_retry_info(Some(retry_after));
     Status::with_error_details(reason.code(), message, details)
+}
+
+/// A read waited too long for its turn.
+pub fn no_read_turn(refusal: NoReadTurn) -> Status {
+    let whose = match refusal {
+        NoReadTurn::OfCaller => "the caller has",
+        NoReadTurn::OfAll => "all callers together have",
+    };
+    let setting = refusal.setting();
+    let message = format!("{whose} too many reads at once ({setting})");
+    limit_passes(ErrorReason::TooManyReads, message, setting)
 }
 
 /// Cuts a text between characters.
@@ -258,6 +270,17 @@ mod tests {
         assert_eq!(proto.details.len(), 2);
         let bare = to_proto(&Status::internal("x"));
         assert_eq!((bare.code, bare.message.as_str()), (13, "x"));
+    }
+
+    #[test]
+    fn who_waited_too_long_for_a_read_is_told_by_what() {
+        for refusal in [NoReadTurn::OfCaller, NoReadTurn::OfAll] {
+            let refused = no_read_turn(refusal);
+            assert_eq!(refused.get_details_error_info().unwrap().reason, "TOO_MANY_READS");
+            let quota = refused.get_details_quota_failure().unwrap().violations;
+            assert_eq!(quota[0].subject, refusal.setting());
+            assert!(refused.get_details_retry_info().unwrap().retry_delay.is_some());
+        }
     }
 
     #[test]

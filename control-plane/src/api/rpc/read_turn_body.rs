@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use tonic::Status;
 use tonic::body::Body;
 
-use crate::api::rpc::errors::{self, ErrorReason};
+use crate::api::rpc::errors;
 use crate::state::read_turns::{NoReadTurn, ReadTurn, ReadTurns};
 
 /// The turn of a call, once it has one; given back with the last clone.
@@ -48,8 +48,12 @@ impl http_body::Body for ReadTurnBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         if !self.is_received {
-            if let Some(frame) = ready!(Pin::new(&mut self.inner).poll_frame(context)) {
-                return Poll::Ready(Some(frame));
+            match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
+                // They are the end too, and whoever reads them looks no further. Nothing is
+                // told in a request's trailers.
+                Some(Ok(frame)) if frame.is_trailers() => {}
+                Some(frame) => return Poll::Ready(Some(frame)),
+                None => {}
             }
             self.is_received = true;
         }
@@ -61,11 +65,7 @@ impl http_body::Body for ReadTurnBody {
                 *self.taken.lock() = Some(turn);
                 Poll::Ready(None)
             }
-            Err(NoReadTurn) => Poll::Ready(Some(Err(errors::limit_passes(
-                ErrorReason::TooManyReads,
-                "the caller has too many reads at once",
-                NoReadTurn::SETTING,
-            )))),
+            Err(refusal) => Poll::Ready(Some(Err(errors::no_read_turn(refusal)))),
         }
     }
 
@@ -76,21 +76,24 @@ impl http_body::Body for ReadTurnBody {
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::{BodyExt as _, Full};
+    use std::time::Duration;
+
+    use futures::stream;
+    use http::HeaderMap;
+    use http_body_util::{BodyExt as _, Full, StreamBody};
     use tonic::Code;
 
     use super::*;
-    use crate::settings::Settings;
+    use crate::metrics::LimitMetrics;
+
+    /// One for each caller, for which nobody waits long.
+    fn turns() -> ReadTurns {
+        ReadTurns::with(3, 1, Duration::from_millis(50), LimitMetrics::default())
+    }
 
     #[tokio::test]
     async fn a_request_waits_for_its_turn_and_not_for_ever() {
-        let flags = [
-            ("requests.max_reads_per_caller", "1".to_owned()),
-            ("requests.max_read_wait_milliseconds", "50".to_owned()),
-        ];
-        let settings = Settings::load(None, &flags).unwrap();
-        let metrics = crate::metrics::LimitMetrics::default();
-        let turns = ReadTurns::new(&settings.requests, &settings.database, metrics);
+        let turns = turns();
         let body = |taken: &TurnOfCall| {
             let inner = Body::new(Full::new(Bytes::from_static(b"x")));
             ReadTurnBody::new(inner, turns.clone(), "somebody".to_owned(), Arc::clone(taken))
@@ -106,5 +109,27 @@ mod tests {
         assert!(waiting.frame().await.is_none());
         *first.lock() = None;
         body(&second).collect().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_request_with_trailers_waits_for_its_turn_too() {
+        let turns = turns();
+        let held = turns.take("somebody").await.unwrap();
+        let taken = TurnOfCall::default();
+        let body = || {
+            let data = Frame::data(Bytes::from_static(b"x"));
+            let frames = [Ok::<_, Status>(data), Ok(Frame::trailers(HeaderMap::new()))];
+            let inner = Body::new(StreamBody::new(stream::iter(frames)));
+            ReadTurnBody::new(inner, turns.clone(), "somebody".to_owned(), Arc::clone(&taken))
+        };
+        let mut waiting = body();
+        assert!(waiting.frame().await.unwrap().unwrap().is_data());
+        let refused = waiting.frame().await.unwrap().unwrap_err();
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        drop(held);
+        let mut read = body();
+        assert!(read.frame().await.unwrap().unwrap().is_data());
+        assert!(read.frame().await.is_none(), "the trailers are left out");
+        assert!(taken.lock().is_some());
     }
 }

@@ -1,8 +1,12 @@
 //! Rates of changes, turns of reads, and watches, as callers meet them.
 
+use futures::StreamExt as _;
+use postrider_proto::longrunning;
+use postrider_proto::longrunning::operations_client::OperationsClient;
 use tonic::Code;
 
 use super::*;
+use crate::api::events::reconcile::reconcile;
 
 fn new_subscription(tenant: &str, number: usize) -> v1::CreateSubscriptionRequest {
     let subscription = v1::Subscription {
@@ -83,6 +87,46 @@ async fn reads_take_turns_and_all_are_answered() {
     api.plane.stop().await;
 }
 
+/// Settings with which there is one turn of all callers', for which nobody waits long.
+const ONE_TURN: [(&str, &str); 2] =
+    [("database.max_read_connections", "2"), ("requests.max_read_wait_milliseconds", "50")];
+
+fn assert_no_turn(refused: &Status) {
+    assert_eq!(reason(refused), "TOO_MANY_READS", "{refused:?}");
+    let violations = refused.get_details_quota_failure().unwrap().violations;
+    assert_eq!(violations[0].subject, "database.max_read_connections");
+}
+
+#[tokio::test]
+async fn each_batch_of_an_account_takes_its_turn() {
+    let mut api = TestApi::with(&ONE_TURN).await;
+    api.tenant("acme").await;
+    api.publish(event(1)).await.unwrap();
+    let request = v1::ReconcileEventsRequest {
+        parent: "tenants/acme".into(),
+        start_time: Some(prost_types::Timestamp { seconds: 1_600_000_000, nanos: 0 }),
+        ..Default::default()
+    };
+    let (context, flow) = (&api.plane.context, &api.plane.flow);
+    let account = async || {
+        let parts = reconcile(context, flow, request.clone(), "somebody").await;
+        parts.map(|parts| parts.boxed())
+    };
+    let mut parts = account().await.unwrap();
+    let held = context.read_turns.take("another").await.unwrap();
+    assert_no_turn(&account().await.err().unwrap());
+    let refused = parts.next().await.unwrap().unwrap_err();
+    assert_no_turn(&refused);
+    drop(held);
+    let mut parts = account().await.unwrap();
+    // The event's row, and the summary; between them no turn is held.
+    assert!(parts.next().await.unwrap().is_ok());
+    drop(context.read_turns.take("another").await.unwrap());
+    assert!(parts.next().await.unwrap().is_ok());
+    assert!(parts.next().await.is_none());
+    api.plane.stop().await;
+}
+
 #[tokio::test]
 async fn a_caller_has_so_many_watches() {
     let mut api = TestApi::with(&[("api.max_watchers_per_caller", "1")]).await;
@@ -93,8 +137,57 @@ async fn a_caller_has_so_many_watches() {
     let violations = refused.get_details_quota_failure().unwrap().violations;
     assert_eq!(violations[0].subject, "api.max_watchers_per_caller");
     drop(open);
-    let wrong = v1::WatchAttemptsRequest { resume_token: "?".into(), ..watch() };
-    let refused = api.deliveries.watch_attempts(wrong).await.err().unwrap();
-    assert_eq!(refused.code(), Code::InvalidArgument);
+    // The second is a version and the position 0, as tokens once were.
+    for wrong in ["?", "AQAAAAAAAAAA"] {
+        let wrong = v1::WatchAttemptsRequest { resume_token: wrong.into(), ..watch() };
+        let refused = api.deliveries.watch_attempts(wrong).await.err().unwrap();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+    }
+    api.plane.stop().await;
+}
+
+#[tokio::test]
+async fn who_looks_at_operations_or_waits_for_them_has_turns_of_his_own() {
+    let mut api = TestApi::with(&ONE_TURN).await;
+    api.tenant("acme").await;
+    let address = format!("http://{}", api.plane.addresses.callers);
+    let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
+    let mut operations = OperationsClient::new(channel);
+    let name = format!("tenants/acme/operations/op_{}", uuid::Uuid::nil().as_simple());
+    let get = longrunning::GetOperationRequest { name: name.clone() };
+    let wait = longrunning::WaitOperationRequest { name, timeout: None };
+    let list =
+        longrunning::ListOperationsRequest { name: "tenants/acme".into(), ..Default::default() };
+    let held = api.plane.context.read_turns.take("another").await.unwrap();
+    assert_no_turn(&operations.get_operation(get.clone()).await.unwrap_err());
+    assert_no_turn(&operations.wait_operation(wait.clone()).await.unwrap_err());
+    assert_no_turn(&operations.list_operations(list.clone()).await.unwrap_err());
+    drop(held);
+    let missing = operations.get_operation(get).await.unwrap_err();
+    assert_eq!(missing.code(), Code::NotFound);
+    let missing = operations.wait_operation(wait).await.unwrap_err();
+    assert_eq!(missing.code(), Code::NotFound);
+    operations.list_operations(list).await.unwrap();
+    api.plane.stop().await;
+}
+
+#[tokio::test]
+async fn a_watch_begins_in_a_turn_and_goes_on_only_where_it_was() {
+    let mut api = TestApi::with(&ONE_TURN).await;
+    let (acme, other) = (api.tenant("acme").await.name, api.tenant("other").await.name);
+    let watch = |parent: &str, resume_token: &str| v1::WatchAttemptsRequest {
+        parent: parent.to_owned(),
+        resume_token: resume_token.to_owned(),
+        send_progress: true,
+        ..Default::default()
+    };
+    let held = api.plane.context.read_turns.take("another").await.unwrap();
+    assert_no_turn(&api.deliveries.watch_attempts(watch(&acme, "")).await.err().unwrap());
+    drop(held);
+    let mut open = api.deliveries.watch_attempts(watch(&acme, "")).await.unwrap().into_inner();
+    let token = open.message().await.unwrap().unwrap().resume_token;
+    assert!(api.deliveries.watch_attempts(watch(&acme, &token)).await.is_ok());
+    let refused = api.deliveries.watch_attempts(watch(&other, &token)).await.err().unwrap();
+    assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
     api.plane.stop().await;
 }

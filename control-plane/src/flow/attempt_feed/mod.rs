@@ -3,8 +3,9 @@
 //! Fed by the store, which knows the order of commits over all replicas
 //! (tail-skips-nothing); feeds `api`'s streams. Guarantees that one task reads the tail
 //! however many watch, and none when nobody does; that a watcher gets every attempt
-//! recorded after it began, or is told that it missed some; and that a watch can be resumed
-//! from each position that it was told, on any replica, without missing one.
+//! recorded after it began, or is told that it missed some; that a watch can be resumed
+//! from each position that it was told, on any replica, without missing one; and that what
+//! one reads by itself is read in turns of its caller's.
 //!
 //! - `tail_reader`: the task. `watcher`: one watch. `watch_slots`: how many there may be.
 //!
@@ -30,6 +31,7 @@ use self::watcher::Watcher;
 pub use self::watcher::{WatchEnd, WatchFilter, WatchItem, WatchTerms};
 use crate::metrics::Metrics;
 use crate::settings::ApiSettings;
+use crate::state::read_turns::ReadTurns;
 
 /// Why a watch did not begin.
 #[derive(Debug, thiserror::Error)]
@@ -52,19 +54,25 @@ pub struct AttemptFeed {
 }
 
 impl AttemptFeed {
-    pub fn new(store: Arc<dyn Store>, settings: &ApiSettings, metrics: Metrics) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        settings: &ApiSettings,
+        turns: ReadTurns,
+        metrics: Metrics,
+    ) -> Self {
         let poll = Duration::from_millis(settings.watch_poll_interval_milliseconds);
-        Self::over(Box::new(store), WatchLimits::of(settings), poll, metrics)
+        Self::over(Box::new(store), WatchLimits::of(settings), turns, poll, metrics)
     }
 
     fn over(
         tail: Box<dyn TailSource>,
         limits: WatchLimits,
+        turns: ReadTurns,
         poll: Duration,
         metrics: Metrics,
     ) -> Self {
         let slots = WatchSlots::new(limits, metrics.limits().clone());
-        Self { reader: Arc::new(TailReader::new(tail, poll, metrics)), slots }
+        Self { reader: Arc::new(TailReader::new(tail, turns, poll, metrics)), slots }
     }
 
     /// Ends every stream that would otherwise last as long as its caller likes.
@@ -78,7 +86,8 @@ impl AttemptFeed {
     }
 
     /// Attempts that are committed from now on, or from a position, and that the filter
-    /// admits, in the order of commit; for a caller, as logs name it.
+    /// admits, in the order of commit; for a caller, as logs name it, who has a turn to read
+    /// where the tail ends.
     pub async fn subscribe(
         &self,
         filter: WatchFilter,

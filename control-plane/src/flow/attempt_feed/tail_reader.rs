@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
+use crate::state::read_turns::ReadTurns;
 
 /// After this long a stalled tail is logged. Twenty-five reads by default
 /// (`api.watch_poll_interval_milliseconds`); a commit takes less unless the database is in
@@ -67,6 +68,8 @@ pub(super) fn items_of(page: TailPage, start: i64) -> (Vec<Arc<FeedItem>>, bool)
 /// What all watchers share.
 pub(super) struct TailReader {
     pub tail: Box<dyn TailSource>,
+    /// For what watchers read by themselves. The reader needs none: a connection is its own.
+    pub turns: ReadTurns,
     pub poll: Duration,
     pub metrics: Metrics,
     /// The channel to the watchers while the reader runs.
@@ -77,9 +80,14 @@ pub(super) struct TailReader {
 }
 
 impl TailReader {
-    pub fn new(tail: Box<dyn TailSource>, poll: Duration, metrics: Metrics) -> Self {
+    pub fn new(
+        tail: Box<dyn TailSource>,
+        turns: ReadTurns,
+        poll: Duration,
+        metrics: Metrics,
+    ) -> Self {
         let (sender, position) = (Mutex::new(None), AtomicI64::new(0));
-        Self { tail, poll, metrics, sender, position, closing: CancellationToken::new() }
+        Self { tail, turns, poll, metrics, sender, position, closing: CancellationToken::new() }
     }
 
     /// Up to where every item has been sent to those who are joined.

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::tail_reader::{MAX_ATTEMPTS_PER_READ, MAX_LAG_ATTEMPTS};
 use super::*;
 use crate::fixtures;
+use crate::metrics::LimitMetrics;
 
 const POLL: Duration = Duration::from_millis(5);
 /// Long enough for anything that is not stuck, on a busy machine.
@@ -58,10 +59,19 @@ impl MemoryTail {
     }
 
     fn watch(&self, max_watchers: usize) -> AttemptFeed {
+        self.watch_in_turns(max_watchers, turns(9))
+    }
+
+    fn watch_in_turns(&self, max_watchers: usize, turns: ReadTurns) -> AttemptFeed {
         let limits =
             WatchLimits { total: max_watchers, per_caller: usize::MAX, per_tenant: usize::MAX };
-        AttemptFeed::over(Box::new(self.clone()), limits, POLL, self.metrics.clone())
+        AttemptFeed::over(Box::new(self.clone()), limits, turns, POLL, self.metrics.clone())
     }
+}
+
+/// So many turns, each of which any caller may have.
+fn turns(all: usize) -> ReadTurns {
+    ReadTurns::with(all, all, WAIT_LIMIT, LimitMetrics::default())
 }
 
 /// What happens soon, or never.
@@ -236,6 +246,26 @@ async fn a_watch_is_resumed_from_any_position_that_it_was_told() {
     let late = WatchTerms { resume: Some(i64::from(COUNT) + 1), ..WatchTerms::default() };
     let refused = subscribe(&feed, WatchFilter::default(), late).await;
     assert!(matches!(refused, Err(WatchError::UnknownPosition)));
+}
+
+#[tokio::test]
+async fn a_watch_that_catches_up_takes_its_turn_for_each_page() {
+    let memory = MemoryTail::default();
+    (1..=3 * MAX_ATTEMPTS_PER_READ).for_each(|number| memory.commit("other", number));
+    let turns = turns(1);
+    let feed = memory.watch_in_turns(1, turns.clone());
+    let held = turns.take("another").await.unwrap();
+    let only = WatchFilter { tenant: Some("acme".parse().unwrap()), ..WatchFilter::default() };
+    let terms = WatchTerms { resume: Some(0), ..WatchTerms::default() };
+    let mut watch = subscribe(&feed, only, terms).await.unwrap();
+    assert!(tokio::time::timeout(POLL * 10, watch.next()).await.is_err(), "it waits");
+    assert_eq!(memory.reads.load(Ordering::SeqCst), 0);
+    drop(held);
+    let reading = tokio::spawn(async move { soon(watch.next()).await });
+    // Between two pages it is another's turn.
+    drop(soon(turns.take("another")).await.unwrap());
+    memory.commit("acme", 7);
+    assert_eq!(shown(reading.await.unwrap()).0, 7);
 }
 
 #[tokio::test]

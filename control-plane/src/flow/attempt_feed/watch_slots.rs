@@ -88,6 +88,13 @@ pub(super) struct WatchSlot {
     tenant: Option<TenantId>,
 }
 
+impl WatchSlot {
+    /// As logs name it.
+    pub fn caller(&self) -> &str {
+        &self.caller
+    }
+}
+
 impl Drop for WatchSlot {
     fn drop(&mut self) {
         let mut counts = self.slots.counts.lock();

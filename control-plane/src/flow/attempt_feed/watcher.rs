@@ -2,7 +2,8 @@
 //!
 //! Fed by the reader of the tail; feeds a stream of `api`. Guarantees that a watcher gets
 //! every attempt recorded after its beginning in the order of commit, or is told that it
-//! missed some; and that from each position that it is told nothing is missed.
+//! missed some; that from each position that it is told nothing is missed; and that a page
+//! of its own is read in a turn of its caller's, whether it shows anything of it or not.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 
 use super::tail_reader::{FeedItem, TailReader, items_of};
 use super::watch_slots::WatchSlot;
+use crate::state::read_turns::read_apart;
 
 /// A watcher who wants to know its position is told after so long without an attempt: what
 /// is read again after a connection broke is no more than that.
@@ -93,7 +95,7 @@ pub(super) struct Watcher {
     /// The error that comes next, and whether it came.
     end: Option<WatchEnd>,
     ended: bool,
-    _slot: WatchSlot,
+    slot: WatchSlot,
 }
 
 impl Watcher {
@@ -125,7 +127,7 @@ impl Watcher {
             next_progress: Instant::now(),
             end: None,
             ended: false,
-            _slot: slot,
+            slot,
         })
     }
 
@@ -230,7 +232,12 @@ impl Watcher {
     /// Reads a page by itself. Once one is not full it joins the others, and reads once more
     /// what came in between.
     async fn read_own_page(&mut self, position: i64) -> StoreResult<()> {
-        let page = self.reader.tail.read(position).await?;
+        let (reader, caller) = (Arc::clone(&self.reader), self.slot.caller().to_owned());
+        let read = read_apart(async move {
+            let _turn = reader.turns.wait(&caller).await;
+            reader.tail.read(position).await
+        });
+        let page = read.await??;
         let end = page.position;
         let (items, is_full) = items_of(page, position);
         if !is_full && self.receiver.is_none() {

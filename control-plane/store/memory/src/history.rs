@@ -127,6 +127,21 @@ impl HistoryStore for MemoryStore {
         Ok(of_tenant.take(limit(most)).map(recorded).collect())
     }
 
+    async fn recorded_results(
+        &self,
+        tenant: &TenantId,
+        attempts: &[AttemptKey],
+    ) -> StoreResult<Vec<AttemptKey>> {
+        let tables = self.tables()?;
+        let has_result = |key: &&AttemptKey| {
+            let stored = tables.places.get(*key).and_then(|place| tables.attempts.get(place));
+            stored.is_some_and(|StoredAttempt { record, .. }| {
+                record.subscription.tenant == *tenant && record.outcome != Outcome::Unknown
+            })
+        };
+        Ok(attempts.iter().filter(has_result).copied().collect())
+    }
+
     async fn find_attempts(&self, query: &AttemptQuery) -> StoreResult<AttemptPage> {
         let tables = self.tables()?;
         let (from, until) = query.span();

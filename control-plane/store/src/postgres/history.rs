@@ -1,9 +1,9 @@
 //! Reads events, deliveries and attempts, page by page.
 
 use async_trait::async_trait;
-use postrider_domain::delivery::{AttemptRecord, Delivery};
+use postrider_domain::delivery::{AttemptRecord, Delivery, Outcome};
 use postrider_domain::event::Event;
-use postrider_domain::ids::{DeliveryId, EventId, SubscriptionKey, TenantId};
+use postrider_domain::ids::{AttemptKey, DeliveryId, EventId, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -61,6 +61,16 @@ const SELECT_ATTEMPTS: &str = "SELECT delivery, number, tenant, subscription, ev
     FROM attempts
     WHERE tenant = $1 AND delivery = $2 AND number > $3 AND record_time >= $4
     ORDER BY number LIMIT $5";
+
+const SELECT_RECORDED_RESULTS: &str = "SELECT asked.id, asked.number
+    FROM unnest($2::uuid[], $3::integer[], $4::bigint[]) AS asked(id, number, since)
+    CROSS JOIN LATERAL (
+        SELECT number
+        FROM attempts
+        WHERE tenant = $1 AND delivery = asked.id AND number = asked.number
+            AND record_time >= asked.since AND outcome <> $5
+        LIMIT 1
+    ) recorded";
 
 const SELECT_LAST_ATTEMPTS: &str = "SELECT last.*
     FROM unnest($2::uuid[], $3::bigint[]) AS asked(id, since)
@@ -168,6 +178,29 @@ impl HistoryStore for PostgresStore {
             )
             .await?;
         rows::read(&rows, recorded_attempt)
+    }
+
+    async fn recorded_results(
+        &self,
+        tenant: &TenantId,
+        attempts: &[AttemptKey],
+    ) -> StoreResult<Vec<AttemptKey>> {
+        let mut call = self.call("recorded_results");
+        let since = attempts.iter().map(|key| key.delivery.time().as_micros());
+        let rows = call
+            .rows(
+                sqlx::query(SELECT_RECORDED_RESULTS)
+                    .bind(tenant.as_str())
+                    .bind(attempts.iter().map(|key| key.delivery.0).collect::<Vec<_>>())
+                    .bind(attempts.iter().map(|key| int(key.number)).collect::<Vec<_>>())
+                    .bind(since.collect::<Vec<_>>())
+                    .bind(Outcome::Unknown.code()),
+            )
+            .await?;
+        rows::read(&rows, |row| {
+            let number = codec::narrow("number", get::<i32>(row, "number")?.into())?;
+            Ok(AttemptKey { delivery: DeliveryId(get(row, "id")?), number })
+        })
     }
 
     async fn find_attempts(&self, query: &AttemptQuery) -> StoreResult<AttemptPage> {

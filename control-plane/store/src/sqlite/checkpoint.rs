@@ -38,6 +38,8 @@ const RESTART_RETRY_PAUSE: Duration = Duration::from_secs(5);
 /// Each leaves less to the next. After three, the one under the writer's lock took 1 to
 /// 6 ms; after one, 48 to 73.
 const PASSIVE_BEFORE_RESTART: u32 = 3;
+const PASSIVE: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+const RESTART: &str = "PRAGMA wal_checkpoint(RESTART)";
 
 /// The task that makes checkpoints.
 pub(super) struct CheckpointTask {
@@ -97,7 +99,8 @@ async fn run(
 }
 
 /// Whether the log has started over where it was to.
-enum RestartOutcome {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RestartOutcome {
     Done,
     ReaderInTheWay,
 }
@@ -108,25 +111,48 @@ async fn checkpoint(
     reading: &ReadingGate,
     may_restart: bool,
 ) -> StoreResult<RestartOutcome> {
-    let pages = pragma(connection, "PRAGMA wal_checkpoint(PASSIVE)").await?;
+    let CheckpointAnswer { pages, .. } = run_checkpoint(connection, PASSIVE).await?;
     if pages < RESTART_ABOVE_PAGES || !may_restart {
         return Ok(RestartOutcome::Done);
     }
     // One of them waits for the disk, some 40 ms. The one under the lock must not.
     for _ in 0..PASSIVE_BEFORE_RESTART {
-        pragma(connection, "PRAGMA wal_checkpoint(PASSIVE)").await?;
+        run_checkpoint(connection, PASSIVE).await?;
     }
+    restart(connection, writer, reading).await
+}
+
+/// Has the log start over, unless somebody reads it who does not end soon.
+pub(super) async fn restart(
+    connection: &mut SqliteConnection,
+    writer: &WriterConnection,
+    reading: &ReadingGate,
+) -> StoreResult<RestartOutcome> {
     let Some(_closed) = reading.close().await else {
         tracing::debug!("somebody still reads the log; it starts over another time");
         return Ok(RestartOutcome::ReaderInTheWay);
     };
     let _writing = writer.lock().await?;
-    pragma(connection, "PRAGMA wal_checkpoint(RESTART)").await?;
+    if run_checkpoint(connection, RESTART).await?.was_blocked {
+        tracing::debug!("another program reads the log; it starts over another time");
+        return Ok(RestartOutcome::ReaderInTheWay);
+    }
     Ok(RestartOutcome::Done)
 }
 
-/// Makes a checkpoint; returns how many pages the log has.
-async fn pragma(connection: &mut SqliteConnection, sql: &'static str) -> StoreResult<i64> {
+/// What a checkpoint says of itself.
+struct CheckpointAnswer {
+    /// Somebody was in its way. That is no error.
+    was_blocked: bool,
+    /// How many the log has.
+    pages: i64,
+}
+
+async fn run_checkpoint(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+) -> StoreResult<CheckpointAnswer> {
     let row = sqlx::query(sql).fetch_one(connection).await.map_err(stored)?;
-    row.try_get(1).map_err(stored)
+    let blocked: i64 = row.try_get(0).map_err(stored)?;
+    Ok(CheckpointAnswer { was_blocked: blocked != 0, pages: row.try_get(1).map_err(stored)? })
 }

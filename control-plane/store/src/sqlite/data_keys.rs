@@ -65,6 +65,10 @@ const TRUNCATE_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 const TEMPORARY_FILES: &str = "PRAGMA temp_store = FILE";
 const TEMPORARY_MEMORY: &str = "PRAGMA temp_store = MEMORY";
 const REWRITE: &str = "VACUUM";
+/// While the log is cut down, and everybody who writes waits: as for its new start.
+const SHORT_BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 20";
+/// What the connection is opened with.
+const USUAL_BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 5000";
 const MAX_TRUNCATE_TRIES: u32 = 5;
 const TRUNCATE_RETRY_PAUSE: Duration = Duration::from_millis(20);
 
@@ -184,12 +188,21 @@ impl SqliteStore {
         if !self.secrets_removed.swap(false, Ordering::Relaxed) {
             return Ok(());
         }
-        let mut writing = self.writer.lock().await?;
-        // Not again and again: everybody who writes waits.
-        let truncated = try_truncate(&mut writing).await;
+        let truncated = self.truncate_while_nobody_reads().await;
         if truncated.is_err() {
             self.note_removed_secrets();
         }
+        truncated
+    }
+
+    async fn truncate_while_nobody_reads(&self) -> StoreResult<()> {
+        // First: whoever has the writer's lock waits for no reader of ours.
+        let Some(_closed) = self.reading.close().await else { return Err(not_cut_down()) };
+        let mut writing = self.writer.lock().await?;
+        writing.run_alone(SHORT_BUSY_TIMEOUT).await?;
+        // Not again and again: everybody who writes waits.
+        let truncated = try_truncate(&mut writing).await;
+        writing.run_alone(USUAL_BUSY_TIMEOUT).await?;
         truncated
     }
 }
@@ -307,8 +320,12 @@ async fn try_truncate(writing: &mut WriterGuard<'_>) -> StoreResult<()> {
     let busy: i64 = told.map_or(Ok(0), |row| row.try_get(0).map_err(stored))?;
     match busy {
         0 => Ok(()),
-        _ => Err(StoreError::Unavailable("the log is being read, and was not cut down".to_owned())),
+        _ => Err(not_cut_down()),
     }
+}
+
+fn not_cut_down() -> StoreError {
+    StoreError::Unavailable("the log is being read, and was not cut down".to_owned())
 }
 
 fn wrapped(columns: &mut RowReader<'_>) -> StoreResult<WrappedDataKey> {

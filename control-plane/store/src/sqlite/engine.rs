@@ -62,7 +62,7 @@ impl SqliteStore {
     /// A connection to read many rows with.
     pub(super) async fn list_reader(&self) -> StoreResult<ReaderConnection> {
         self.place.check()?;
-        self.reading.acquire(&self.list_readers).await
+        self.reading.acquire_for_list(&self.list_readers).await
     }
 }
 

@@ -1,9 +1,9 @@
 //! Reads events, deliveries and attempts, in pages short enough not to hold a reader up.
 
 use async_trait::async_trait;
-use postrider_domain::delivery::{AttemptRecord, Delivery};
+use postrider_domain::delivery::{AttemptRecord, Delivery, Outcome};
 use postrider_domain::event::Event;
-use postrider_domain::ids::{DeliveryId, EventId, SubscriptionKey, TenantId};
+use postrider_domain::ids::{AttemptKey, DeliveryId, EventId, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
 use sqlx::{QueryBuilder, Sqlite};
 use uuid::Uuid;
@@ -43,6 +43,12 @@ const SELECT_ATTEMPTS: &str = "SELECT record_time, tenant, delivery, number, sub
     FROM attempts
     WHERE tenant = ? AND delivery = ? AND number > ?
     ORDER BY number LIMIT ?";
+
+const SELECT_RECORDED_RESULTS: &str = "SELECT delivery, number
+    FROM json_each(?1) j
+    CROSS JOIN attempts a
+        ON a.tenant = ?2 AND a.delivery = unhex(j.value ->> 0) AND a.number = j.value ->> 1
+    WHERE a.outcome <> ?3";
 
 const SELECT_LAST_ATTEMPTS: &str = "SELECT record_time, tenant, delivery, number, subscription,
         event, event_type, outcome, http_status, start_time, dns, connect, tls, first_byte, total,
@@ -165,6 +171,24 @@ impl HistoryStore for SqliteStore {
         values.add(i64::from(after)).add(i64::from(limit));
         let rows = values.run(&mut *self.list_reader().await?, SELECT_ATTEMPTS).await?;
         rows.iter().map(|row| RowReader::of(row).recorded_attempt()).collect()
+    }
+
+    async fn recorded_results(
+        &self,
+        tenant: &TenantId,
+        attempts: &[AttemptKey],
+    ) -> StoreResult<Vec<AttemptKey>> {
+        let asked = attempts.iter().map(|key| (key.delivery.0.as_simple().to_string(), key.number));
+        let mut values = BoundValues::default();
+        values.add(codec::to_json(&asked.collect::<Vec<_>>())?).text(tenant.as_str());
+        values.add(i64::from(Outcome::Unknown.code()));
+        let rows = values.run(&mut *self.reader().await?, SELECT_RECORDED_RESULTS).await?;
+        let keys = rows.iter().map(|row| {
+            let mut columns = RowReader::of(row);
+            let delivery = DeliveryId(columns.id()?);
+            Ok(AttemptKey { delivery, number: columns.number("number")? })
+        });
+        keys.collect()
     }
 
     async fn find_attempts(&self, query: &AttemptQuery) -> StoreResult<AttemptPage> {

@@ -26,10 +26,10 @@ use crate::store::OpenOptions;
 
 /// How long a reader is waited for, and how long for another program that looks at the
 /// file. As at PostgreSQL for a connection.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the log's new start, which holds up the writer, waits for another program's
 /// reader: what a publisher does not notice. Ours are not there (see `reading`).
-const CHECKPOINT_BUSY_TIMEOUT: Duration = Duration::from_millis(20);
+pub(super) const CHECKPOINT_BUSY_TIMEOUT: Duration = Duration::from_millis(20);
 const READER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Kilobytes, by SQLite's convention for negative numbers. The writer touches most tables,
 /// 64 MiB; a reader one page of a list, 8 MiB.

@@ -1,4 +1,4 @@
-//! Lists of a tenant's attempts.
+//! Lists of a tenant's attempts, and which of them have a result.
 
 use postrider_domain::delivery::{Delivery, DeliveryState, DeliveryTransition, Outcome};
 use postrider_domain::ids::AttemptKey;
@@ -164,6 +164,39 @@ conformance! {
         made.reverse();
         let some = AttemptQuery { test: Some(false), limit: 3, scan: 4, ..newest(&world) };
         assert_eq!(all(&world, some).await, made);
+    }
+
+    async fn results_are_known_of_attempts_that_have_one(engine) {
+        let world = World::new(engine).await;
+        let tried = world.publish(DeliveryState::InFlight).await;
+        let ended = world.publish(DeliveryState::InFlight).await;
+        let untried = world.publish(DeliveryState::InFlight).await;
+        for (number, outcome) in [(1, Outcome::Timeout), (2, Outcome::Unknown)] {
+            let mut record = record(&tried, outcome);
+            record.key.number = number;
+            let retry = DeliveryTransition::Retry { due: world.now, failures: number };
+            assert_eq!(world.conclude(record, retry).await, ConclusionOutcome::Applied);
+            assert_eq!(world.claim_due(1).await.len(), 1);
+        }
+        world.succeed(&ended).await;
+        let key = |delivery: &Delivery, number| AttemptKey { delivery: delivery.id, number };
+        let asked = [
+            key(&tried, 1),
+            key(&tried, 2),
+            key(&tried, 3),
+            key(&untried, 1),
+            key(&ended, 1),
+            key(&ended, 2),
+        ];
+        let mut found = world.store.recorded_results(world.tenant(), &asked).await.unwrap();
+        found.sort_unstable();
+        // What is not known is no result, and a later attempt hides no earlier one.
+        let mut expected = [key(&tried, 1), key(&ended, 1)];
+        expected.sort_unstable();
+        assert_eq!(found, expected);
+        let other = "nobody".parse().unwrap();
+        assert!(world.store.recorded_results(&other, &asked).await.unwrap().is_empty());
+        assert!(world.store.recorded_results(world.tenant(), &[]).await.unwrap().is_empty());
     }
 
     async fn an_unknown_that_is_replaced_is_listed_once(engine) {

@@ -101,6 +101,13 @@ const CALLS: &[(&str, Call)] = &[
             assert_eq!(world.store.last_attempts(tenant, &[id]).await.unwrap().len(), 1);
         })
     }),
+    ("recorded_results", |world, delivery| {
+        Box::pin(async move {
+            let asked = [delivery.current_attempt()];
+            let found = world.store.recorded_results(world.tenant(), &asked).await.unwrap();
+            assert_eq!(found, asked);
+        })
+    }),
     ("find_attempts", |world, _| {
         Box::pin(async move {
             let query = AttemptQuery::newest(world.tenant(), LIMIT);
