@@ -56,6 +56,12 @@ impl CertificateNames {
         })
     }
 
+    /// All of the names: the same for a certificate that replaces this one.
+    pub fn holder(&self) -> String {
+        let Self { uris, dns_names, subject, .. } = self;
+        format!("{uris:?} {dns_names:?} {subject:?}")
+    }
+
     /// The names for a message: printable, and cut.
     pub fn description(&self) -> String {
         let mut text = String::new();

@@ -56,6 +56,13 @@ impl RateBudget {
         count: u32,
         now: Timestamp,
     ) -> Result<(), Duration> {
+        *self = self.after(limit, count, now)?;
+        Ok(())
+    }
+
+    /// What is used once so many are taken, or how long to wait for them: for whoever takes of
+    /// several budgets or of none.
+    pub fn after(self, limit: RateLimit, count: u32, now: Timestamp) -> Result<Self, Duration> {
         let burst = limit.span(limit.burst);
         let free_at = self.free_at.map_or(now, |free_at| free_at.max(now))
             + limit.span(count.min(limit.burst));
@@ -63,8 +70,12 @@ impl RateBudget {
         if free_at > latest {
             return Err(free_at.since(latest));
         }
-        self.free_at = Some(free_at);
-        Ok(())
+        Ok(Self { free_at: Some(free_at) })
+    }
+
+    /// Gives back so many that were taken.
+    pub fn give_back(&mut self, limit: RateLimit, count: u32) {
+        self.free_at = self.free_at.map(|free_at| free_at - limit.span(count.min(limit.burst)));
     }
 }
 
@@ -99,6 +110,18 @@ mod tests {
         budget.try_take(limit, 1000, at(0)).unwrap();
         assert_eq!(budget.try_take(limit, 1000, at(0)), Err(Duration::from_secs(1)));
         budget.try_take(limit, 1000, at(1000)).unwrap();
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again() {
+        let limit = RateLimit::new(1, 1).unwrap();
+        let mut budget = RateBudget::default();
+        budget.try_take(limit, 1, at(0)).unwrap();
+        assert!(budget.after(limit, 1, at(0)).is_err());
+        budget.give_back(limit, 1);
+        assert!(budget.after(limit, 1, at(0)).is_ok());
+        budget.try_take(limit, 1, at(0)).unwrap();
+        assert!(budget.try_take(limit, 1, at(0)).is_err(), "to look takes nothing");
     }
 
     #[test]

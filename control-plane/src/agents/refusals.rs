@@ -1,6 +1,7 @@
 //! Refused and ended streams: the status for the agent, and one log line per process.
 //!
-//! A process that keeps trying is logged once, not at every try.
+//! A process that keeps trying is logged once, not at every try. Every status has its reason,
+//! and those that pass say when to try again.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,57 +9,114 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use postrider_domain::scheduler::AgentIdentity;
 use postrider_domain::time::Timestamp;
-use tonic::Status;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, QuotaViolation, StatusExt as _};
 
+use crate::listeners::ERROR_DOMAIN;
+use crate::metrics::Metrics;
 use crate::state::dispatcher::streams::StreamRefusal;
 
 /// A process that tries again within this time is not logged again; agents try every
 /// 2 s.
 const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(60);
+/// When to try again: as often as agents do.
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
 /// Most processes that are remembered. Chosen, not measured: a quarter of
 /// `agents.max_streams`; those beyond are logged more often.
 const MAX_REMEMBERED_REFUSALS: usize = 1_000;
 
 /// What an agent is told; the messages name the id.
 pub fn status(why: StreamRefusal, identity: &AgentIdentity) -> Status {
-    let id = identity.agent.name();
+    let (code, reason) = code_and_reason(why);
+    let message = message(why, identity.agent.name());
+    let mut details = ErrorDetails::with_error_info(reason, ERROR_DOMAIN, HashMap::new());
+    if let Some(setting) = limit_setting(why) {
+        details.set_quota_failure(vec![QuotaViolation::new(setting, message.clone())]);
+    }
+    if matches!(code, Code::ResourceExhausted | Code::Unavailable) {
+        details.set_retry_info(Some(RETRY_PAUSE));
+    }
+    Status::with_error_details(code, message, details)
+}
+
+/// The setting of the limit that was reached, if it was one.
+const fn limit_setting(why: StreamRefusal) -> Option<&'static str> {
     match why {
-        StreamRefusal::SameProcess => Status::aborted(format!(
-            "this process of agent {id} already has a stream at this replica"
-        )),
-        StreamRefusal::IdInUse => Status::already_exists(format!(
-            "another process with the agent id {id} is connected, or was until a moment ago"
-        )),
-        StreamRefusal::TooManyStreams => {
-            Status::resource_exhausted("this replica has reached its limit of agent streams")
+        StreamRefusal::TooManyStreams => Some("agents.max_streams"),
+        StreamRefusal::TooManyOfCertificate => Some("agents.max_streams_per_certificate"),
+        StreamRefusal::TooManyRegions => Some("agents.max_unnamed_regions"),
+        StreamRefusal::NotReading => Some("agents.max_queued_messages"),
+        StreamRefusal::SameProcess
+        | StreamRefusal::IdInUse
+        | StreamRefusal::CertificateExpired
+        | StreamRefusal::UnprovenResults
+        | StreamRefusal::ResultWithoutFact
+        | StreamRefusal::SecondHello
+        | StreamRefusal::Silent
+        | StreamRefusal::Stopping => None,
+    }
+}
+
+/// Counts the limit that was reached, if it was one.
+pub fn count(why: StreamRefusal, metrics: &Metrics) {
+    if let Some(setting) = limit_setting(why) {
+        metrics.limits().reached(setting);
+    }
+}
+
+const fn code_and_reason(why: StreamRefusal) -> (Code, &'static str) {
+    match why {
+        StreamRefusal::SameProcess => (Code::Aborted, "SAME_PROCESS"),
+        StreamRefusal::IdInUse => (Code::AlreadyExists, "AGENT_ID_IN_USE"),
+        StreamRefusal::TooManyStreams | StreamRefusal::TooManyOfCertificate => {
+            (Code::ResourceExhausted, "TOO_MANY_STREAMS")
         }
-        StreamRefusal::TooManyOfCertificate => Status::resource_exhausted(format!(
+        StreamRefusal::TooManyRegions => (Code::ResourceExhausted, "TOO_MANY_REGIONS"),
+        StreamRefusal::NotReading => (Code::ResourceExhausted, "READS_TOO_SLOWLY"),
+        StreamRefusal::CertificateExpired => (Code::Unauthenticated, "UNAUTHENTICATED"),
+        StreamRefusal::UnprovenResults => (Code::InvalidArgument, "UNPROVEN_RESULTS"),
+        StreamRefusal::ResultWithoutFact | StreamRefusal::SecondHello => {
+            (Code::InvalidArgument, "INVALID_REQUEST")
+        }
+        StreamRefusal::Silent => (Code::DeadlineExceeded, "SILENT"),
+        StreamRefusal::Stopping => (Code::Unavailable, "STOPPING"),
+    }
+}
+
+fn message(why: StreamRefusal, id: &str) -> String {
+    match why {
+        StreamRefusal::SameProcess => {
+            format!("this process of agent {id} already has a stream at this replica")
+        }
+        StreamRefusal::IdInUse => format!(
+            "another process with the agent id {id} is connected, or was until a moment ago"
+        ),
+        StreamRefusal::TooManyStreams => {
+            "this replica has reached its limit of agent streams (agents.max_streams)".to_owned()
+        }
+        StreamRefusal::TooManyOfCertificate => format!(
             "the certificate of agent {id} has as many streams at this replica as it may \
              (agents.max_streams_per_certificate)"
-        )),
-        StreamRefusal::CertificateExpired => Status::unauthenticated(format!(
+        ),
+        StreamRefusal::CertificateExpired => format!(
             "the certificate of agent {id} has expired; connect again with one that is valid"
-        )),
-        StreamRefusal::UnprovenResults => Status::invalid_argument(format!(
-            "agent {id} sent too many results of attempts that were not assigned to it"
-        )),
-        StreamRefusal::ResultWithoutFact => Status::invalid_argument(format!(
+        ),
+        StreamRefusal::UnprovenResults => {
+            format!("agent {id} sent too many results of attempts that were not assigned to it")
+        }
+        StreamRefusal::ResultWithoutFact => format!(
             "a result of agent {id} has no valid fact: it does not say how its attempt ended"
-        )),
-        StreamRefusal::SecondHello => {
-            Status::invalid_argument(format!("agent {id} sent a second Hello on its stream"))
-        }
-        StreamRefusal::Silent => {
-            Status::deadline_exceeded(format!("agent {id} was silent for too long"))
-        }
-        StreamRefusal::NotReading => Status::resource_exhausted(format!(
+        ),
+        StreamRefusal::SecondHello => format!("agent {id} sent a second Hello on its stream"),
+        StreamRefusal::Silent => format!("agent {id} was silent for too long"),
+        StreamRefusal::NotReading => format!(
             "agent {id} does not read its messages fast enough (agents.max_queued_messages)"
-        )),
-        StreamRefusal::Stopping => Status::unavailable("this replica is stopping"),
-        StreamRefusal::TooManyRegions => Status::resource_exhausted(format!(
+        ),
+        StreamRefusal::Stopping => "this replica is stopping".to_owned(),
+        StreamRefusal::TooManyRegions => format!(
             "no subscription names the region of agent {id}, and this replica has reached its \
              limit of such regions (agents.max_unnamed_regions)"
-        )),
+        ),
     }
 }
 
@@ -100,6 +158,20 @@ mod tests {
     use postrider_domain::ids::AgentId;
 
     use super::*;
+
+    #[test]
+    fn a_limit_says_its_setting_and_when_to_try_again() {
+        let identity = AgentIdentity { agent: AgentId("a".into()), incarnation: [1; 16] };
+        let refused = status(StreamRefusal::TooManyStreams, &identity);
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        assert_eq!(refused.get_details_error_info().unwrap().reason, "TOO_MANY_STREAMS");
+        assert_eq!(refused.get_details_retry_info().unwrap().retry_delay, Some(RETRY_PAUSE));
+        let quota = refused.get_details_quota_failure().unwrap().violations;
+        assert_eq!(quota[0].subject, "agents.max_streams");
+        let wrong = status(StreamRefusal::SecondHello, &identity);
+        assert_eq!(wrong.get_details_error_info().unwrap().reason, "INVALID_REQUEST");
+        assert!(wrong.get_details_retry_info().is_none());
+    }
 
     #[test]
     fn a_process_that_keeps_trying_is_told_of_once() {

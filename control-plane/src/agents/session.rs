@@ -119,7 +119,7 @@ impl AgentSessions {
         let place = place.ok_or_else(|| self.refuse(StreamRefusal::TooManyRegions, &session))?;
         let (sender, receiver) = mpsc::channel(self.context.settings.agents.max_queued_messages);
         let stop = self.stop.child_token();
-        let reason = Arc::clone(&session.reason);
+        let (reason, unreadable) = (Arc::clone(&session.reason), Arc::clone(&session.unreadable));
         if let Err(why) = session.open(hello, sender, stop.clone()) {
             return Err(self.refuse(why, &session));
         }
@@ -134,8 +134,8 @@ impl AgentSessions {
         });
         let beats = heartbeats(self.context.clone(), region);
         let farewell = async move {
-            let why = reason.get().copied();
-            futures::stream::iter(why.map(|why| Err(refusals::status(why, &identity))))
+            let why = reason.get().map(|why| refusals::status(*why, &identity));
+            futures::stream::iter(why.or_else(|| unreadable.get().cloned()).map(Err))
         };
         let outgoing = futures::stream::once(async { Ok(welcome) })
             .chain(futures::stream::select(outgoing, beats))
@@ -155,8 +155,10 @@ impl AgentSessions {
         let prover = AssignmentProver::new(assignment_key, &state.identity.agent, &state.region)
             .map_err(|error| Status::unavailable(format!("the assignment key: {error}")))?;
         let (context, flow) = (self.context.clone(), self.flow.clone());
-        let (grants, reason, held) = (grants.clone(), Arc::default(), Vec::new());
-        let mut session = AgentSession { context, flow, id, state, prover, grants, reason, held };
+        let (grants, held) = (grants.clone(), Vec::new());
+        let (reason, unreadable) = (Arc::default(), Arc::default());
+        let mut session =
+            AgentSession { context, flow, id, state, prover, grants, reason, unreadable, held };
         session.held = session.proven(hello.in_flight.iter().chain(&hello.unacknowledged));
         Ok(session)
     }
@@ -164,6 +166,7 @@ impl AgentSessions {
     fn refuse(&self, why: StreamRefusal, session: &AgentSession) -> Status {
         let identity = &session.state.identity;
         self.refusals.note(why, identity, self.context.clock.now());
+        refusals::count(why, &self.context.metrics);
         refusals::status(why, identity)
     }
 }
@@ -213,6 +216,8 @@ struct AgentSession {
     grants: AgentGrants,
     /// Why the stream ended, if the agent is to be told.
     reason: Arc<OnceLock<StreamRefusal>>,
+    /// Why the agent's message could not be read, by which the stream ended.
+    unreadable: Arc<OnceLock<Status>>,
     held: Vec<AttemptKey>,
 }
 
@@ -271,7 +276,11 @@ impl AgentSession {
             };
             match message {
                 Err(_) => break Err(StreamRefusal::Silent),
-                Ok(Some(Err(status))) => break Ok(status.message().to_owned()),
+                Ok(Some(Err(status))) => {
+                    let why = status.message().to_owned();
+                    let _ = self.unreadable.set(status);
+                    break Ok(why);
+                }
                 Ok(None) => {
                     goodbye = draining;
                     break Ok("the agent closed the stream".to_owned());
@@ -291,6 +300,9 @@ impl AgentSession {
             refusals::status(refusal, &self.state.identity).message().to_owned()
         });
         stop.cancel();
+        if let Some(why) = self.reason.get() {
+            refusals::count(*why, &self.context.metrics);
+        }
         self.context.dispatcher.close_stream(self.id, goodbye);
         tracing::info!(agent = %self.state.identity.agent.name(), stream = self.id.0, %why, "agent stream ended");
     }

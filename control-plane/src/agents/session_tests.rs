@@ -1,5 +1,6 @@
 //! How work streams end, and what their agents are told.
 
+use std::collections::HashMap;
 use std::time::SystemTime;
 
 use postrider_domain::assignment_key::AssignmentKey;
@@ -7,6 +8,7 @@ use postrider_store_memory::MemoryStore;
 use postrider_tls::CertificateNames;
 use tokio::task::JoinSet;
 use tonic::Code;
+use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::*;
 use crate::clock::SystemClock;
@@ -56,9 +58,13 @@ fn hello() -> AgentMessage {
 
 /// What an agent is told at the end that says this after its Hello, and then nothing.
 async fn told_at_the_end(said: Vec<AgentMessage>, grants: &AgentGrants) -> Status {
+    let said = said.into_iter().map(|message| Ok(WorkRequest { message: Some(message) }));
+    told_after(said.collect(), grants).await
+}
+
+async fn told_after(arrives: Vec<Result<WorkRequest, Status>>, grants: &AgentGrants) -> Status {
     let (sessions, _tasks) = sessions();
-    let said = [hello()].into_iter().chain(said);
-    let said = said.map(|message| Ok(WorkRequest { message: Some(message) }));
+    let said = [Ok(WorkRequest { message: Some(hello()) })].into_iter().chain(arrives);
     let incoming = futures::stream::iter(said).chain(futures::stream::pending()).boxed();
     let answers = sessions.work(incoming, grants).await.unwrap();
     let mut ends = answers.filter_map(|answer| std::future::ready(answer.err())).boxed();
@@ -78,6 +84,18 @@ async fn who_breaks_a_rule_is_told_which() {
         assert!(told.message().contains(why), "{told}");
         assert!(told.message().contains("agent-1"), "{told}");
     }
+}
+
+#[tokio::test]
+async fn who_sends_what_cannot_be_read_is_told_why() {
+    let reason = ErrorDetails::with_error_info("MESSAGE_TOO_LARGE", "postrider", HashMap::new());
+    let large = Status::with_error_details(Code::ResourceExhausted, "it is", reason);
+    let told = told_after(vec![Err(large)], &AgentGrants::unrestricted()).await;
+    assert_eq!((told.code(), told.message()), (Code::ResourceExhausted, "it is"));
+    assert_eq!(told.get_details_error_info().unwrap().reason, "MESSAGE_TOO_LARGE");
+    let garbage = Status::internal("failed to decode");
+    let told = told_after(vec![Err(garbage)], &AgentGrants::unrestricted()).await;
+    assert_eq!(told.message(), "failed to decode", "the layer makes it INVALID_ARGUMENT");
 }
 
 #[tokio::test]

@@ -37,12 +37,14 @@ use postrider_proto::v1::token_service_server::TokenServiceServer;
 use tonic::service::Routes;
 use tonic_reflection::server::Builder;
 
+pub use crate::api::rpc::aged_streams::EndedByAge;
+pub use crate::api::rpc::byte_budget::ByteBudget;
 use crate::api::rpc::forwarding::ForwardedMethodsLayer;
 use crate::api::rpc::gate::{CallGate, CredentialSource};
 use crate::api::rpc::layer::CallLayer;
 pub use crate::api::rpc::malformed::MalformedRequestLayer;
 use crate::api::rpc::methods::{MethodTable, callers_descriptors};
-pub use crate::api::rpc::receiving::{ReceiveBudget, ReceiveLayer, ReceiveRule, ReceiveRules};
+pub use crate::api::rpc::receiving::{ReceiveLayer, ReceiveRule, ReceiveRules};
 use crate::callers::Authenticator;
 use crate::flow::Flow;
 use crate::settings::ServerSettings;

@@ -2,8 +2,10 @@
 //!
 //! Fed by a listening socket; feeds a gRPC server with connections. Guarantees that a
 //! handshake has a time limit and holds up no other, that there are so many connections and
-//! handshakes and no more, that each is made with the certificates that are current, and
-//! that the log says what those who are refused did wrong, since they are told little.
+//! handshakes and no more, that neither a stalled handshake nor a certificate that is nobody's
+//! at the door takes a connection's place, that each is made with the certificates that are
+//! current, and that the log says what those who are refused did wrong, since they are told
+//! little.
 
 use std::convert::Infallible;
 use std::io;
@@ -22,9 +24,10 @@ use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::connection::{ConnectionTimes, DoorConnection};
+use super::certificate_bytes::CertificateBytes;
+use super::connection::{self, ConnectionPeer, ConnectionPlace, ConnectionTimes, DoorConnection};
 use super::denials::DenialLog;
-use super::door::Door;
+use super::door::{Door, HolderCheck};
 use super::handshakes::HandshakeQueue;
 use super::slots::{ConnectionSlot, ConnectionSlots};
 use crate::metrics::LimitMetrics;
@@ -55,8 +58,10 @@ pub(super) struct ConnectionIntake {
     door: Door,
     slots: ConnectionSlots,
     handshakes: Arc<HandshakeQueue>,
-    handshake_timeout: Duration,
     times: ConnectionTimes,
+    /// Absent where a certificate says nothing, or none is shown.
+    holders: Option<HolderCheck>,
+    certificate_bytes: CertificateBytes,
     denials: DenialLog,
 }
 
@@ -66,12 +71,12 @@ impl ConnectionIntake {
         settings: &ConnectionSettings,
         slots: ConnectionSlots,
         metrics: LimitMetrics,
+        holders: Option<HolderCheck>,
     ) -> Self {
         let handshakes = HandshakeQueue::new(door, settings.max_handshakes, metrics.clone());
-        let handshake_timeout = settings.handshake_timeout();
         let times = ConnectionTimes::new(door, settings, metrics);
-        let denials = DenialLog::default();
-        Self { door, slots, handshakes, handshake_timeout, times, denials }
+        let (certificate_bytes, denials) = (CertificateBytes::default(), DenialLog::default());
+        Self { door, slots, handshakes, times, holders, certificate_bytes, denials }
     }
 }
 
@@ -104,13 +109,14 @@ async fn accept_all(
             },
             () = sender.closed() => return,
         };
-        let Some(slot) = intake.slots.take(door, address.ip()) else {
+        // Its place it takes after its handshake: who stalls that has none.
+        if !intake.slots.have_room(door, address.ip()) {
             tracing::debug!(%door, %address, "no place for a connection");
             continue;
-        };
+        }
         let (intake, tls, sender) = (Arc::clone(&intake), tls.clone(), sender.clone());
         tokio::spawn(async move {
-            match intake.complete(stream, address, slot, tls).await {
+            match intake.complete(stream, address, tls).await {
                 // The server has ended: so does the connection.
                 Ok(connection) => drop(sender.send(connection).await),
                 Err(error) => match clients_fault(&error) {
@@ -146,16 +152,16 @@ impl ConnectionIntake {
         &self,
         stream: TcpStream,
         address: SocketAddr,
-        slot: ConnectionSlot,
         tls: Option<Reloading<ServerConfig>>,
     ) -> anyhow::Result<DoorConnection> {
         stream.set_nodelay(true)?;
         let Some(tls) = tls else {
+            let slot = self.take_slot(address)?;
             return Ok(DoorConnection::plain(address, stream, &self.times, slot));
         };
         let running = self.handshakes.begin();
         let handshake = TlsAcceptor::from(tls.current()).accept(stream);
-        let handshake = tokio::time::timeout(self.handshake_timeout, handshake);
+        let handshake = tokio::time::timeout(self.times.handshake_timeout, handshake);
         let handshake = tokio::select! {
             handshake = handshake => handshake,
             () = running.displaced.cancelled() => bail!("there are too many handshakes"),
@@ -164,7 +170,25 @@ impl ConnectionIntake {
             self.times.metrics.reached("connections.handshake_timeout_milliseconds");
         }
         let stream = handshake.context("no handshake in time")??;
-        DoorConnection::tls(address, stream, &self.times, slot)
+        let certificate = connection::shown_certificate(&stream)?;
+        let is_somebody = match (&self.holders, certificate.as_deref()) {
+            (Some(are_holders), Some(shown)) => are_holders(shown),
+            (None, _) | (_, None) => true,
+        };
+        let place = match is_somebody {
+            true => ConnectionPlace::Slot(self.take_slot(address)?),
+            false => ConnectionPlace::Stranger(running),
+        };
+        let mut peer = ConnectionPeer::new(address, certificate);
+        // Replicas do not harm each other, and a caller's certificate may be many users'.
+        if let (Door::Agents, Some(names)) = (self.door, &peer.certificate) {
+            peer.receiving = self.certificate_bytes.shared(names);
+        }
+        Ok(DoorConnection::tls(peer, stream, &self.times, place))
+    }
+
+    fn take_slot(&self, address: SocketAddr) -> anyhow::Result<ConnectionSlot> {
+        self.slots.take(self.door, address.ip()).context("no place for a connection")
     }
 }
 

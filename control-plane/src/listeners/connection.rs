@@ -3,7 +3,8 @@
 //! Fed by `accept`; feeds a gRPC server, which gives each request a copy of the
 //! [`ConnectionPeer`] among its extensions. Guarantees that a connection on which HTTP/2 does
 //! not begin in time is closed, and a caller's once it is too old; and that a connection
-//! ends soon after the certificate that was shown on it.
+//! ends soon after the certificate that was shown on it, or once its other end has read
+//! nothing for too long.
 //!
 //! Keeps the invariant `certificate-says-who`.
 
@@ -24,6 +25,7 @@ use tonic::transport::server::Connected;
 
 use super::door::Door;
 use super::expiry::{self, EXPIRED_CONNECTION_GRACE};
+use super::handshakes::RunningHandshake;
 use super::slots::ConnectionSlot;
 use crate::metrics::LimitMetrics;
 use crate::settings::ConnectionSettings;
@@ -31,7 +33,8 @@ use crate::settings::ConnectionSettings;
 /// What every HTTP/2 connection begins with: "PRI * HTTP/2.0", two line ends, "SM", two more.
 const PREFACE_BYTES: usize = 24;
 /// Streams end so long after the connection has said that it takes no new ones: whoever opens
-/// a stream again then does so on a new connection.
+/// a stream again then does so on a new connection. As long it takes to tell the end of the
+/// last ones.
 const STREAM_END_DELAY: Duration = Duration::from_millis(500);
 
 /// Who is at the other end of a connection, and what the connection may and does.
@@ -40,22 +43,36 @@ pub struct ConnectionPeer {
     pub address: SocketAddr,
     /// The names in the certificate that was shown, if one was. Its chain is verified.
     pub certificate: Option<Arc<CertificateNames>>,
-    /// When its streams end; `None`: not by its age.
+    /// When its streams end that can be resumed; `None`: not by its age.
     pub streams_end: Option<Instant>,
-    /// Bytes of requests that are being received on it.
+    /// When all others end that are still open: just before it is closed.
+    pub last_streams_end: Option<Instant>,
+    /// Bytes of requests that are being received on it, and for agents on all that showed the
+    /// same certificate.
     pub receiving: Arc<AtomicUsize>,
+    /// Bytes of answers on it that are not sent.
+    pub unsent: Arc<AtomicUsize>,
 }
 
 impl ConnectionPeer {
     /// Somebody at the other end of a connection that does not age.
     pub fn new(address: SocketAddr, certificate: Option<Arc<CertificateNames>>) -> Self {
-        Self { address, certificate, streams_end: None, receiving: Arc::default() }
+        Self {
+            address,
+            certificate,
+            streams_end: None,
+            last_streams_end: None,
+            receiving: Arc::default(),
+            unsent: Arc::default(),
+        }
     }
 }
 
 /// How long connections of a door may take, and last.
 pub(super) struct ConnectionTimes {
+    pub handshake_timeout: Duration,
     preface_timeout: Duration,
+    write_timeout: Duration,
     /// The age from which it is not used, and how long what it still does may take.
     age: Option<(Duration, Duration)>,
     pub metrics: LimitMetrics,
@@ -66,12 +83,48 @@ impl ConnectionTimes {
     pub fn new(door: Door, settings: &ConnectionSettings, metrics: LimitMetrics) -> Self {
         let age = settings.max_age().filter(|_| door == Door::Callers);
         let age = age.map(|age| (age, settings.age_grace()));
-        Self { preface_timeout: settings.preface_timeout(), age, metrics }
+        let (handshake_timeout, preface_timeout) =
+            (settings.handshake_timeout(), settings.preface_timeout());
+        let write_timeout = settings.write_timeout();
+        Self { handshake_timeout, preface_timeout, write_timeout, age, metrics }
     }
 }
 
 /// Completes when the connection is to be closed.
 type ConnectionEnd = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Why a connection is closed by this end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CloseReason {
+    TimeOver,
+    CertificateExpired,
+    /// Its other end is nobody here, and has been told.
+    Stranger,
+}
+
+impl CloseReason {
+    fn error(self) -> io::Error {
+        let (kind, problem) = match self {
+            Self::TimeOver => (io::ErrorKind::TimedOut, "the connection has had its time"),
+            Self::CertificateExpired => {
+                (io::ErrorKind::ConnectionAborted, "the client's certificate has expired")
+            }
+            Self::Stranger => {
+                (io::ErrorKind::ConnectionAborted, "the client's certificate is nobody's here")
+            }
+        };
+        io::Error::new(kind, problem)
+    }
+}
+
+/// What a connection is counted among.
+pub(super) enum ConnectionPlace {
+    /// The connections of its door.
+    #[expect(dead_code, reason = "it is given back when the connection is dropped")]
+    Slot(ConnectionSlot),
+    /// The handshakes: its other end is nobody here, and stays only to be told so.
+    Stranger(RunningHandshake),
+}
 
 enum Transport {
     Plain(TcpStream),
@@ -83,16 +136,21 @@ pub struct DoorConnection {
     peer: ConnectionPeer,
     transport: Transport,
     /// For one whose other end has shown a certificate: when that no longer counts.
-    certificate_end: Option<ConnectionEnd>,
+    certificate_end: Option<(ConnectionEnd, CloseReason)>,
     /// Of the preface, what has not arrived.
     missing_preface_bytes: usize,
     /// When it is closed: for want of a preface, then for its age.
     deadline: Option<Pin<Box<Sleep>>>,
     /// When it is too old.
     age_end: Option<Instant>,
+    write_timeout: Duration,
+    /// While the other end takes nothing: when it has had its time.
+    write_deadline: Option<Pin<Box<Sleep>>>,
+    /// Why it is closed. From then on every call fails.
+    closed: Option<CloseReason>,
     metrics: LimitMetrics,
     /// Given back when the connection is dropped.
-    _slot: ConnectionSlot,
+    _place: ConnectionPlace,
 }
 
 impl DoorConnection {
@@ -102,55 +160,116 @@ impl DoorConnection {
         times: &ConnectionTimes,
         slot: ConnectionSlot,
     ) -> Self {
-        Self::new(ConnectionPeer::new(address, None), Transport::Plain(stream), times, slot)
+        let (peer, place) = (ConnectionPeer::new(address, None), ConnectionPlace::Slot(slot));
+        Self::new(peer, Transport::Plain(stream), times, place)
     }
 
-    /// An error if the certificate that was shown cannot be read.
+    /// With who is at the other end, who has shown [`shown_certificate`].
     pub(super) fn tls(
-        address: SocketAddr,
+        peer: ConnectionPeer,
         stream: TlsStream<TcpStream>,
         times: &ConnectionTimes,
-        slot: ConnectionSlot,
-    ) -> anyhow::Result<Self> {
-        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-        let certificate = shown.map(CertificateNames::parse).transpose()?.map(Arc::new);
-        let peer = ConnectionPeer::new(address, certificate);
-        Ok(Self::new(peer, Transport::Tls(Box::new(stream)), times, slot))
+        place: ConnectionPlace,
+    ) -> Self {
+        Self::new(peer, Transport::Tls(Box::new(stream)), times, place)
     }
 
     fn new(
         mut peer: ConnectionPeer,
         transport: Transport,
         times: &ConnectionTimes,
-        slot: ConnectionSlot,
+        place: ConnectionPlace,
     ) -> Self {
         let now = Instant::now();
+        let end_after_grace = |(age, grace): (Duration, Duration)| now + age + grace;
         peer.streams_end = times.age.map(|(age, _)| now + age + STREAM_END_DELAY);
-        let certificate_end = peer.certificate.as_ref().map(|shown| close_after(shown.not_after));
+        peer.last_streams_end = times.age.map(end_after_grace);
+        let certificate_end = match &place {
+            ConnectionPlace::Slot(_) => peer
+                .certificate
+                .as_ref()
+                .map(|shown| (close_after(shown.not_after), CloseReason::CertificateExpired)),
+            ConnectionPlace::Stranger(handshake) => {
+                let displaced = handshake.displaced.clone().cancelled_owned();
+                let told = tokio::time::timeout(times.handshake_timeout, displaced);
+                let end: ConnectionEnd = Box::pin(async move { drop(told.await) });
+                Some((end, CloseReason::Stranger))
+            }
+        };
         Self {
             peer,
             transport,
             certificate_end,
             missing_preface_bytes: PREFACE_BYTES,
             deadline: Some(Box::pin(tokio::time::sleep_until(now + times.preface_timeout))),
-            age_end: times.age.map(|(age, grace)| now + age + grace.max(STREAM_END_DELAY * 2)),
+            age_end: times.age.map(|age| end_after_grace(age) + STREAM_END_DELAY),
+            write_timeout: times.write_timeout,
+            write_deadline: None,
+            closed: None,
             metrics: times.metrics.clone(),
-            _slot: slot,
+            _place: place,
         }
     }
 
-    /// Whether the connection has had its time.
-    fn is_over(&mut self, context: &mut Context<'_>) -> bool {
-        let Some(deadline) = &mut self.deadline else { return false };
-        if deadline.as_mut().poll(context).is_pending() {
-            return false;
+    fn require_open(&self) -> io::Result<()> {
+        self.closed.map_or(Ok(()), |reason| Err(reason.error()))
+    }
+
+    /// An error once the connection has had its time or the certificate has expired. Whoever
+    /// reads is woken for it, and whoever cannot write: HTTP/2 does not read while its own
+    /// frames wait for a client that reads nothing.
+    fn require_time(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        self.require_open()?;
+        if let Some((end, reason)) = &mut self.certificate_end
+            && end.as_mut().poll(context).is_ready()
+        {
+            let reason = *reason;
+            return Err(self.close(reason));
         }
-        self.metrics.reached(match self.missing_preface_bytes {
-            0 => "connections.age_grace_seconds",
-            _ => "connections.preface_timeout_milliseconds",
-        });
-        self.deadline = None;
-        true
+        let deadline = self.deadline.as_mut();
+        if deadline.is_some_and(|deadline| deadline.as_mut().poll(context).is_ready()) {
+            self.metrics.reached(match self.missing_preface_bytes {
+                0 => "connections.age_grace_seconds",
+                _ => "connections.preface_timeout_milliseconds",
+            });
+            return Err(self.close(CloseReason::TimeOver));
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, reason: CloseReason) -> io::Error {
+        self.closed = Some(reason);
+        reason.error()
+    }
+
+    /// Writes, and looks at the time only where the other end takes nothing: what is written
+    /// costs no more than before.
+    fn write_with<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        write: impl FnOnce(&mut Transport, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        self.require_open()?;
+        let written = write(&mut self.transport, context);
+        if written.is_pending() {
+            self.require_time(context)?;
+            self.require_reader(context)?;
+        } else if self.write_deadline.is_some() {
+            self.write_deadline = None;
+        }
+        written
+    }
+
+    /// An error once the other end has taken nothing for too long.
+    fn require_reader(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let timeout = self.write_timeout;
+        let deadline =
+            self.write_deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        if deadline.as_mut().poll(context).is_pending() {
+            return Ok(());
+        }
+        self.metrics.reached("connections.write_timeout_seconds");
+        Err(self.close(CloseReason::TimeOver))
     }
 
     fn note_read(&mut self, bytes: usize) {
@@ -162,20 +281,14 @@ impl DoorConnection {
             self.deadline = self.age_end.map(|end| Box::pin(tokio::time::sleep_until(end)));
         }
     }
+}
 
-    /// An error once the certificate has expired. Whoever reads is woken for it, and an
-    /// HTTP/2 server always reads.
-    fn require_valid(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        let has_ended =
-            self.certificate_end.as_mut().is_some_and(|end| end.as_mut().poll(context).is_ready());
-        if has_ended {
-            // It is not polled again.
-            self.certificate_end = Some(Box::pin(std::future::ready(())));
-            let problem = "the client's certificate has expired";
-            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, problem));
-        }
-        Ok(())
-    }
+/// The certificate that the other end has shown, if one; an error if it cannot be read.
+pub(super) fn shown_certificate(
+    stream: &TlsStream<TcpStream>,
+) -> anyhow::Result<Option<Arc<CertificateNames>>> {
+    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    Ok(shown.map(CertificateNames::parse).transpose()?.map(Arc::new))
 }
 
 /// The calls that go on have ended with a status by then.
@@ -198,11 +311,7 @@ impl AsyncRead for DoorConnection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let connection = self.get_mut();
-        connection.require_valid(context)?;
-        if connection.is_over(context) {
-            let told = "the connection has had its time";
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, told)));
-        }
+        connection.require_time(context)?;
         let before = buffer.filled().len();
         ready!(match &mut connection.transport {
             Transport::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
@@ -219,10 +328,10 @@ impl AsyncWrite for DoorConnection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().transport {
+        self.get_mut().write_with(context, |transport, context| match transport {
             Transport::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Transport::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
+        })
     }
 
     fn poll_write_vectored(
@@ -230,10 +339,10 @@ impl AsyncWrite for DoorConnection {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().transport {
+        self.get_mut().write_with(context, |transport, context| match transport {
             Transport::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
             Transport::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-        }
+        })
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -244,56 +353,20 @@ impl AsyncWrite for DoorConnection {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().transport {
+        self.get_mut().write_with(context, |transport, context| match transport {
             Transport::Plain(stream) => Pin::new(stream).poll_flush(context),
             Transport::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
+        })
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().transport {
+        self.get_mut().write_with(context, |transport, context| match transport {
             Transport::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Transport::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-        }
+        })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpListener;
-
-    use super::*;
-    use crate::listeners::slots::ConnectionSlots;
-
-    #[tokio::test]
-    async fn a_connection_ends_by_itself_while_its_other_end_is_silent() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (stream, address) = listener.accept().await.unwrap();
-        let settings = ConnectionSettings {
-            max_connections: 1,
-            reserved_for_agents_and_replicas: 0,
-            max_connections_per_address: 0,
-            max_handshakes: 1,
-            handshake_timeout_milliseconds: 10_000,
-            preface_timeout_milliseconds: 10_000,
-            max_age_seconds: 0,
-            age_grace_seconds: 0,
-        };
-        let metrics = LimitMetrics::default();
-        let slots = ConnectionSlots::new(&settings, metrics.clone());
-        let slot = slots.take(Door::Agents, address.ip()).unwrap();
-        let times = ConnectionTimes::new(Door::Agents, &settings, metrics);
-        let mut connection = DoorConnection::plain(address, stream, &times, slot);
-        connection.certificate_end = Some(Box::pin(tokio::time::sleep(Duration::from_millis(200))));
-        client.write_all(b"a").await.unwrap();
-        assert_eq!(connection.read_u8().await.unwrap(), b'a');
-        for _ in 0..2 {
-            let ended = connection.read_u8().await.unwrap_err();
-            assert_eq!(ended.kind(), io::ErrorKind::ConnectionAborted, "{ended}");
-        }
-    }
-}
+#[path = "connection_tests.rs"]
+mod tests;

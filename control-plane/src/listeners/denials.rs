@@ -1,18 +1,28 @@
 //! The log line about certificates that are let in nowhere, and connections that fail.
 //!
-//! Fed by the doors; feeds the log. Guarantees that whoever keeps
-//! trying leaves a line every ten seconds and no more.
+//! Fed by the doors; feeds the log, and whoever is not let in with the reason. Guarantees
+//! that whoever keeps trying leaves a line every ten seconds and no more.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tonic::Status;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::door::Door;
 
+/// The domain of every `ErrorInfo`.
+pub const ERROR_DOMAIN: &str = "postrider";
 /// Seen while somebody looks, and not the log's bulk.
 const DENIAL_LOG_INTERVAL: Duration = Duration::from_secs(10);
+
+/// An error with its reason, as one of the public API has it.
+pub(super) fn status_with_reason(code: Code, reason: &str, message: String) -> Status {
+    let details = ErrorDetails::with_error_info(reason, ERROR_DOMAIN, HashMap::new());
+    Status::with_error_details(code, message, details)
+}
 
 /// When a line was written last, and how many were left out since.
 #[derive(Default)]
@@ -24,7 +34,7 @@ impl DenialLog {
         if let Some(left_out) = self.next_line(Instant::now()) {
             tracing::warn!(%door, reason, left_out, "a certificate was refused");
         }
-        Status::permission_denied(reason)
+        status_with_reason(Code::PermissionDenied, "PERMISSION_DENIED", reason)
     }
 
     /// Notes that a handshake failed by the fault of whoever came, who is told little.
@@ -52,6 +62,17 @@ impl DenialLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_let_in_nowhere_is_told_the_reason() {
+        let refused = DenialLog::default().refuse(Door::Agents, "it is no agent's".to_owned());
+        let told = refused.get_details_error_info().unwrap();
+        assert_eq!(
+            (told.reason.as_str(), told.domain.as_str()),
+            ("PERMISSION_DENIED", "postrider")
+        );
+        assert_eq!(refused.code(), Code::PermissionDenied);
+    }
 
     #[test]
     fn lines_are_one_in_ten_seconds_and_say_what_was_left_out() {

@@ -3,6 +3,12 @@
 //! Fed by nothing; feeds listeners, messages and log lines.
 
 use std::fmt;
+use std::sync::Arc;
+
+use postrider_tls::CertificateNames;
+
+/// Whether the holder of a certificate is somebody at a door.
+pub type HolderCheck = Arc<dyn Fn(&CertificateNames) -> bool + Send + Sync>;
 
 /// A listener by who comes in at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

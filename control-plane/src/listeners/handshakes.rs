@@ -2,7 +2,8 @@
 //!
 //! Fed by `accept`; feeds it with handshakes that are to end. Guarantees that so many go
 //! on at once and no more, and that those who stall theirs keep nobody else out: a new one
-//! takes the place of the oldest.
+//! takes the place of the oldest. Whoever turns out to be nobody at the door stays among
+//! them while it is told so.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

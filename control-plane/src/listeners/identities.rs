@@ -21,11 +21,11 @@ use std::time::SystemTime;
 
 use postrider_domain::ids::{AgentId, Region};
 use postrider_tls::CertificateNames;
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 
 use super::connection::ConnectionPeer;
-use super::denials::DenialLog;
-use super::door::Door;
+use super::denials::{DenialLog, status_with_reason};
+use super::door::{Door, HolderCheck};
 use super::expiry;
 use crate::settings::{
     AgentCertificateRule, AgentsSettings, PREFIX_MARK, ReplicaCertificateRule, ReplicasSettings,
@@ -213,10 +213,15 @@ impl AgentIdentities {
                  agents.identities say which are"
             ));
         }
-        let CertificateNames { uris, dns_names, subject, not_after, .. } = names;
-        let holder = format!("{uris:?} {dns_names:?} {subject:?}").into();
-        let certificate = Some(ShownCertificate { holder, not_after: *not_after });
+        let (holder, not_after) = (names.holder().into(), names.not_after);
+        let certificate = Some(ShownCertificate { holder, not_after });
         Ok(AgentGrants { grants: grants.into(), shown: shown.into(), certificate })
+    }
+
+    /// Whether the holder of a certificate is an agent.
+    pub fn holders(self: &Arc<Self>) -> HolderCheck {
+        let identities = Arc::clone(self);
+        Arc::new(move |names: &CertificateNames| identities.find(names).is_ok())
     }
 
     fn by_spiffe_id(&self, names: &CertificateNames) -> Option<AgentGrant> {
@@ -286,6 +291,12 @@ impl ReplicaIdentities {
         Ok(ReplicaGrants(ids.into()))
     }
 
+    /// As [`AgentIdentities::holders`], for replicas.
+    pub fn holders(self: &Arc<Self>) -> HolderCheck {
+        let identities = Arc::clone(self);
+        Arc::new(move |names: &CertificateNames| identities.find(names).is_ok())
+    }
+
     fn by_spiffe_id(&self, names: &CertificateNames) -> Option<NamePattern> {
         match spiffe_path(&self.trust_domain, names)?.strip_prefix("replica")? {
             "" => Some(NamePattern::any()),
@@ -311,10 +322,12 @@ fn shown_certificate(request: &Request<()>) -> Result<&CertificateNames, Status>
     let peer = request.extensions().get::<ConnectionPeer>();
     let shown = peer.and_then(|peer| peer.certificate.as_deref());
     // The handshake fails without one; this is for a door that was put together wrongly.
-    let shown = shown.ok_or_else(|| Status::unauthenticated("a client certificate is required"))?;
+    let refused =
+        |message: String| status_with_reason(Code::Unauthenticated, "UNAUTHENTICATED", message);
+    let shown = shown.ok_or_else(|| refused("a client certificate is required".to_owned()))?;
     // It was valid at the handshake, and the connection may be old.
     match expiry::has_expired(shown.not_after) {
-        true => Err(Status::unauthenticated(format!(
+        true => Err(refused(format!(
             "the certificate ({}) has expired; connect again with one that is valid",
             shown.description()
         ))),

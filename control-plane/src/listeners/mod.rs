@@ -4,11 +4,12 @@
 //! handshake is over, each with who is at its other end ([`ConnectionPeer`]). Guarantees
 //! that agents and replicas have shown a certificate wherever anybody but this machine
 //! can reach their doors, that a request at these doors comes from one that is an agent's
-//! or a replica's and has not expired, however old the connection, and that renewed
-//! certificates are used without losing a connection.
+//! or a replica's and has not expired, however old the connection, that nobody else takes a
+//! place there, and that renewed certificates are used without losing a connection.
 //!
 //! - `door`: who comes in where. `open_door`: listening. `accept`: taking connections in.
 //!   `slots`, `handshakes`: how many there may be. `connection`: what comes of them.
+//!   `certificate_bytes`: what those with the same certificate share.
 //! - `certificates`: what the settings' files are made into.
 //! - `identities`: what a certificate is, and what its holder may be. `denials`: the line
 //!   about those that are let in nowhere. `expiry`: until when a certificate counts.
@@ -16,6 +17,7 @@
 //! Keeps the invariant `certificate-says-who`.
 
 mod accept;
+mod certificate_bytes;
 mod certificates;
 mod connection;
 mod denials;
@@ -29,7 +31,8 @@ mod slots;
 pub use self::accept::DoorConnections;
 pub use self::certificates::DoorCertificates;
 pub use self::connection::{ConnectionPeer, DoorConnection};
-pub use self::door::Door;
+pub use self::denials::ERROR_DOMAIN;
+pub use self::door::{Door, HolderCheck};
 pub use self::identities::{AgentGrants, AgentIdentities, ReplicaGrants, ReplicaIdentities};
 pub use self::open_door::OpenDoor;
 pub use self::slots::ConnectionSlots;

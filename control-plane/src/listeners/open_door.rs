@@ -11,7 +11,7 @@ use rustls::ServerConfig;
 use tokio::net::TcpListener;
 
 use super::accept::{self, ConnectionIntake, DoorConnections};
-use super::door::Door;
+use super::door::{Door, HolderCheck};
 use super::slots::ConnectionSlots;
 use crate::metrics::LimitMetrics;
 use crate::settings::{ConnectionSettings, Settings};
@@ -50,14 +50,17 @@ impl OpenDoor {
         Ok(Self { door, address, listener, tls })
     }
 
-    /// The connections that come in from now on, each of which takes one of the slots.
+    /// The connections that come in from now on, each of which takes one of the slots; of
+    /// those that show a certificate, if it is one of these holders'.
     pub fn connections(
         self,
         settings: &ConnectionSettings,
         slots: &ConnectionSlots,
         metrics: &LimitMetrics,
+        holders: Option<HolderCheck>,
     ) -> DoorConnections {
-        let intake = ConnectionIntake::new(self.door, settings, slots.clone(), metrics.clone());
+        let (slots, metrics) = (slots.clone(), metrics.clone());
+        let intake = ConnectionIntake::new(self.door, settings, slots, metrics, holders);
         accept::accept(intake, self.listener, self.tls)
     }
 }

@@ -1,8 +1,8 @@
 //! Places for connections, of which there are so many.
 //!
 //! Fed by `accept` with each connection that comes in; feeds it a place, or none.
-//! Guarantees that callers leave a reserve for agents and replicas, and that an address has
-//! no more places than it may.
+//! Guarantees that each door has its reserve, which no other door takes, that agents leave
+//! places to callers, and that an address has no more places than it may.
 //!
 //! Keeps the invariant `bounded-everything`.
 
@@ -20,9 +20,27 @@ use crate::settings::ConnectionSettings;
 /// Of an IPv6 address, what a network's provider assigns: a customer has all of the rest.
 const CUSTOMER_PREFIX_BITS: u32 = 64;
 
+/// Connections by their doors.
+#[derive(Clone, Copy, Default)]
+struct DoorCounts {
+    callers: usize,
+    agents: usize,
+    replicas: usize,
+}
+
+impl DoorCounts {
+    const fn of(&mut self, door: Door) -> &mut usize {
+        match door {
+            Door::Callers => &mut self.callers,
+            Door::Agents => &mut self.agents,
+            Door::Replicas => &mut self.replicas,
+        }
+    }
+}
+
 #[derive(Default)]
 struct SlotCounts {
-    total: usize,
+    doors: DoorCounts,
     /// Callers' only, and only where their number is limited.
     by_address: HashMap<IpAddr, usize>,
 }
@@ -30,9 +48,50 @@ struct SlotCounts {
 struct SlotsShared {
     counts: Mutex<SlotCounts>,
     max: usize,
-    reserved: usize,
+    max_agents: usize,
+    reserved_for_agents: usize,
+    reserved_for_replicas: usize,
     max_per_address: usize,
     metrics: LimitMetrics,
+}
+
+impl SlotsShared {
+    /// The setting that refuses one more connection.
+    fn refusal(
+        &self,
+        counts: &SlotCounts,
+        door: Door,
+        address: Option<IpAddr>,
+    ) -> Option<&'static str> {
+        let DoorCounts { callers, agents, replicas } = counts.doors;
+        let for_agents = self.reserved_for_agents.saturating_sub(agents);
+        let for_replicas = self.reserved_for_replicas.saturating_sub(replicas);
+        let (kept_for_others, is_full, setting) = match door {
+            Door::Callers => {
+                let taken = address.and_then(|address| counts.by_address.get(&address));
+                let is_full = taken.is_some_and(|taken| *taken >= self.max_per_address);
+                let setting = "connections.max_connections_per_address";
+                (for_agents + for_replicas, is_full, setting)
+            }
+            Door::Agents => {
+                let is_full = agents >= self.max_agents;
+                (for_replicas, is_full, "connections.max_agents_connections")
+            }
+            // They have their reserve, and need no more.
+            Door::Replicas => (for_agents, for_replicas == 0, "connections.reserved_for_replicas"),
+        };
+        if is_full {
+            return Some(setting);
+        }
+        let taken = callers + agents + replicas + kept_for_others;
+        (taken >= self.max).then_some("connections.max_connections")
+    }
+
+    /// Only callers are counted by their addresses, and only where their number is limited.
+    fn counted_address(&self, door: Door, address: IpAddr) -> Option<IpAddr> {
+        let is_counted = door == Door::Callers && self.max_per_address > 0;
+        is_counted.then(|| customers_address(address))
+    }
 }
 
 /// The places of all doors. Cheap to clone.
@@ -44,48 +103,46 @@ impl ConnectionSlots {
         Self(Arc::new(SlotsShared {
             counts: Mutex::default(),
             max: settings.max_connections,
-            reserved: settings.reserved_for_agents_and_replicas,
+            max_agents: settings.max_agents_connections,
+            reserved_for_agents: settings.reserved_for_agents,
+            reserved_for_replicas: settings.reserved_for_replicas,
             max_per_address: settings.max_connections_per_address,
             metrics,
         }))
     }
 
+    /// Whether a connection at a door would find a place now. Counted if not.
+    pub(super) fn have_room(&self, door: Door, address: IpAddr) -> bool {
+        let address = self.0.counted_address(door, address);
+        let refusal = self.0.refusal(&self.0.counts.lock(), door, address);
+        refusal.inspect(|setting| self.0.metrics.reached(setting)).is_none()
+    }
+
     /// A place for a connection at a door; none if a limit is reached.
     pub(super) fn take(&self, door: Door, address: IpAddr) -> Option<ConnectionSlot> {
         let shared = &self.0;
-        let (max, address) = match door {
-            Door::Callers => {
-                let counted = (shared.max_per_address > 0).then(|| counted_address(address));
-                (shared.max.saturating_sub(shared.reserved), counted)
-            }
-            Door::Agents | Door::Replicas => (shared.max, None),
-        };
+        let address = shared.counted_address(door, address);
         let mut counts = shared.counts.lock();
-        if counts.total >= max {
+        if let Some(setting) = shared.refusal(&counts, door, address) {
             drop(counts);
-            shared.metrics.reached("connections.max_connections");
+            shared.metrics.reached(setting);
             return None;
         }
         if let Some(address) = address {
-            let taken = counts.by_address.entry(address).or_default();
-            if *taken >= shared.max_per_address {
-                drop(counts);
-                shared.metrics.reached("connections.max_connections_per_address");
-                return None;
-            }
-            *taken += 1;
+            *counts.by_address.entry(address).or_default() += 1;
         }
-        counts.total += 1;
+        *counts.doors.of(door) += 1;
         drop(counts);
         let open = shared.metrics.connections(door.name());
         open.inc();
-        Some(ConnectionSlot { slots: self.clone(), address, open })
+        Some(ConnectionSlot { slots: self.clone(), door, address, open })
     }
 }
 
 /// The place of one connection, free again once this is dropped.
 pub(super) struct ConnectionSlot {
     slots: ConnectionSlots,
+    door: Door,
     address: Option<IpAddr>,
     open: Gauge,
 }
@@ -94,7 +151,8 @@ impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.open.dec();
         let mut counts = self.slots.0.counts.lock();
-        counts.total = counts.total.saturating_sub(1);
+        let of_door = counts.doors.of(self.door);
+        *of_door = of_door.saturating_sub(1);
         let Some(address) = self.address else { return };
         if let Some(taken) = counts.by_address.get_mut(&address) {
             *taken = taken.saturating_sub(1);
@@ -106,7 +164,7 @@ impl Drop for ConnectionSlot {
 }
 
 /// The address that a customer of a network has.
-fn counted_address(address: IpAddr) -> IpAddr {
+fn customers_address(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {
@@ -120,15 +178,19 @@ fn counted_address(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
+    /// Of `max`, agents have at most two thirds.
     fn slots(max: usize, reserved: usize, per_address: usize) -> (ConnectionSlots, LimitMetrics) {
         let metrics = LimitMetrics::default();
         let settings = ConnectionSettings {
             max_connections: max,
-            reserved_for_agents_and_replicas: reserved,
+            max_agents_connections: max * 2 / 3,
+            reserved_for_agents: reserved,
+            reserved_for_replicas: reserved,
             max_connections_per_address: per_address,
             max_handshakes: 1,
             handshake_timeout_milliseconds: 1,
             preface_timeout_milliseconds: 1,
+            write_timeout_seconds: 1,
             max_age_seconds: 0,
             age_grace_seconds: 0,
         };
@@ -137,23 +199,39 @@ mod tests {
 
     const LOCAL: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
+    fn take_all(slots: &ConnectionSlots, door: Door) -> Vec<ConnectionSlot> {
+        std::iter::from_fn(|| slots.take(door, LOCAL)).collect()
+    }
+
     #[test]
     fn callers_leave_a_reserve() {
-        let (slots, metrics) = slots(3, 1, 0);
-        let first = slots.take(Door::Callers, LOCAL);
-        let second = slots.take(Door::Callers, LOCAL);
-        assert!(first.is_some() && second.is_some());
-        assert!(slots.take(Door::Callers, LOCAL).is_none());
-        let agent = slots.take(Door::Agents, LOCAL);
-        assert!(agent.is_some());
-        assert!(slots.take(Door::Replicas, LOCAL).is_none());
-        assert_eq!(metrics.times_reached("connections.max_connections"), 2);
-        assert_eq!(metrics.connections("callers").get(), 2);
-        drop(first);
-        assert!(slots.take(Door::Callers, LOCAL).is_none(), "the agent has that place");
-        drop(second);
-        assert!(slots.take(Door::Callers, LOCAL).is_some());
+        let (slots, metrics) = slots(6, 1, 0);
+        let mut callers = take_all(&slots, Door::Callers);
+        assert_eq!(callers.len(), 4);
+        assert!(!slots.have_room(Door::Callers, LOCAL) && slots.have_room(Door::Agents, LOCAL));
+        let agents = take_all(&slots, Door::Agents);
+        let replicas = take_all(&slots, Door::Replicas);
+        assert_eq!((agents.len(), replicas.len()), (1, 1), "each has its own");
+        assert_eq!(metrics.times_reached("connections.max_connections"), 3);
+        assert_eq!(metrics.times_reached("connections.reserved_for_replicas"), 1);
+        assert_eq!(metrics.connections("callers").get(), 4);
+        callers.pop();
+        assert!(slots.take(Door::Callers, LOCAL).is_some(), "what agents have is not kept twice");
+        drop((callers, agents, replicas));
+        let DoorCounts { callers, agents, replicas } = slots.0.counts.lock().doors;
+        assert_eq!((callers, agents, replicas), (0, 0, 0));
         assert_eq!(metrics.connections("callers").get(), 0);
+    }
+
+    #[test]
+    fn agents_leave_places_to_callers_and_replicas() {
+        let (slots, metrics) = slots(6, 1, 0);
+        let agents = take_all(&slots, Door::Agents);
+        assert_eq!(agents.len(), 4);
+        assert_eq!(metrics.times_reached("connections.max_agents_connections"), 1);
+        let callers = take_all(&slots, Door::Callers);
+        let replicas = take_all(&slots, Door::Replicas);
+        assert_eq!((callers.len(), replicas.len()), (1, 1));
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub struct LimitMetrics {
     connections: Family<DoorLabel, Gauge>,
     handshakes: Family<DoorLabel, Gauge>,
     receiving_bytes: Family<DoorLabel, Gauge>,
+    unsent_bytes: Family<DoorLabel, Gauge>,
     reads: Gauge,
     waiting_reads: Gauge,
     watches: Gauge,
@@ -56,6 +57,11 @@ impl LimitMetrics {
     /// The gauge of bytes that a door is receiving.
     pub fn receiving_bytes(&self, door: &'static str) -> Gauge {
         self.receiving_bytes.get_or_create(&DoorLabel { door }).clone()
+    }
+
+    /// The gauge of bytes of a door's answers that are not sent.
+    pub fn unsent_bytes(&self, door: &'static str) -> Gauge {
+        self.unsent_bytes.get_or_create(&DoorLabel { door }).clone()
     }
 
     /// Reads that have their turn, and reads that wait for it.
@@ -88,6 +94,11 @@ impl LimitMetrics {
             "receiving_bytes",
             "Bytes of requests that are being received, by who comes in there",
             self.receiving_bytes.clone(),
+        );
+        registry.register(
+            "unsent_bytes",
+            "Bytes of answers that are not read yet, by who comes in there",
+            self.unsent_bytes.clone(),
         );
         registry.register("reads", "Callers' reads that have their turn", self.reads.clone());
         registry.register(

@@ -21,12 +21,14 @@ use tonic::transport::server::Router;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tower::layer::util::{Identity, Stack};
 
-use crate::api::{MalformedRequestLayer, ReceiveBudget, ReceiveLayer, ReceiveRule, ReceiveRules};
+use crate::api::{
+    ByteBudget, EndedByAge, MalformedRequestLayer, ReceiveLayer, ReceiveRule, ReceiveRules,
+};
 use crate::callers::Authenticator;
 use crate::flow::Flow;
 use crate::listeners::{
-    AgentGrants, AgentIdentities, ConnectionSlots, Door, DoorCertificates, OpenDoor, ReplicaGrants,
-    ReplicaIdentities,
+    AgentGrants, AgentIdentities, ConnectionSlots, Door, DoorCertificates, HolderCheck, OpenDoor,
+    ReplicaGrants, ReplicaIdentities,
 };
 use crate::replicas::GrpcCalls;
 use crate::settings::Settings;
@@ -105,28 +107,34 @@ impl OpenDoors {
             // What a connection still does then has its time by `listeners`.
             server = server.max_connection_age(age);
         }
-        let router = server.layer(receive).add_routes(public).add_service(health);
-        servers.spawn(Door::Callers, self.callers, router);
+        let router = server.layer(receive).add_routes(public).add_service(EndedByAge(health));
+        servers.spawn(Door::Callers, self.callers, router, None);
 
         let streams = settings.agents.max_concurrent_streams;
         let rules = one_rule("agents.max_message_bytes", settings.agents.max_message_bytes, true);
+        let identities = settings.agents_tls().map(|_| AgentIdentities::new(&settings.agents));
+        let identities = identities.map(Arc::new);
+        let holders = identities.as_ref().map(AgentIdentities::holders);
         let router = server_builder(settings, streams)
             .layer(servers.receive(Door::Agents, rules))
-            .layer(InterceptorLayer::new(admit_agents(settings)))
+            .layer(InterceptorLayer::new(admit_agents(identities)))
             .add_service(agents::service(context.clone(), flow.clone(), closing.clone()));
-        servers.spawn(Door::Agents, self.agents, router);
+        servers.spawn(Door::Agents, self.agents, router, holders);
 
         let Some(door) = self.replicas else { return Ok(servers.tasks) };
         let forwarded =
             api::forwarded_routes(context.clone(), flow.clone(), authenticator.clone())?;
         let replicas = &settings.replicas;
         let rules = one_rule("replicas.max_message_bytes", replicas.max_message_bytes, false);
+        let identities = settings.replicas_tls().map(|_| ReplicaIdentities::new(replicas));
+        let identities = identities.map(Arc::new);
+        let holders = identities.as_ref().map(ReplicaIdentities::holders);
         let router = server_builder(settings, replicas.max_concurrent_streams)
             .layer(servers.receive(Door::Replicas, rules))
-            .layer(InterceptorLayer::new(admit_replicas(settings)))
+            .layer(InterceptorLayer::new(admit_replicas(identities)))
             .add_routes(forwarded)
             .add_service(replicas::service(context.clone()));
-        servers.spawn(Door::Replicas, door, router);
+        servers.spawn(Door::Replicas, door, router, holders);
         Ok(servers.tasks)
     }
 }
@@ -144,12 +152,17 @@ impl DoorServers<'_> {
     fn receive(&self, door: Door, rules: ReceiveRules) -> ReceiveLayer {
         let requests = &self.context.settings.requests;
         let metrics = self.context.metrics.limits().clone();
-        let budget = ReceiveBudget::new(requests, door.name(), metrics);
+        let budget = ByteBudget::of_requests(requests, door.name(), metrics);
         ReceiveLayer { rules, budget, timeout: requests.receive_timeout() }
     }
 
-    fn spawn<L, B>(&mut self, door: Door, open: OpenDoor, router: Router<L>)
-    where
+    fn spawn<L, B>(
+        &mut self,
+        door: Door,
+        open: OpenDoor,
+        router: Router<L>,
+        holders: Option<HolderCheck>,
+    ) where
         L: tower::Layer<Routes> + Send + 'static,
         L::Service: tower::Service<http::Request<Body>, Response = http::Response<B>>
             + Clone
@@ -162,7 +175,8 @@ impl DoorServers<'_> {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let ReplicaContext { settings, metrics, .. } = self.context;
-        let connections = open.connections(&settings.connections, &self.slots, metrics.limits());
+        let (settings, limits) = (&settings.connections, metrics.limits());
+        let connections = open.connections(settings, &self.slots, limits, holders);
         let stop = self.closing.clone().cancelled_owned();
         self.tasks.spawn(async move {
             log_end(door, router.serve_with_incoming_shutdown(connections, stop).await);
@@ -197,10 +211,8 @@ fn log_end(door: Door, ended: Result<(), tonic::transport::Error>) {
 
 /// Where the door has no TLS, only this machine reaches it, and may be any agent.
 fn admit_agents(
-    settings: &Settings,
+    identities: Option<Arc<AgentIdentities>>,
 ) -> impl Fn(Request) -> Result<Request, Status> + Clone + Send + Sync + 'static {
-    let identities = settings.agents_tls().map(|_| AgentIdentities::new(&settings.agents));
-    let identities = identities.map(Arc::new);
     move |mut request| match &identities {
         Some(identities) => identities.admit(request),
         None => {
@@ -212,10 +224,8 @@ fn admit_agents(
 
 /// As [`admit_agents`], for replicas.
 fn admit_replicas(
-    settings: &Settings,
+    identities: Option<Arc<ReplicaIdentities>>,
 ) -> impl Fn(Request) -> Result<Request, Status> + Clone + Send + Sync + 'static {
-    let identities = settings.replicas_tls().map(|_| ReplicaIdentities::new(&settings.replicas));
-    let identities = identities.map(Arc::new);
     move |mut request| match &identities {
         Some(identities) => identities.admit(request),
         None => {

@@ -5,10 +5,13 @@
 
 use postrider_settings::{SettingsError, require_at_most};
 
-use super::Settings;
+use super::{ConnectionSettings, RequestSettings, Settings};
 
 /// Bytes of a request besides a payload of the largest size: names, keys and attributes.
 const REQUEST_OVERHEAD_BYTES: usize = 64 * 1024;
+
+/// Bytes of an answer besides a payload of the largest size.
+const ANSWER_OVERHEAD_BYTES: usize = 128 * 1024;
 
 impl Settings {
     /// Refuses limits that cannot work together.
@@ -34,19 +37,80 @@ impl Settings {
         require_at_most(of_agents, per_connection)?;
         let of_replicas = ("replicas.max_message_bytes", replicas.max_message_bytes as u64);
         require_at_most(of_replicas, per_connection)?;
-        let in_all = ("requests.max_receiving_bytes", requests.max_receiving_bytes as u64);
-        require_at_most(per_connection, in_all)?;
-        require_below(
-            (
-                "connections.reserved_for_agents_and_replicas",
-                connections.reserved_for_agents_and_replicas as u64,
-            ),
-            ("connections.max_connections", connections.max_connections as u64),
-        )?;
+        requests.check_shares()?;
+        requests.check_largest_answer(payload)?;
+        connections.check_places()?;
         require_below(
             ("database.max_read_connections", database.max_read_connections.into()),
             ("database.max_connections", database.max_connections.into()),
         )
+    }
+}
+
+impl RequestSettings {
+    /// Those that hold much leave a quarter.
+    fn check_shares(&self) -> Result<(), SettingsError> {
+        for (name, per_connection, of_all, in_all) in [
+            (
+                "requests.max_receiving_bytes_per_connection",
+                self.max_receiving_bytes_per_connection,
+                "requests.max_receiving_bytes",
+                self.max_receiving_bytes,
+            ),
+            (
+                "requests.max_unsent_bytes_per_connection",
+                self.max_unsent_bytes_per_connection,
+                "requests.max_unsent_bytes",
+                self.max_unsent_bytes,
+            ),
+        ] {
+            if per_connection > in_all / 4 * 3 {
+                let problem = format!(
+                    "{name} ({per_connection}) must not exceed three quarters of {of_all} \
+                     ({in_all})"
+                );
+                return Err(SettingsError::relation(&[name, of_all], problem));
+            }
+        }
+        Ok(())
+    }
+
+    /// The event that is published can be read.
+    fn check_largest_answer(&self, payload: usize) -> Result<(), SettingsError> {
+        let most = self.max_unsent_bytes_per_connection;
+        if payload.saturating_add(ANSWER_OVERHEAD_BYTES) <= most {
+            return Ok(());
+        }
+        let problem = format!(
+            "publish.max_payload_bytes ({payload}) must be at least 128 KiB below \
+             requests.max_unsent_bytes_per_connection ({most})"
+        );
+        let names = ["publish.max_payload_bytes", "requests.max_unsent_bytes_per_connection"];
+        Err(SettingsError::relation(&names, problem))
+    }
+}
+
+impl ConnectionSettings {
+    fn check_places(&self) -> Result<(), SettingsError> {
+        let Self { max_connections, max_agents_connections, reserved_for_replicas, .. } = self;
+        require_at_most(
+            ("connections.reserved_for_agents", self.reserved_for_agents as u64),
+            ("connections.max_agents_connections", *max_agents_connections as u64),
+        )?;
+        if max_agents_connections.saturating_add(*reserved_for_replicas) < *max_connections {
+            return Ok(());
+        }
+        let problem = format!(
+            "connections.max_agents_connections ({max_agents_connections}) and \
+             connections.reserved_for_replicas ({reserved_for_replicas}) must together be below \
+             connections.max_connections ({max_connections})"
+        );
+        let names = [
+            "connections.max_agents_connections",
+            "connections.reserved_for_replicas",
+            "connections.max_connections",
+        ];
+        Err(SettingsError::relation(&names, problem))
     }
 }
 

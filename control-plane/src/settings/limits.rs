@@ -12,11 +12,14 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct ConnectionSettings {
     pub max_connections: usize,
-    pub reserved_for_agents_and_replicas: usize,
+    pub max_agents_connections: usize,
+    pub reserved_for_agents: usize,
+    pub reserved_for_replicas: usize,
     pub max_connections_per_address: usize,
     pub max_handshakes: usize,
     pub handshake_timeout_milliseconds: u64,
     pub preface_timeout_milliseconds: u64,
+    pub write_timeout_seconds: u64,
     pub max_age_seconds: u64,
     pub age_grace_seconds: u64,
 }
@@ -30,6 +33,10 @@ impl ConnectionSettings {
         Duration::from_millis(self.preface_timeout_milliseconds)
     }
 
+    pub fn write_timeout(&self) -> Duration {
+        Duration::from_secs(self.write_timeout_seconds)
+    }
+
     /// How old a caller's connection becomes; `None`: as old as it likes.
     pub fn max_age(&self) -> Option<Duration> {
         (self.max_age_seconds > 0).then(|| Duration::from_secs(self.max_age_seconds))
@@ -40,13 +47,16 @@ impl ConnectionSettings {
     }
 }
 
-/// Of requests while they are received, and of callers' reads.
+/// Of requests while they are received, of answers until they are sent, and of callers' reads.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RequestSettings {
     pub receive_timeout_seconds: u64,
     pub max_receiving_bytes: usize,
     pub max_receiving_bytes_per_connection: usize,
+    pub send_timeout_seconds: u64,
+    pub max_unsent_bytes: usize,
+    pub max_unsent_bytes_per_connection: usize,
     pub max_reads_per_caller: usize,
     pub max_read_wait_milliseconds: u64,
 }
@@ -54,6 +64,10 @@ pub struct RequestSettings {
 impl RequestSettings {
     pub fn receive_timeout(&self) -> Duration {
         Duration::from_secs(self.receive_timeout_seconds)
+    }
+
+    pub fn send_timeout(&self) -> Duration {
+        Duration::from_secs(self.send_timeout_seconds)
     }
 
     pub fn max_read_wait(&self) -> Duration {

@@ -19,18 +19,25 @@ pub static SETTING_RANGES: &[SettingRange] = &[
     whole_numbers("server.max_pending_reset_streams", 1, 1_000_000, "requests"),
     // More than a process may open files on any usual system.
     whole_numbers("connections.max_connections", 1, 1_000_000, "connections"),
-    whole_numbers("connections.reserved_for_agents_and_replicas", 0, 1_000_000, "connections"),
+    whole_numbers("connections.max_agents_connections", 1, 1_000_000, "connections"),
+    whole_numbers("connections.reserved_for_agents", 0, 1_000_000, "connections"),
+    whole_numbers("connections.reserved_for_replicas", 0, 1_000_000, "connections"),
     // 0 is a choice of its own.
     whole_numbers("connections.max_connections_per_address", 0, 1_000_000, "connections"),
     whole_numbers("connections.max_handshakes", 1, 1_000_000, "handshakes"),
     whole_numbers("connections.handshake_timeout_milliseconds", 100, 600_000, "milliseconds"),
     whole_numbers("connections.preface_timeout_milliseconds", 100, 600_000, "milliseconds"),
+    whole_numbers("connections.write_timeout_seconds", 1, 3_600, "seconds"),
     // 0 is a choice of its own. A month.
     whole_numbers("connections.max_age_seconds", 0, 2_678_400, "seconds"),
-    whole_numbers("connections.age_grace_seconds", 1, 86_400, "seconds"),
+    // A publish may take ten seconds.
+    whole_numbers("connections.age_grace_seconds", 11, 86_400, "seconds"),
     whole_numbers("requests.receive_timeout_seconds", 1, 3_600, "seconds"),
     whole_numbers("requests.max_receiving_bytes", 4_096, 1_099_511_627_776, "bytes"),
     whole_numbers("requests.max_receiving_bytes_per_connection", 4_096, 1_099_511_627_776, "bytes"),
+    whole_numbers("requests.send_timeout_seconds", 1, 3_600, "seconds"),
+    whole_numbers("requests.max_unsent_bytes", 4_096, 1_099_511_627_776, "bytes"),
+    whole_numbers("requests.max_unsent_bytes_per_connection", 4_096, 1_099_511_627_776, "bytes"),
     whole_numbers("requests.max_reads_per_caller", 1, 1_000, "reads"),
     whole_numbers("requests.max_read_wait_milliseconds", 1, 60_000, "milliseconds"),
     // Of rates 0 is a choice of its own.

@@ -74,8 +74,16 @@ fn limits_agree_with_each_other() {
         ("publish.max_payload_bytes", "1048576", "64 KiB below server.max_request_bytes (1048576)"),
         ("server.max_batch_request_bytes", "5000", "server.max_request_bytes (1048576)"),
         ("requests.max_receiving_bytes_per_connection", "5000", "server.max_batch_request_bytes"),
-        ("requests.max_receiving_bytes", "5000", "requests.max_receiving_bytes_per_connection"),
-        ("connections.reserved_for_agents_and_replicas", "8192", "connections.max_connections"),
+        (
+            "requests.max_receiving_bytes",
+            "67108864",
+            "requests.max_receiving_bytes_per_connection (67108864) must not exceed three quarters",
+        ),
+        ("requests.max_unsent_bytes_per_connection", "300000", "publish.max_payload_bytes"),
+        ("requests.max_unsent_bytes", "67108864", "must not exceed three quarters"),
+        ("connections.reserved_for_agents", "8192", "connections.max_agents_connections (5120)"),
+        ("connections.max_agents_connections", "8000", "below connections.max_connections (8192)"),
+        ("connections.reserved_for_replicas", "8000", "below connections.max_connections (8192)"),
         ("database.max_read_connections", "10", "database.max_connections (10)"),
     ] {
         let told = message(&[(name, value)]);

@@ -1,8 +1,9 @@
 //! How much tenants and callers have used of their rates.
 //!
 //! Fed by the services and by the layer around them, before a call is carried out; feeds
-//! them yes, or when to try again. Guarantees that so many tenants and callers are
-//! remembered, and no more: those are forgotten that have not called for longest.
+//! them yes, or when to try again. Guarantees that what is refused takes nothing, neither of
+//! the tenant nor of the caller, and that so many of them are remembered, and no more: those
+//! are forgotten that have not called for longest.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,16 @@ enum RateKey {
     Caller(RatedCall, Box<str>),
 }
 
+impl RateKey {
+    /// For an error.
+    fn subject(&self) -> String {
+        match self {
+            Self::Tenant(_, tenant) => format!("tenants/{tenant}"),
+            Self::Caller(_, who) => who.to_string(),
+        }
+    }
+}
+
 /// The limit of a setting.
 #[derive(Clone, Copy)]
 struct NamedLimit {
@@ -47,12 +58,6 @@ pub struct RateRefusal {
     pub subject: String,
     pub per_second: u32,
     pub retry_after: Duration,
-}
-
-impl RateRefusal {
-    fn of(self, subject: String) -> Self {
-        Self { subject, ..self }
-    }
 }
 
 struct RateLimitsShared {
@@ -105,36 +110,80 @@ impl RateLimits {
         Self(Arc::new(RateLimitsShared { tenant, caller, budgets, max_keys, clock, metrics }))
     }
 
-    /// Counts a call about a tenant.
-    pub fn take_of_tenant(&self, call: RatedCall, tenant: &TenantId) -> Result<(), RateRefusal> {
-        let [publish, administration] = self.0.tenant;
-        let Some(limit) = chosen(call, publish, administration) else { return Ok(()) };
-        let key = RateKey::Tenant(call, tenant.clone());
-        self.take(limit, key).map_err(|refusal| refusal.of(format!("tenants/{tenant}")))
-    }
-
     /// Counts a call of a caller, as logs name it.
     pub fn take_of_caller(&self, call: RatedCall, who: &str) -> Result<(), RateRefusal> {
-        let [publish, administration] = self.0.caller;
-        let Some(limit) = chosen(call, publish, administration) else { return Ok(()) };
-        let key = RateKey::Caller(call, who.into());
-        self.take(limit, key).map_err(|refusal| refusal.of(who.to_owned()))
+        self.take([self.of_caller(call, who), None])
     }
 
-    fn take(&self, named: NamedLimit, key: RateKey) -> Result<(), RateRefusal> {
-        let NamedLimit { setting, limit } = named;
+    /// Counts a call of a caller about a tenant among those of both, or of neither.
+    pub fn take_of_both(
+        &self,
+        call: RatedCall,
+        who: &str,
+        tenant: &TenantId,
+    ) -> Result<(), RateRefusal> {
+        self.take([self.of_caller(call, who), self.of_tenant(call, tenant)])
+    }
+
+    /// Counts a call about a tenant that is counted among its caller's; if it is refused, it
+    /// is no longer.
+    pub fn take_of_tenant(
+        &self,
+        call: RatedCall,
+        who: &str,
+        tenant: &TenantId,
+    ) -> Result<(), RateRefusal> {
+        let taken = self.take([self.of_tenant(call, tenant), None]);
+        if taken.is_err()
+            && let Some((key, NamedLimit { limit, .. })) = self.of_caller(call, who)
+            && let Some(budget) = self.0.budgets.lock().get_mut(&key)
+        {
+            budget.give_back(limit, 1);
+        }
+        taken
+    }
+
+    /// What counts, if there is a rate: otherwise nothing is looked up.
+    fn of_caller(&self, call: RatedCall, who: &str) -> Option<(RateKey, NamedLimit)> {
+        let [publish, administration] = self.0.caller;
+        let limit = chosen(call, publish, administration)?;
+        Some((RateKey::Caller(call, who.into()), limit))
+    }
+
+    fn of_tenant(&self, call: RatedCall, tenant: &TenantId) -> Option<(RateKey, NamedLimit)> {
+        let [publish, administration] = self.0.tenant;
+        let limit = chosen(call, publish, administration)?;
+        Some((RateKey::Tenant(call, tenant.clone()), limit))
+    }
+
+    /// Takes one of each budget, or of none.
+    fn take(&self, wanted: [Option<(RateKey, NamedLimit)>; 2]) -> Result<(), RateRefusal> {
+        if wanted.iter().all(Option::is_none) {
+            return Ok(());
+        }
         let now = self.0.clock.now();
         let mut budgets = self.0.budgets.lock();
-        let taken = budgets.get_or_insert_mut(key, RateBudget::default).try_take(limit, 1, now);
-        if budgets.len() > self.0.max_keys {
-            budgets.pop_lru();
+        let mut after = [None, None];
+        for (wanted, after) in wanted.iter().zip(&mut after) {
+            let Some((key, NamedLimit { setting, limit })) = wanted else { continue };
+            let budget = budgets.get(key).copied().unwrap_or_default();
+            match budget.after(*limit, 1, now) {
+                Ok(budget) => *after = Some(budget),
+                Err(retry_after) => {
+                    drop(budgets);
+                    self.0.metrics.reached(setting);
+                    let (subject, per_second) = (key.subject(), limit.per_second());
+                    return Err(RateRefusal { setting, subject, per_second, retry_after });
+                }
+            }
         }
-        drop(budgets);
-        taken.map_err(|retry_after| {
-            self.0.metrics.reached(setting);
-            let subject = String::new();
-            RateRefusal { setting, subject, per_second: limit.per_second(), retry_after }
-        })
+        for ((key, _), after) in wanted.into_iter().flatten().zip(after.into_iter().flatten()) {
+            budgets.put(key, after);
+            if budgets.len() > self.0.max_keys {
+                budgets.pop_lru();
+            }
+        }
+        Ok(())
     }
 }
 
@@ -182,29 +231,61 @@ mod tests {
             settings.published_events_per_second_per_caller = 2;
         });
         let publish = RatedCall::Publish;
-        limits.take_of_tenant(publish, &tenant(1)).unwrap();
-        let refused = limits.take_of_tenant(publish, &tenant(1)).unwrap_err();
+        limits.take_of_both(publish, "token:2", &tenant(1)).unwrap();
+        let refused = limits.take_of_both(publish, "token:3", &tenant(1)).unwrap_err();
         assert_eq!(refused.setting, "rates.published_events_per_second_per_tenant");
         assert_eq!((refused.subject.as_str(), refused.per_second), ("tenants/tenant-1", 1));
         assert!(refused.retry_after <= Duration::from_secs(1));
-        limits.take_of_tenant(publish, &tenant(2)).unwrap();
+        limits.take_of_both(publish, "token:2", &tenant(2)).unwrap();
         limits.take_of_caller(publish, "token:1").unwrap();
         limits.take_of_caller(publish, "token:1").unwrap();
         assert_eq!(limits.take_of_caller(publish, "token:1").unwrap_err().subject, "token:1");
         for _ in 0..100 {
-            limits.take_of_tenant(RatedCall::Administration, &tenant(1)).unwrap();
+            limits.take_of_both(RatedCall::Administration, "token:1", &tenant(1)).unwrap();
         }
         assert_eq!(limits.0.metrics.times_reached(refused.setting), 1);
     }
 
     #[test]
+    fn what_a_tenants_rate_refuses_takes_nothing_of_its_callers() {
+        let limits = limits(|settings| {
+            settings.max_remembered_keys = 10;
+            settings.published_events_per_second_per_tenant = 1;
+            settings.published_events_per_second_per_caller = 2;
+            settings.administration_calls_per_second_per_tenant = 1;
+            settings.administration_calls_per_second_per_caller = 2;
+        });
+        let publish =
+            |tenant: &TenantId| limits.take_of_both(RatedCall::Publish, "gateway", tenant);
+        let change = |tenant: &TenantId| -> Result<(), RateRefusal> {
+            // As calls come: of the caller first, of the tenant once it is known.
+            limits.take_of_caller(RatedCall::Administration, "gateway")?;
+            limits.take_of_tenant(RatedCall::Administration, "gateway", tenant)
+        };
+        let (busy, other) = (tenant(1), tenant(2));
+        publish(&busy).unwrap();
+        change(&busy).unwrap();
+        for _ in 0..100 {
+            assert_eq!(publish(&busy).unwrap_err().subject, "tenants/tenant-1");
+            assert_eq!(change(&busy).unwrap_err().subject, "tenants/tenant-1");
+        }
+        publish(&other).unwrap();
+        change(&other).unwrap();
+        // And the other way round.
+        assert_eq!(publish(&tenant(3)).unwrap_err().subject, "gateway");
+        limits.take_of_both(RatedCall::Publish, "another", &tenant(3)).unwrap();
+    }
+
+    #[test]
     fn so_many_are_remembered() {
         let limits = limits(|settings| settings.administration_calls_per_second_per_tenant = 1);
+        let change =
+            |tenant: &TenantId| limits.take_of_tenant(RatedCall::Administration, "a", tenant);
         for number in 0..100 {
-            limits.take_of_tenant(RatedCall::Administration, &tenant(number)).unwrap();
+            change(&tenant(number)).unwrap();
             assert!(limits.0.budgets.lock().len() <= 2);
         }
         // Who calls all the time is remembered.
-        assert!(limits.take_of_tenant(RatedCall::Administration, &tenant(99)).is_err());
+        assert!(change(&tenant(99)).is_err());
     }
 }

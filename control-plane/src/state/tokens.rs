@@ -15,7 +15,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use postrider_domain::time::Timestamp;
 use postrider_identity::{
-    AuditDraft, CallerIdentity, IssuedToken, TokenHash, TokenId, TokenRecord,
+    AuditDraft, CallerIdentity, IssuedToken, TokenHash, TokenId, TokenKind, TokenRecord,
 };
 use postrider_store::{Store, StoreError, StoreResult, TokenBounds, TokenCreation, WriteError};
 use tokio::sync::Semaphore;
@@ -46,6 +46,8 @@ const TOKENS_RESERVED_FOR_INSTALLATION: u64 = 9000;
 /// Most tokens of one tenant, ended ones included until they are forgotten: two thousand
 /// open pages that ask for another token every quarter of an hour.
 const MAX_TENANT_TOKENS: u64 = 10_000;
+/// The last of these are for services: who shows a tenant's pages keeps none of them out.
+const TENANT_TOKENS_RESERVED_FOR_SERVICES: u64 = 1000;
 /// Most tokens of one maker: half, since one backend may serve every tenant's portal.
 const MAX_MAKER_TOKENS: u64 = MAX_TOKENS / 2;
 
@@ -56,7 +58,11 @@ fn callers_bounds(token: &TokenRecord) -> TokenBounds {
         Some(_) => of_callers - TOKENS_RESERVED_FOR_INSTALLATION,
         None => of_callers,
     };
-    TokenBounds { all, of_tenant: MAX_TENANT_TOKENS, of_maker: MAX_MAKER_TOKENS }
+    let of_tenant = match token.kind {
+        TokenKind::Portal => MAX_TENANT_TOKENS - TENANT_TOKENS_RESERVED_FOR_SERVICES,
+        TokenKind::Service => MAX_TENANT_TOKENS,
+    };
+    TokenBounds { all, of_tenant, of_maker: MAX_MAKER_TOKENS }
 }
 
 /// What holds for a token that the command makes.
@@ -247,18 +253,21 @@ impl TokenCache {
 
 #[cfg(test)]
 mod tests {
-    use postrider_identity::{Grant, GrantScope, Role, TokenKind};
+    use postrider_identity::{Grant, GrantScope, Role};
 
     use super::*;
 
     #[test]
     fn tenants_leave_room_for_the_installation_and_both_for_the_command() {
-        let bounds = |scope: GrantScope| {
+        let bounds_of = |kind: TokenKind, scope: GrantScope| {
             let grants = vec![Grant { role: Role::Reader, scope }];
             let now = Timestamp::from_micros(1);
-            let token = IssuedToken::new([1; 10], &[1; 32], TokenKind::Service, grants, now);
+            let token = IssuedToken::new([1; 10], &[1; 32], kind, grants, now);
             callers_bounds(&token.record)
         };
+        let bounds = |scope: GrantScope| bounds_of(TokenKind::Service, scope);
+        let acme = || GrantScope::tenant("acme".parse().unwrap());
+        assert!(bounds_of(TokenKind::Portal, acme()).of_tenant < bounds(acme()).of_tenant);
         let tenant = bounds(GrantScope::tenant("acme".parse().unwrap()));
         let installation = bounds(GrantScope::Installation);
         assert!(tenant.of_tenant < tenant.of_maker && tenant.of_maker < tenant.all);

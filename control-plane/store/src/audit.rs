@@ -18,7 +18,7 @@ use postrider_identity::{
 use serde::{Deserialize, Serialize};
 
 use crate::codec;
-use crate::error::StoreResult;
+use crate::error::{StoreError, StoreResult};
 
 /// Records that one transaction of retention removes: whoever appends to the chain waits for
 /// one short statement. They are read and checked before; each has up to 64 KiB of
@@ -120,6 +120,20 @@ pub struct ForgottenRecords {
 pub fn tenant_deletion(draft: &AuditDraft, mut subscriptions: Vec<String>) -> AuditDraft {
     subscriptions.sort_unstable();
     draft.clone().with_removed("subscriptions", &subscriptions)
+}
+
+/// A record that is refused is no fault of whoever makes the change: somebody has put another
+/// in its place.
+pub(crate) fn append_error(chain: &AuditChain, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Rejected(text) => codec::corrupt(format_args!(
+            "the next record cannot be appended to the audit chain \"{}\": {text}",
+            chain.stored()
+        )),
+        other @ (StoreError::Unavailable(_) | StoreError::Faulty(_) | StoreError::Corrupt(_)) => {
+            other
+        }
+    }
 }
 
 /// The record that a draft becomes at the end of a chain. An error if the chain's last

@@ -21,14 +21,14 @@ use crate::replicas::two_replicas;
 use crate::stage::SOON_LIMIT;
 
 /// What a work stream is answered with.
-async fn open_work_stream(channel: Channel, hello: Hello) -> Result<(), Status> {
+pub async fn open_work_stream(channel: Channel, hello: Hello) -> Result<(), Status> {
     let hello = WorkRequest { message: Some(Message::Hello(hello)) };
     let outgoing = stream::iter([hello]).chain(stream::pending());
     let mut agents = AgentServiceClient::new(channel);
     timeout(SOON_LIMIT, agents.work(outgoing)).await.unwrap().map(drop)
 }
 
-fn hello(region: &str, agent: &str) -> Hello {
+pub fn hello(region: &str, agent: &str) -> Hello {
     Hello {
         agent_id: agent.to_owned(),
         incarnation: vec![7; 16].into(),

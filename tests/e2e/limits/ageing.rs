@@ -10,14 +10,18 @@ use postrider_proto::v1::{
 };
 use postrider_tests::api::{Api, reason};
 use postrider_tests::publish::event;
+use postrider_tests::token::as_administrator;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tonic::{Code, Status, Streaming};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
 
 use super::with_settings;
 use crate::stage::{DEFAULT_PAYLOAD, SOON_LIMIT, Stage};
 
-const SETTINGS: &str = "[connections]\nmax_age_seconds = 2\nage_grace_seconds = 3\n";
+const SETTINGS: &str = "[connections]\nmax_age_seconds = 2\nage_grace_seconds = 11\n";
 const EVENT_COUNT: usize = 60;
 const EVENT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -95,6 +99,36 @@ async fn a_watch_that_ends_by_age_goes_on_without_loss() {
     let (published, (seen, ends)) = tokio::join!(publishing, watching);
     assert_eq!(seen, published);
     assert!(ends >= 2, "it ended {ends} times");
+}
+
+/// The error with which a stream ends, whatever it tells before.
+async fn end_of<T>(stream: &mut Streaming<T>) -> Status {
+    loop {
+        match stream.message().await {
+            Ok(told) => assert!(told.is_some(), "it ends with an error"),
+            Err(ended) => return ended,
+        }
+    }
+}
+
+/// Those that cannot be resumed have the whole grace.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_streams_end_with_a_status_before_their_connection() {
+    let cluster = with_settings(SETTINGS, true).await;
+    let caller = Some((cluster.pki(), cluster.caller()));
+    let channel = postrider_tests::api::channel(&cluster.replicas[0].url(), caller).unwrap();
+    let begun = Instant::now();
+    let mut health = HealthClient::new(channel.clone());
+    let watched = health.watch(HealthCheckRequest::default()).await.unwrap();
+    let mut watched = watched.into_inner();
+    let mut reflection = ServerReflectionClient::new(as_administrator(channel));
+    let shown = reflection.server_reflection_info(futures::stream::pending()).await.unwrap();
+    let mut shown = shown.into_inner();
+    let ended = async { tokio::join!(end_of(&mut watched), end_of(&mut shown)) };
+    let (watched, shown) = timeout(SOON_LIMIT, ended).await.unwrap();
+    assert_aged(&watched);
+    assert_aged(&shown);
+    assert!(begun.elapsed() > Duration::from_secs(11), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

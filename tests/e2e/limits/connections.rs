@@ -12,18 +12,24 @@ use postrider_tests::cluster::Cluster;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
+use tonic::Code;
 
-use super::{of_callers, times_reached, with_settings};
+use super::{of_callers, of_door, times_reached, with_settings};
+use crate::doors::{hello, open_work_stream};
 use crate::stage::SOON_LIMIT;
 
 const SETTINGS: &str = "[connections]
 max_connections = 60
-reserved_for_agents_and_replicas = 20
+max_agents_connections = 30
+reserved_for_agents = 10
+reserved_for_replicas = 10
 max_handshakes = 10
 handshake_timeout_milliseconds = 1500
 preface_timeout_milliseconds = 1000
 ";
 const STALLED_CONNECTIONS: usize = 30;
+/// More than a cluster has by itself at a door.
+const OTHER_CONNECTIONS: f64 = 5.0;
 
 async fn silent(port: u16) -> TcpStream {
     TcpStream::connect(("127.0.0.1", port)).await.unwrap()
@@ -49,12 +55,15 @@ async fn call_anew(cluster: &Cluster) {
 async fn stalled_handshakes_keep_nobody_out_and_end() {
     let cluster = with_settings(SETTINGS, true).await;
     let replica = &cluster.replicas[0];
-    for port in [replica.port(), replica.agents_port()] {
+    for (door, port) in [("callers", replica.port()), ("agents", replica.agents_port())] {
         let begun = Instant::now();
         let mut stalled = Vec::new();
         for _ in 0..STALLED_CONNECTIONS {
             stalled.push(silent(port).await);
         }
+        // They have no connection's place, which an honest one needs.
+        let places = of_door(&cluster, "postrider_connections", door).await;
+        assert!(places <= OTHER_CONNECTIONS, "{places} at the door of {door}");
         // Three times as many as there may be: an honest one is made all the same.
         call_anew(&cluster).await;
         for connection in &mut stalled {
@@ -64,6 +73,29 @@ async fn stalled_handshakes_keep_nobody_out_and_end() {
     }
     assert!(times_reached(&cluster, "connections.max_handshakes").await >= 20.0);
     assert!(times_reached(&cluster, "connections.handshake_timeout_milliseconds").await > 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_is_no_agent_s_takes_no_agent_s_place() {
+    let mut cluster = with_settings(SETTINGS, true).await;
+    let url = cluster.replicas[0].agents_url();
+    let mut strangers = Vec::new();
+    for _ in 0..STALLED_CONNECTIONS {
+        let channel = postrider_tests::api::channel(&url, Some((cluster.pki(), cluster.caller())));
+        let channel = channel.unwrap();
+        let refused = open_work_stream(channel.clone(), hello("eu", "thief")).await.unwrap_err();
+        assert_eq!(refused.code(), Code::PermissionDenied, "it is told: {refused}");
+        strangers.push(channel);
+    }
+    let places = of_door(&cluster, "postrider_connections", "agents").await;
+    assert!(places <= OTHER_CONNECTIONS, "{places}");
+    let told = of_door(&cluster, "postrider_handshakes", "agents").await;
+    assert!(told <= 10.0, "{told} are being told");
+    let agent = &mut cluster.agents[0];
+    agent.kill().await.unwrap();
+    agent.start_again().unwrap();
+    cluster.wait_for_agents().await.unwrap();
+    drop(strangers);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -25,8 +25,13 @@ async fn times_reached(cluster: &Cluster, setting: &str) -> f64 {
 
 /// The value of a gauge of the callers' door.
 async fn of_callers(cluster: &Cluster, gauge: &str) -> f64 {
+    of_door(cluster, gauge, "callers").await
+}
+
+/// The value of a gauge of a door.
+async fn of_door(cluster: &Cluster, gauge: &str, door: &str) -> f64 {
     let metrics = cluster.replicas[0].metrics().await.unwrap();
-    metrics.sum(gauge, &[("door", "callers")]).unwrap_or(0.0)
+    metrics.sum(gauge, &[("door", door)]).unwrap_or(0.0)
 }
 
 async fn with_settings(settings: &str, tls: bool) -> Cluster {

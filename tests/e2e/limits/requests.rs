@@ -9,15 +9,19 @@ use futures::future::join_all;
 use futures::stream;
 use http::{Request, Response};
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use postrider_proto::v1::{PublishEventRequest, PublishEventsRequest, Tenant, UpdateTenantRequest};
+use postrider_proto::v1::{
+    EventView, ListEventsRequest, PublishEventRequest, PublishEventsRequest, Tenant,
+    UpdateTenantRequest,
+};
 use postrider_tests::api::reason;
 use postrider_tests::cluster::Cluster;
 use postrider_tests::publish::event;
 use postrider_tests::token::TEST_TOKEN;
+use prost::Message as _;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tonic::Code;
@@ -112,6 +116,74 @@ async fn unfinished_requests_are_bounded_and_end() {
     let setting = "requests.max_receiving_bytes_per_connection";
     assert!(times_reached(&cluster, setting).await > 0.0);
     assert_eq!(of_callers(&cluster, "postrider_receiving_bytes").await, 0.0);
+}
+
+/// A page of events with their payloads.
+fn page(tenant: &str) -> Request<RawBody> {
+    let list = ListEventsRequest {
+        parent: tenant.to_owned(),
+        view: EventView::Full.into(),
+        ..ListEventsRequest::default()
+    };
+    let message = list.encode_to_vec();
+    let mut framed = vec![0];
+    framed.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
+    framed.extend(message);
+    Request::post("http://postrider/postrider.v1.EventService/ListEvents")
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .header("authorization", format!("Bearer {TEST_TOKEN}"))
+        .body(BodyExt::boxed(Full::new(Bytes::from(framed))))
+        .unwrap()
+}
+
+/// A client that opens its window for no answer.
+async fn connect_without_a_window(cluster: &Cluster) -> SendRequest<RawBody> {
+    let stream = TcpStream::connect(("127.0.0.1", cluster.replicas[0].port())).await.unwrap();
+    let mut client = http2::Builder::new(TokioExecutor::new());
+    let begun = client.initial_stream_window_size(0_u32).handshake(TokioIo::new(stream));
+    let (sender, connection) = begun.await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_that_nobody_reads_are_bounded_and_dropped() {
+    let settings = "[requests]\nsend_timeout_seconds = 3\nmax_unsent_bytes = 8388608\n\
+                    max_unsent_bytes_per_connection = 4194304\n";
+    let cluster = with_settings(settings, false).await;
+    let mut api = cluster.api().unwrap();
+    let tenant = api.create_tenant("acme").await.unwrap();
+    let payload = format!("\"{}\"", "x".repeat(200 << 10));
+    for _ in 0..12 {
+        api.publish(&tenant, event("payment.completed", &payload), "").await.unwrap();
+    }
+    let sender = connect_without_a_window(&cluster).await;
+    let calls = (0..5).map(|_| {
+        let mut sender = sender.clone();
+        let page = page(&tenant);
+        async move { timeout(SOON_LIMIT, sender.send_request(page)).await.unwrap().unwrap() }
+    });
+    let answers = join_all(calls).await;
+    let refused = answers.iter().filter(|answer| status(answer) == "8").count();
+    assert_eq!(refused, 4, "a page has 2.4 MiB");
+    assert!(times_reached(&cluster, "requests.max_unsent_bytes_per_connection").await >= 4.0);
+    // Others read.
+    let list = ListEventsRequest {
+        parent: tenant.clone(),
+        view: EventView::Full.into(),
+        ..ListEventsRequest::default()
+    };
+    let read = api.events.list_events(list).await.unwrap().into_inner();
+    assert_eq!(read.events.len(), 12);
+    let dropped = timeout(SOON_LIMIT, async {
+        while of_callers(&cluster, "postrider_unsent_bytes").await > 0.0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    dropped.await.expect("it has its time");
+    assert_eq!(times_reached(&cluster, "requests.send_timeout_seconds").await, 1.0);
+    drop(answers);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

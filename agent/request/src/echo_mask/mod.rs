@@ -1,7 +1,7 @@
 //! Masks a subscription's secrets in what its receiver answers.
 //!
 //! Fed by `template` with a subscription's settings, and by the agent with parts of
-//! answers; gives them back without the secrets that the request carried. Guarantees that
+//! answers; feeds it the same without the secrets that the request carried. Guarantees that
 //! a length stays as it was, that the case of letters does not matter, that a secret which
 //! the end of a text cuts is masked too, and that the time grows with the text alone,
 //! whatever the secrets are. Secrets are wiped when dropped and never printed.

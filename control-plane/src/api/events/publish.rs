@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -30,6 +31,7 @@ use crate::api::values::{names, payload, validate};
 use crate::flow::Flow;
 use crate::flow::outbox_publisher::OPERATIONAL_KEY_PREFIX;
 use crate::flow::publish::{PublishAnswer, PublishError};
+use crate::metrics::LimitMetrics;
 use crate::state::context::ReplicaContext;
 use crate::state::rate_limits::{RateLimits, RatedCall};
 
@@ -99,8 +101,7 @@ pub(in crate::api) fn read_unpublished_event(
 
 /// Counts an event among those of its tenant and of its caller.
 fn count_event(rates: &RateLimits, tenant: &TenantId, caller: &Caller) -> Result<(), Status> {
-    let taken = rates.take_of_caller(RatedCall::Publish, &caller.who);
-    let taken = taken.and_then(|()| rates.take_of_tenant(RatedCall::Publish, tenant));
+    let taken = rates.take_of_both(RatedCall::Publish, &caller.who, tenant);
     taken.map_err(errors::rate_limited)
 }
 
@@ -176,11 +177,9 @@ async fn publish_error(context: &ReplicaContext, tenant: &TenantId, error: Publi
             &names::of_event(tenant, event),
             "was published with the same idempotency key and is different",
         ),
-        PublishError::Overloaded { retry_after } => errors::retry(
-            ErrorReason::Overloaded,
-            "too many events are waiting to be committed",
-            retry_after,
-        ),
+        PublishError::Overloaded { retry_after } => {
+            overloaded(context.metrics.limits(), retry_after)
+        }
         PublishError::Unavailable { retry_after } => errors::retry(
             ErrorReason::StoreUnavailable,
             "the database is unavailable; the event may or may not be committed",
@@ -194,6 +193,15 @@ async fn publish_error(context: &ReplicaContext, tenant: &TenantId, error: Publi
         }
         PublishError::Stopping => stopping_replica(),
     }
+}
+
+/// The tenant's part of the queue is full, by events or by their bytes.
+fn overloaded(metrics: &LimitMetrics, retry_after: Duration) -> Status {
+    const SETTING: &str = "publish.max_queued_events";
+    metrics.reached(SETTING);
+    let message = "too many events are waiting to be committed (publish.max_queued_events, \
+                   publish.max_queued_payload_bytes)";
+    errors::limit_passes_after(ErrorReason::Overloaded, message, SETTING, retry_after)
 }
 
 /// Publishes several events independently.

@@ -95,6 +95,18 @@ fn everything_wrong_is_told_at_once() {
 }
 
 #[test]
+fn a_full_queue_says_its_setting_and_when_to_try_again() {
+    let metrics = LimitMetrics::default();
+    let refused = overloaded(&metrics, Duration::from_millis(300));
+    assert_eq!(refused.get_details_error_info().unwrap().reason, "OVERLOADED");
+    let quota = refused.get_details_quota_failure().unwrap().violations;
+    assert_eq!(quota[0].subject, "publish.max_queued_events");
+    let retry = refused.get_details_retry_info().unwrap().retry_delay;
+    assert_eq!(retry, Some(Duration::from_millis(300)));
+    assert_eq!(metrics.times_reached("publish.max_queued_events"), 1);
+}
+
+#[test]
 fn the_whole_calls_parent_stands_in_and_must_agree() {
     let orphan = v1::PublishEventRequest { parent: String::new(), ..request() };
     assert_eq!(read(orphan.clone(), Some("acme")).unwrap().0.as_str(), "acme");

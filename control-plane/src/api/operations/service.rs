@@ -20,6 +20,7 @@ use crate::api::lists::listing::{ListCall, StoredList};
 use crate::api::operations::conversion::to_proto;
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ErrorReason, ResourceKind};
+use crate::api::rpc::lifetimes::StreamLifetime;
 use crate::api::rpc::spans;
 use crate::api::tenants::stored::require_tenant;
 use crate::api::values::names;
@@ -130,12 +131,13 @@ impl OperationApi {
         Ok(())
     }
 
-    /// Waits until the operation is done. Returns it unfinished when the time is over
-    /// or the replica stops.
+    /// Waits until the operation is done. Returns it unfinished when the time is over, the
+    /// connection has its age or the replica stops.
     async fn wait(
         &self,
         request: longrunning::WaitOperationRequest,
         call: Option<Duration>,
+        lifetime: &StreamLifetime,
         caller: &Caller,
     ) -> Result<longrunning::Operation, Status> {
         let (tenant, id) = key(&request.name)?;
@@ -144,6 +146,7 @@ impl OperationApi {
         let patience = asked.unwrap_or(MAX_WAIT_TIME).min(MAX_WAIT_TIME);
         let patience = call.map_or(patience, |call| patience.min(call));
         let deadline = tokio::time::Instant::now() + patience;
+        let deadline = lifetime.aged_at.map_or(deadline, |aged_at| aged_at.min(deadline));
         let closing = self.flow.attempt_feed.stop_token();
         let mut found = self.read(&tenant, id, caller).await?;
         loop {
@@ -251,8 +254,9 @@ impl OperationsService for OperationApi {
         request: Request<longrunning::WaitOperationRequest>,
     ) -> Result<Response<longrunning::Operation>, Status> {
         let call = call_deadline(request.metadata());
+        let lifetime = StreamLifetime::of(&request, self.flow.attempt_feed.stop_token());
         let (caller, message) = Caller::admit(request)?;
-        self.wait(message, call, &caller).await.map(Response::new)
+        self.wait(message, call, &lifetime, &caller).await.map(Response::new)
     }
 }
 

@@ -88,7 +88,8 @@ impl Caller {
             && let Some((rate_limits, tenant)) =
                 rate_limits.zip(named_tenant(message.resource_name()))
         {
-            let taken = rate_limits.take_of_tenant(RatedCall::Administration, &tenant);
+            let call = RatedCall::Administration;
+            let taken = rate_limits.take_of_tenant(call, &caller.who, &tenant);
             taken.map_err(errors::rate_limited)?;
         }
         Ok((caller, message))

@@ -13,6 +13,7 @@ pub enum ErrorReason {
     GrantNotHeld,
     InvalidRequest,
     MalformedRequest,
+    MethodNotFound,
     DataRefused,
     ResourceNotFound,
     ResourceExists,
@@ -46,6 +47,8 @@ pub enum ErrorReason {
     MessageTooLarge,
     ReceivedTooSlowly,
     TooMuchReceived,
+    TooMuchUnsent,
+    ReadTooSlowly,
     TooManyReads,
     RateLimited,
     ConnectionAged,
@@ -64,6 +67,7 @@ impl ErrorReason {
             Self::GrantNotHeld => "GRANT_NOT_HELD",
             Self::InvalidRequest => "INVALID_REQUEST",
             Self::MalformedRequest => "MALFORMED_REQUEST",
+            Self::MethodNotFound => "METHOD_NOT_FOUND",
             Self::DataRefused => "DATA_REFUSED",
             Self::ResourceNotFound => "RESOURCE_NOT_FOUND",
             Self::ResourceExists => "RESOURCE_EXISTS",
@@ -97,6 +101,8 @@ impl ErrorReason {
             Self::MessageTooLarge => "MESSAGE_TOO_LARGE",
             Self::ReceivedTooSlowly => "RECEIVED_TOO_SLOWLY",
             Self::TooMuchReceived => "TOO_MUCH_RECEIVED",
+            Self::TooMuchUnsent => "TOO_MUCH_UNSENT",
+            Self::ReadTooSlowly => "READ_TOO_SLOWLY",
             Self::TooManyReads => "TOO_MANY_READS",
             Self::RateLimited => "RATE_LIMITED",
             Self::ConnectionAged => "CONNECTION_AGED",
@@ -117,6 +123,7 @@ impl ErrorReason {
             | Self::DataRefused
             | Self::UnknownEventType
             | Self::SchemaViolation => Code::InvalidArgument,
+            Self::MethodNotFound => Code::Unimplemented,
             Self::ResourceNotFound => Code::NotFound,
             Self::ResourceExists | Self::IdempotencyKeyReused => Code::AlreadyExists,
             Self::EtagMismatch => Code::Aborted,
@@ -137,12 +144,15 @@ impl ErrorReason {
             | Self::NothingToResend
             | Self::OperationRunning => Code::FailedPrecondition,
             Self::OperationCancelled => Code::Cancelled,
-            Self::TestTimedOut | Self::ReceivedTooSlowly => Code::DeadlineExceeded,
+            Self::TestTimedOut | Self::ReceivedTooSlowly | Self::ReadTooSlowly => {
+                Code::DeadlineExceeded
+            }
             Self::WatchTooSlow
             | Self::TooManyWatches
             | Self::TooManyTokens
             | Self::MessageTooLarge
             | Self::TooMuchReceived
+            | Self::TooMuchUnsent
             | Self::TooManyReads
             | Self::RateLimited
             | Self::Overloaded => Code::ResourceExhausted,

@@ -20,11 +20,10 @@ use tonic_types::{ErrorDetails, PreconditionViolation, QuotaViolation, StatusExt
 
 pub use crate::api::rpc::error_reason::ErrorReason;
 pub use crate::api::rpc::violations::{FieldViolations, MAX_VIOLATIONS, invalid, required};
+use crate::listeners::ERROR_DOMAIN;
 use crate::state::rate_limits::RateRefusal;
 use crate::state::read_turns::NoReadTurn;
 
-/// The domain of every `ErrorInfo`.
-pub const ERROR_DOMAIN: &str = "postrider";
 /// When to retry after an error that is expected to pass. As often as what is lost or due
 /// is looked for; sooner, little has changed.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
@@ -113,10 +112,20 @@ pub fn limit_passes(
     message: impl Into<String>,
     setting: &'static str,
 ) -> Status {
+    limit_passes_after(reason, message, setting, RETRY_PAUSE)
+}
+
+/// As [`limit_passes`], with a time to retry after.
+pub fn limit_passes_after(
+    reason: ErrorReason,
+    message: impl Into<String>,
+    setting: &'static str,
+    after: Duration,
+) -> Status {
     let message = message.into();
     let mut details = details(reason);
     details.set_quota_failure(vec![QuotaViolation::new(setting, message.clone())]);
-    details.set_retry_info(Some(RETRY_PAUSE));
+    details.set_retry_info(Some(after));
     Status::with_error_details(reason.code(), message, details)
 }
 

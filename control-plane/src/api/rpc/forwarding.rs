@@ -23,6 +23,7 @@ use tower::{Layer, Service};
 
 use crate::api::rpc::caller::{CallPlace, Caller};
 use crate::api::rpc::errors::{self, ErrorReason};
+use crate::api::rpc::request_ids::REQUEST_ID_HEADER;
 use crate::state::cluster::ShardOwner;
 use crate::state::context::ReplicaContext;
 
@@ -90,7 +91,8 @@ where
         if is_forwarded {
             return Either::Left(self.inner.call(request));
         }
-        let refused = Status::unimplemented("replicas do not forward this");
+        let message = "replicas do not forward this";
+        let refused = errors::status(ErrorReason::MethodNotFound, message);
         Either::Right(ready(Ok(refused.into_http())))
     }
 }
@@ -161,6 +163,10 @@ pub fn forwarded_request<T>(
     {
         request.metadata_mut().insert(CALLER_HEADER, value);
     }
+    // So that the log of the other replica names the call as its record does.
+    if let Ok(id) = caller.origin.request_id.parse() {
+        request.metadata_mut().insert(REQUEST_ID_HEADER, id);
+    }
     for key in FORWARDED_METADATA {
         if let Some(value) = metadata.get(key) {
             request.metadata_mut().insert(key, value.clone());
@@ -229,6 +235,7 @@ mod tests {
         let request = forwarded_request(&metadata, &caller, Some(&acme), ());
         assert_eq!(request.metadata().get("grpc-timeout").unwrap(), "5S");
         assert!(request.metadata().contains_key(FORWARDED_HEADER));
+        assert_eq!(request.metadata().get(REQUEST_ID_HEADER).unwrap(), "one");
         let headers = request.metadata().clone().into_headers();
         let (forwarded, from) = forwarded_caller(&headers, "a.B/C".to_owned()).unwrap();
         assert_eq!((&*forwarded, from), (&identity.within(Some(&acme)), place));

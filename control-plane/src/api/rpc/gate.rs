@@ -11,13 +11,18 @@ use std::time::Duration;
 use http::request::Parts;
 use postrider_identity::CallerIdentity;
 use postrider_proto::FILE_DESCRIPTOR_SET;
-use tonic::{Code, Status};
+use tokio::time::Instant;
+use tonic::Status;
 
+use crate::api::rpc::byte_budget::ByteBudget;
 use crate::api::rpc::caller::{self, CallPlace, Caller};
 use crate::api::rpc::errors::{self, ErrorReason};
 use crate::api::rpc::forwarding;
+use crate::api::rpc::lifetimes;
 use crate::api::rpc::methods::MethodTable;
+use crate::api::rpc::unsent_answers::AnswerBounds;
 use crate::callers::{Authenticator, CredentialRefusal};
+use crate::listeners::Door;
 use crate::state::context::ReplicaContext;
 use crate::state::rate_limits::{RateLimits, RatedCall};
 use crate::state::read_turns::ReadTurns;
@@ -36,6 +41,15 @@ pub enum CredentialSource {
     Replicas,
 }
 
+impl CredentialSource {
+    const fn door(self) -> Door {
+        match self {
+            Self::Callers => Door::Callers,
+            Self::Replicas => Door::Replicas,
+        }
+    }
+}
+
 /// Judges calls.
 pub struct CallGate {
     source: CredentialSource,
@@ -43,6 +57,7 @@ pub struct CallGate {
     authenticator: Authenticator,
     rate_limits: RateLimits,
     read_turns: ReadTurns,
+    pub answers: AnswerBounds,
 }
 
 /// A call that may go on.
@@ -66,13 +81,17 @@ impl CallGate {
         let open_reflection = context.settings.auth.open_reflection;
         let methods = MethodTable::read(FILE_DESCRIPTOR_SET, open_reflection)?;
         let (rate_limits, read_turns) = (context.rate_limits.clone(), context.read_turns.clone());
-        Ok(Self { source, methods, authenticator, rate_limits, read_turns })
+        let requests = &context.settings.requests;
+        let metrics = context.metrics.limits().clone();
+        let budget = ByteBudget::of_answers(requests, source.door().name(), metrics);
+        let answers = AnswerBounds { budget, timeout: requests.send_timeout() };
+        Ok(Self { source, methods, authenticator, rate_limits, read_turns, answers })
     }
 
     /// Judges a call by all that comes before its message.
     pub async fn judge(&self, call: &Parts, place: CallPlace) -> Result<Judged, Status> {
         let Some(rule) = self.methods.find(call.uri.path()) else {
-            return Err(Status::new(Code::Unimplemented, "there is no such method"));
+            return Err(errors::status(ErrorReason::MethodNotFound, "there is no such method"));
         };
         let Some(access) = rule.access else {
             let (caller, streams) = (None, rule.streams);
@@ -104,11 +123,22 @@ impl CallGate {
         })
     }
 
-    /// Returns once the caller may no longer call, with the error that tells it.
-    pub async fn wait_for_end(&self, identity: &CallerIdentity) -> Status {
+    /// Returns once a stream must end, with the error that tells it: its caller may no longer
+    /// call, or its connection is closed.
+    pub async fn wait_for_end(
+        &self,
+        identity: Option<&CallerIdentity>,
+        latest: Option<Instant>,
+    ) -> Status {
         loop {
-            tokio::time::sleep(STREAM_CHECK_INTERVAL).await;
-            if let Err(refusal) = self.authenticator.is_still_valid(identity).await {
+            let check = Instant::now() + STREAM_CHECK_INTERVAL;
+            tokio::time::sleep_until(latest.map_or(check, |latest| latest.min(check))).await;
+            if latest.is_some_and(|latest| Instant::now() >= latest) {
+                return lifetimes::aged_connection();
+            }
+            if let Some(identity) = identity
+                && let Err(refusal) = self.authenticator.is_still_valid(identity).await
+            {
                 return refused(refusal);
             }
         }

@@ -1,7 +1,7 @@
-//! A stream's answer that ends when its caller may no longer call.
+//! A stream's answer that ends when its caller may no longer call, or with its connection.
 //!
-//! Fed by `layer` with an answer and with what waits for the end of the credential; feeds
-//! the connection. Guarantees that nothing is sent after that end but the error.
+//! Fed by `layer` with an answer and with what waits for the end; feeds the connection.
+//! Guarantees that nothing is sent after that end but the error.
 //!
 //! Keeps the invariant `revoked-means-refused`.
 

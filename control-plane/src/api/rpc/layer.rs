@@ -4,17 +4,19 @@
 //! Fed by requests before they are decoded; feeds the services with them ([`Caller`],
 //! [`AnswerDeadline`] and the rates among a request's extensions) and the log. Guarantees that no
 //! service's code runs for a caller who may not call its method, that a stream ends soon
-//! after its caller's credential, that a service's code runs in the call's span, and that
-//! a call which fails leaves one line, whether a service refused it or it could not be
-//! decoded; and that the answer tells the call's id. The services' streams log the errors
-//! that end them ([`super::spans::log_stream_end`]).
+//! after its caller's credential and before its connection, that a service's code runs in
+//! the call's span, and that a call which fails leaves one line, whether a service refused it
+//! or it could not be decoded; and that the answer tells the call's id. The services' streams
+//! log the errors that end them ([`super::spans::log_stream_end`]).
 //!
 //! Keeps the invariant `nothing-without-permission`.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
+use http::request::Parts;
 use http::{Request, Response};
 use tonic::Status;
 use tonic::body::Body;
@@ -26,8 +28,11 @@ use crate::api::rpc::deadlines::AnswerDeadline;
 use crate::api::rpc::gate::{CallGate, Judged};
 use crate::api::rpc::guarded_body::GuardedBody;
 use crate::api::rpc::read_turn_body::{ReadTurnBody, TurnOfCall};
-use crate::api::rpc::request_ids;
-use crate::api::rpc::spans;
+use crate::api::rpc::{lifetimes, request_ids, spans};
+use crate::listeners::ConnectionPeer;
+
+/// What is called most, and answered with little.
+const UNCOUNTED_METHOD: &str = "/postrider.v1.EventService/PublishEvent";
 
 /// Wraps the public services.
 #[derive(Clone)]
@@ -88,6 +93,8 @@ where
             let Judged { caller, streams, rate_limits, read_turns } = judged;
             call.extensions.insert(AnswerDeadline::of(&call.headers));
             let identity = caller.as_ref().map(|caller| Arc::clone(&caller.identity));
+            let latest = lifetimes::latest_end(&call.extensions);
+            let unsent = unsent_bytes(&call, streams);
             let (turn, mut message) = (TurnOfCall::default(), Body::new(message));
             if let Some(caller) = caller {
                 spans::record_in_span("who", &caller);
@@ -102,20 +109,47 @@ where
                 call.extensions.insert(rate_limits);
             }
             let answer = inner.call(Request::from_parts(call, message)).await?;
-            // The read is over; its answer is in memory.
+            // The read is over; its answer is in memory, and is counted from here.
             drop(turn.lock().take());
             if let Some(status) = answer.extensions().get::<Status>() {
                 spans::log_failure(status);
             }
-            let answer = request_ids::told(answer, &request_id);
-            Ok(match identity.filter(|_| streams) {
-                Some(identity) => answer.map(|body| {
-                    let ends = async move { gate.wait_for_end(&identity).await };
-                    Body::new(GuardedBody::new(Body::new(body), Box::pin(ends)))
-                }),
+            let answer = match unsent {
+                Some(unsent) => hold_answer(&gate, answer.map(Body::new), unsent),
                 None => answer.map(Body::new),
-            })
+            };
+            let answer = request_ids::told(answer, &request_id);
+            if !streams || (identity.is_none() && latest.is_none()) {
+                return Ok(answer);
+            }
+            let ends = async move { gate.wait_for_end(identity.as_deref(), latest).await };
+            Ok(answer.map(|body| Body::new(GuardedBody::new(body, Box::pin(ends)))))
         };
         Box::pin(answered.instrument(span))
+    }
+}
+
+/// What counts a call's answer until it is sent. A stream's answers are made as they are sent,
+/// and that of an event's publish is always small.
+fn unsent_bytes(call: &Parts, streams: bool) -> Option<Arc<AtomicUsize>> {
+    if streams || call.uri.path() == UNCOUNTED_METHOD {
+        return None;
+    }
+    call.extensions.get::<ConnectionPeer>().map(|peer| Arc::clone(&peer.unsent))
+}
+
+/// The answer until it is sent, or the error that it is too much.
+fn hold_answer(
+    gate: &CallGate,
+    answer: Response<Body>,
+    unsent: Arc<AtomicUsize>,
+) -> Response<Body> {
+    let (parts, body) = answer.into_parts();
+    match gate.answers.hold(body, unsent) {
+        Ok(body) => Response::from_parts(parts, body),
+        Err(status) => {
+            spans::log_failure(&status);
+            status.into_http()
+        }
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! Fed by the connection; feeds the streams. Guarantees that a stream ends with an error
 //! that says so, and not in the middle of an answer: what is under way is answered first.
+//! Streams that cannot be resumed go on until the connection is closed, and are then ended
+//! with the error by the layers around the services.
 
 use futures::future::BoxFuture;
+use http::Extensions;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Status};
@@ -42,6 +45,19 @@ impl StreamLifetime {
             }
         })
     }
+}
+
+/// When a stream of a request ends at the latest, whatever it is; `None`: not by age.
+pub fn latest_end(extensions: &Extensions) -> Option<Instant> {
+    extensions.get::<ConnectionPeer>().and_then(|peer| peer.last_streams_end)
+}
+
+/// Returns at that time, with the error that tells it.
+pub fn aged_at(latest: Instant) -> BoxFuture<'static, Status> {
+    Box::pin(async move {
+        tokio::time::sleep_until(latest).await;
+        aged_connection()
+    })
 }
 
 /// This replica stops; another one serves.

@@ -3,9 +3,11 @@
 //!
 //! Fed by every call; feeds the services with requests that have a span, a caller and a
 //! deadline, and callers with errors. Guarantees that a publisher is answered before its
-//! deadline, that what is received is bounded, that every error has its reason and details,
+//! deadline, that what is received and what is not sent is bounded, that every error has its reason and details,
 //! and that a change under an old etag is refused.
 
+pub mod aged_streams;
+pub mod byte_budget;
 pub mod caller;
 pub mod deadlines;
 mod error_reason;
@@ -22,4 +24,5 @@ mod read_turn_body;
 pub mod receiving;
 mod request_ids;
 pub mod spans;
+mod unsent_answers;
 pub mod violations;

@@ -6,7 +6,7 @@
 use http::{HeaderMap, HeaderValue, Response};
 
 /// As proxies and gateways name it.
-const REQUEST_ID_HEADER: &str = "x-request-id";
+pub(super) const REQUEST_ID_HEADER: &str = "x-request-id";
 /// Longest id that a caller may choose: a UUID takes 36.
 const MAX_REQUEST_ID_BYTES: usize = 128;
 

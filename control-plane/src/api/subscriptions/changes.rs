@@ -32,6 +32,7 @@ use crate::api::values::time::span;
 use crate::api::values::wiped::WipedRequest;
 use crate::api::values::{names, validate};
 use crate::audited_fields;
+use crate::state::context::ReplicaContext;
 
 /// A day for a receiver to take the new key over.
 const DEFAULT_GRACE_PERIOD: Duration = Duration::from_secs(86_400);
@@ -47,11 +48,12 @@ pub(in crate::api) struct StatusChange {
 }
 
 /// The tenant has as many as a tenant may have.
-fn too_many(tenant: &TenantId, most: usize) -> Status {
+fn too_many(context: &ReplicaContext, tenant: &TenantId, most: usize) -> Status {
+    const SETTING: &str = "api.max_subscriptions_per_tenant";
+    context.metrics.limits().reached(SETTING);
     let name = names::of_tenant(tenant);
-    let message = format!("{name} has {most} subscriptions (api.max_subscriptions_per_tenant)");
-    let reason = ErrorReason::TooManySubscriptions;
-    errors::limit_reached(reason, message, "api.max_subscriptions_per_tenant")
+    let message = format!("{name} has {most} subscriptions ({SETTING})");
+    errors::limit_reached(ErrorReason::TooManySubscriptions, message, SETTING)
 }
 
 impl SubscriptionApi {
@@ -83,7 +85,7 @@ impl SubscriptionApi {
         let audit = caller.record(&key, now).with_changes(&AuditFields::none(), &after);
         let created = match self.context.tenants.create_subscription(new, most, &audit).await {
             Ok(created) => created,
-            Err(WriteError::TooMany) => return Err(too_many(&key.tenant, most)),
+            Err(WriteError::TooMany) => return Err(too_many(&self.context, &key.tenant, most)),
             // The tenant was deleted between the check and the write.
             Err(WriteError::NotFound) => {
                 return Err(errors::deleted(ResourceKind::Tenant, &names::of_tenant(&key.tenant)));

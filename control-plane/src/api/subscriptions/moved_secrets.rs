@@ -95,7 +95,9 @@ fn require_secret(
         // That a scheme lacks its key is told elsewhere.
         [] => {}
         [only] if is_secret_of(only, &given.signing_secret) => {}
-        [_] => violations.add(field, format!("must be given as it is now: {why}")),
+        [_] => {
+            violations.add(field, format!("must be given as it is now, outside of the mask: {why}"))
+        }
         [_, _, ..] => violations.add(
             field,
             format!("is not the only TEXT key in force: revoke the others first, because {why}"),

@@ -80,6 +80,8 @@ async fn a_tenant_has_as_many_subscriptions_as_the_setting_says() {
     assert_eq!(reason(&refused), "TOO_MANY_SUBSCRIPTIONS");
     let quota = refused.get_details_quota_failure().unwrap().violations;
     assert_eq!(quota[0].subject, "api.max_subscriptions_per_tenant");
+    let limits = api.plane.context.metrics.limits();
+    assert!(limits.times_reached("api.max_subscriptions_per_tenant") > 0);
     let delete = v1::DeleteSubscriptionRequest { name: first.name, ..Default::default() };
     api.subscriptions.delete_subscription(delete).await.unwrap();
     api.subscriptions.create_subscription(create).await.unwrap();

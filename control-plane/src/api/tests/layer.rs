@@ -43,5 +43,7 @@ async fn a_service_finds_the_caller_and_the_deadline() {
     let unknown = Request::post("/postrider.v1.EventService/Nothing").body(Body::empty()).unwrap();
     let answer = layer.call(unknown).await.unwrap();
     assert_eq!(answer.headers().get("grpc-status").unwrap(), "12");
+    let status = Status::from_header_map(answer.headers()).unwrap();
+    assert_eq!(reason(&status), "METHOD_NOT_FOUND");
     api.plane.stop().await;
 }

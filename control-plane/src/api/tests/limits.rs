@@ -1,5 +1,7 @@
 //! Rates of changes, turns of reads, and watches, as callers meet them.
 
+use std::time::SystemTime;
+
 use futures::StreamExt as _;
 use postrider_proto::longrunning;
 use postrider_proto::longrunning::operations_client::OperationsClient;
@@ -124,6 +126,32 @@ async fn each_batch_of_an_account_takes_its_turn() {
     drop(context.read_turns.take("another").await.unwrap());
     assert!(parts.next().await.unwrap().is_ok());
     assert!(parts.next().await.is_none());
+    api.plane.stop().await;
+}
+
+/// Whoever waits for longer than a connection lasts would lose the answer.
+#[tokio::test]
+async fn who_waits_for_an_operation_is_answered_at_the_age_of_the_connection() {
+    let mut api = TestApi::with(&[("connections.max_age_seconds", "8")]).await;
+    api.tenant("acme").await;
+    for number in 0..60 {
+        api.publish(event(number)).await.unwrap();
+    }
+    let name = api.subscription("hook", |_| {}).await.name;
+    let backfill = v1::BackfillSubscriptionRequest {
+        name,
+        start_time: Some((SystemTime::now() - Duration::from_secs(3600)).into()),
+        max_deliveries_per_second: 1,
+        ..Default::default()
+    };
+    let begun = api.subscriptions.backfill_subscription(backfill).await.unwrap().into_inner();
+    let address = format!("http://{}", api.plane.addresses.callers);
+    let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
+    let asked = longrunning::WaitOperationRequest { name: begun.name, timeout: None };
+    let mut operations = OperationsClient::new(channel);
+    let waiting = tokio::time::timeout(Duration::from_secs(30), operations.wait_operation(asked));
+    let answered = waiting.await.expect("at the age, and not later").unwrap().into_inner();
+    assert!(!answered.done);
     api.plane.stop().await;
 }
 

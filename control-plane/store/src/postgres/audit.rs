@@ -21,7 +21,8 @@ use super::engine::PostgresStore;
 use super::rows::{self, get, time};
 use crate::audit::{
     AuditPosition, AuditQuery, AuditScope, AuditStore, ForgottenRecords, MAX_FORGOTTEN_RECORDS,
-    changes_from_json, changes_to_json, forgettable, hash_from, left_out_from, next_record,
+    append_error, changes_from_json, changes_to_json, forgettable, hash_from, left_out_from,
+    next_record,
 };
 use crate::codec;
 use crate::error::StoreResult;
@@ -129,7 +130,7 @@ impl PostgresStore {
             .bind(&draft.resource)
             .bind(changes)
             .bind(i32::try_from(draft.left_out).unwrap_or(i32::MAX));
-        call.execute(append).await.map(drop)
+        call.execute(append).await.map(drop).map_err(|error| append_error(&draft.chain, error))
     }
 
     /// Commits a change with its record; if it changed nothing there is neither. Returns

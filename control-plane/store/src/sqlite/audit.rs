@@ -17,7 +17,8 @@ use super::errors::stored;
 use super::rows::RowReader;
 use crate::audit::{
     AuditPosition, AuditQuery, AuditScope, AuditStore, ForgottenRecords, MAX_FORGOTTEN_RECORDS,
-    changes_from_json, changes_to_json, forgettable, hash_from, left_out_from, next_record,
+    append_error, changes_from_json, changes_to_json, forgettable, hash_from, left_out_from,
+    next_record,
 };
 use crate::codec;
 use crate::error::StoreResult;
@@ -108,7 +109,8 @@ impl SqliteStore {
             .text(&draft.resource)
             .text(&changes_to_json(&draft.changes)?)
             .add(i64::from(draft.left_out));
-        values.change(connection, INSERT_RECORD).await?;
+        let appended = values.change(connection, INSERT_RECORD).await;
+        appended.map_err(|error| append_error(&draft.chain, error))?;
         let mut values = BoundValues::default();
         values
             .text(draft.chain.stored())

@@ -8,7 +8,7 @@ use postrider_identity::{
     AuditChain, AuditDraft, AuditFault, AuditFields, AuditOrigin, AuditRecord, ChainHash,
     ChainState, ChainVerifier,
 };
-use postrider_store::{AuditPosition, AuditQuery, AuditScope, Store, WriteError};
+use postrider_store::{AuditPosition, AuditQuery, AuditScope, Store, StoreError, WriteError};
 
 use crate::database::Database;
 use crate::engine::{Engine, conformance, options};
@@ -301,6 +301,23 @@ conformance! {
         let done = store.forget_audit_records(None, now + SECOND * 2, now).await.unwrap();
         assert_eq!(done.map(|done| (done.removed, done.is_stuck)), Some((1, false)));
         assert_eq!(faults(&**store, &acme()).await, changed);
+    }
+
+    async fn a_record_in_the_place_of_the_next_is_no_fault_of_the_caller(engine) {
+        if !engine.lasts() {
+            return;
+        }
+        with_five(engine).await;
+        let planted = "INSERT INTO audit_records (chain, sequence, previous, hash, record_time,
+                actor, address, request_id, method, resource, changes, left_out)
+            SELECT chain, 6, previous, hash, record_time, actor, address, request_id, method,
+                resource, changes, left_out
+            FROM audit_records WHERE sequence = 5";
+        Database::of(engine).await.execute(planted).await;
+        let store = &engine.store;
+        let last = chain_of(&**store, &acme()).await.1.pop().unwrap();
+        let refused = store.append_audit_record(&last.draft).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Corrupt(_)), "{refused:?}");
     }
 
     async fn reordered_records_are_found(engine) {

@@ -13,9 +13,9 @@ use tokio::time::Sleep;
 use tonic::Status;
 use tonic::body::Body;
 
-use super::budget::{BudgetExceeded, HeldBytes};
 use super::message::{MessageMeter, MessageTooLarge};
 use super::rule::ReceiveRule;
+use crate::api::rpc::byte_budget::{BudgetExceeded, HeldBytes};
 use crate::api::rpc::errors::{self, ErrorReason};
 
 /// The setting of [`ReceivedBody`]'s time limit.
@@ -39,11 +39,11 @@ impl ReceivedBody {
         Self { inner: Some(inner), rule, meter, held, timeout, deadline }
     }
 
-    /// Takes a part of the body.
+    /// Takes a part of the body. Only messages are held: so as many of the largest fit as
+    /// the settings say.
     fn take(&mut self, part: &Bytes) -> Result<(), Status> {
-        self.meter
-            .take(part, self.rule.max_message_bytes)
-            .map_err(|error| self.too_large(error))?;
+        let of_messages = self.meter.take(part, self.rule.max_message_bytes);
+        let of_messages = of_messages.map_err(|error| self.too_large(error))?;
         if self.meter.completed() && self.rule.streams {
             // The decoder takes what is complete at once; a part of the next may be held with
             // it, and is counted.
@@ -51,7 +51,7 @@ impl ReceivedBody {
             self.deadline = None;
         }
         if self.meter.is_within() || !self.rule.streams {
-            self.held.add(part.len()).map_err(|exceeded| self.too_much(exceeded))?;
+            self.held.add(of_messages).map_err(|exceeded| self.too_much(exceeded))?;
         }
         Ok(())
     }
@@ -64,7 +64,7 @@ impl ReceivedBody {
     }
 
     fn too_much(&self, exceeded: BudgetExceeded) -> Status {
-        let setting = exceeded.setting();
+        let setting = self.held.setting(exceeded);
         self.held.metrics().reached(setting);
         let message = match exceeded {
             BudgetExceeded::Connection => "this connection has too many unfinished requests",
@@ -148,8 +148,8 @@ mod tests {
     use tonic::Code;
     use tonic_types::StatusExt as _;
 
-    use super::super::budget::ReceiveBudget;
     use super::*;
+    use crate::api::rpc::byte_budget::ByteBudget;
     use crate::metrics::LimitMetrics;
     use crate::settings::RequestSettings;
 
@@ -162,16 +162,19 @@ mod tests {
         bytes
     }
 
-    fn budget(max: usize, max_per_connection: usize) -> (ReceiveBudget, LimitMetrics) {
+    fn budget(max: usize, max_per_connection: usize) -> (ByteBudget, LimitMetrics) {
         let settings = RequestSettings {
             receive_timeout_seconds: 1,
             max_receiving_bytes: max,
             max_receiving_bytes_per_connection: max_per_connection,
+            send_timeout_seconds: 1,
+            max_unsent_bytes: max,
+            max_unsent_bytes_per_connection: max_per_connection,
             max_reads_per_caller: 1,
             max_read_wait_milliseconds: 1,
         };
         let metrics = LimitMetrics::default();
-        (ReceiveBudget::new(&settings, "callers", metrics.clone()), metrics)
+        (ByteBudget::of_requests(&settings, "callers", metrics.clone()), metrics)
     }
 
     const RULE: ReceiveRule = ReceiveRule {
@@ -216,7 +219,7 @@ mod tests {
         let (budget, _) = budget(1000, 60);
         let connection: Arc<AtomicUsize> = Arc::default();
         let mut first = budget.hold(Arc::clone(&connection));
-        first.add(10).unwrap();
+        first.add(11).unwrap();
         let parts = vec![framed(50, 20), vec![7; 30]];
         let held = budget.hold(Arc::clone(&connection));
         let refused = sent(parts.clone(), RULE, held).collect().await.unwrap_err();
@@ -228,6 +231,22 @@ mod tests {
         drop(first);
         let held = budget.hold(connection);
         sent(parts, RULE, held).collect().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn as_many_of_the_largest_are_received_as_the_bytes_of_a_connection_hold() {
+        let (budget, _) = budget(1000, 100);
+        let connection: Arc<AtomicUsize> = Arc::default();
+        let mut both = Vec::new();
+        for _ in 0..2 {
+            let held = budget.hold(Arc::clone(&connection));
+            let mut body = sent(vec![framed(50, 50)], RULE, held);
+            body.frame().await.unwrap().unwrap();
+            both.push(body);
+        }
+        let mut third = sent(vec![framed(1, 1)], RULE, budget.hold(connection));
+        let refused = third.frame().await.unwrap().unwrap_err();
+        assert_eq!(reason(&refused), "TOO_MUCH_RECEIVED");
     }
 
     #[tokio::test]

@@ -26,13 +26,16 @@ pub struct MessageTooLarge {
 }
 
 impl MessageMeter {
-    /// Takes bytes; an error once a message says that it is longer than `max`.
-    pub fn take(&mut self, mut bytes: &[u8], max: usize) -> Result<(), MessageTooLarge> {
+    /// Takes bytes; answers how many of them are messages', or an error once a message says
+    /// that it is longer than `max`.
+    pub fn take(&mut self, mut bytes: &[u8], max: usize) -> Result<usize, MessageTooLarge> {
+        let mut of_messages = 0;
         while !bytes.is_empty() {
             if self.missing > 0 {
                 let part = self.missing.min(bytes.len());
                 bytes = bytes.get(part..).unwrap_or_default();
                 self.missing -= part;
+                of_messages += part;
                 self.completed |= self.missing == 0;
                 continue;
             }
@@ -40,7 +43,7 @@ impl MessageMeter {
             let (header, rest) = bytes.split_at_checked(part).unwrap_or((bytes, &[]));
             self.header.extend_from_slice(header);
             bytes = rest;
-            let [_, a, b, c, d] = *self.header.as_slice() else { return Ok(()) };
+            let [_, a, b, c, d] = *self.header.as_slice() else { return Ok(of_messages) };
             self.header.clear();
             let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
             if length > max {
@@ -49,7 +52,7 @@ impl MessageMeter {
             self.missing = length;
             self.completed |= length == 0;
         }
-        Ok(())
+        Ok(of_messages)
     }
 
     /// Whether a message has begun and is not complete.
@@ -80,12 +83,13 @@ mod tests {
         all.extend(framed(0, 0));
         all.extend(framed(300, 300));
         for size in [1, 2, 4, 5, 7, 64, all.len()] {
-            let (mut meter, mut ended) = (MessageMeter::default(), 0);
+            let (mut meter, mut ended, mut bytes) = (MessageMeter::default(), 0, 0);
             for part in all.chunks(size) {
-                meter.take(part, 300).unwrap();
+                bytes += meter.take(part, 300).unwrap();
                 ended += usize::from(meter.completed());
             }
             assert!(!meter.is_within(), "cut at {size}");
+            assert_eq!(bytes, 303, "headers are no message's");
             assert!(ended >= 1 && !meter.completed());
         }
         let mut meter = MessageMeter::default();

@@ -8,12 +8,11 @@
 //! connection, and for each door.
 //!
 //! - `rule`: what a method's requests may be. `message`: where messages begin and end.
-//!   `budget`: the bytes that are held. `body`: all of it together, for one request.
+//!   `body`: all of it together, for one request.
 //!
 //! Keeps the invariant `bounded-everything`.
 
 mod body;
-mod budget;
 mod message;
 mod rule;
 
@@ -26,15 +25,15 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use self::body::ReceivedBody;
-pub use self::budget::ReceiveBudget;
 pub use self::rule::{ReceiveRule, ReceiveRules};
+use crate::api::rpc::byte_budget::ByteBudget;
 use crate::listeners::ConnectionPeer;
 
 /// Wraps the services of a door.
 #[derive(Clone)]
 pub struct ReceiveLayer {
     pub rules: ReceiveRules,
-    pub budget: ReceiveBudget,
+    pub budget: ByteBudget,
     pub timeout: Duration,
 }
 

@@ -1,0 +1,225 @@
+//! The bytes that are held for requests which are being received, and for answers which are
+//! not sent.
+//!
+//! Fed by `receiving` as bytes arrive and are decoded, and by `unsent_answers`; feeds them a
+//! refusal beyond a bound.
+//! Guarantees that those who hold much leave room to those who hold little.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use prometheus_client::metrics::gauge::Gauge;
+
+use crate::metrics::LimitMetrics;
+use crate::settings::RequestSettings;
+
+/// A connection that holds no more has all of its door's bytes before it: a publish of an event.
+const LITTLE_BYTES: usize = 64 * 1024;
+/// One that holds no more leaves an eighth to those: any request but a batch.
+const SOME_BYTES: usize = 1024 * 1024;
+
+/// How much of a door's bytes may be taken when a connection comes to hold so many.
+const fn open_to(of_connection: usize, max: usize) -> usize {
+    let eighth = max / 8;
+    if of_connection <= LITTLE_BYTES {
+        max
+    } else if of_connection <= SOME_BYTES {
+        max - eighth
+    } else {
+        max - 2 * eighth
+    }
+}
+
+struct BudgetShared {
+    taken: AtomicUsize,
+    max: usize,
+    max_per_connection: usize,
+    /// The settings of both.
+    setting: &'static str,
+    setting_per_connection: &'static str,
+    gauge: Gauge,
+    metrics: LimitMetrics,
+}
+
+/// The bytes that a door may hold. Cheap to clone.
+#[derive(Clone)]
+pub struct ByteBudget(Arc<BudgetShared>);
+
+/// The bound that was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BudgetExceeded {
+    /// Of the connection.
+    Connection,
+    /// Of all connections of the door that hold as much.
+    Door,
+}
+
+impl ByteBudget {
+    /// Of requests that are being received.
+    pub fn of_requests(
+        settings: &RequestSettings,
+        door: &'static str,
+        metrics: LimitMetrics,
+    ) -> Self {
+        Self(Arc::new(BudgetShared {
+            taken: AtomicUsize::new(0),
+            max: settings.max_receiving_bytes,
+            max_per_connection: settings.max_receiving_bytes_per_connection,
+            setting: "requests.max_receiving_bytes",
+            setting_per_connection: "requests.max_receiving_bytes_per_connection",
+            gauge: metrics.receiving_bytes(door),
+            metrics,
+        }))
+    }
+
+    /// Of answers that are not sent.
+    pub fn of_answers(
+        settings: &RequestSettings,
+        door: &'static str,
+        metrics: LimitMetrics,
+    ) -> Self {
+        Self(Arc::new(BudgetShared {
+            taken: AtomicUsize::new(0),
+            max: settings.max_unsent_bytes,
+            max_per_connection: settings.max_unsent_bytes_per_connection,
+            setting: "requests.max_unsent_bytes",
+            setting_per_connection: "requests.max_unsent_bytes_per_connection",
+            gauge: metrics.unsent_bytes(door),
+            metrics,
+        }))
+    }
+
+    /// Nothing yet, for a call on a connection that holds `connection` bytes.
+    pub fn hold(&self, connection: Arc<AtomicUsize>) -> HeldBytes {
+        HeldBytes { budget: self.clone(), connection, held: 0 }
+    }
+
+    pub fn metrics(&self) -> &LimitMetrics {
+        &self.0.metrics
+    }
+}
+
+/// The bytes that are held for a call; given back when dropped.
+pub struct HeldBytes {
+    budget: ByteBudget,
+    connection: Arc<AtomicUsize>,
+    held: usize,
+}
+
+impl HeldBytes {
+    /// Holds so many more, unless a bound is reached.
+    pub fn add(&mut self, bytes: usize) -> Result<(), BudgetExceeded> {
+        if bytes == 0 {
+            return Ok(());
+        }
+        let shared = &*self.budget.0;
+        let of_connection = self.connection.fetch_add(bytes, Ordering::Relaxed);
+        let of_connection = of_connection.saturating_add(bytes);
+        if of_connection > shared.max_per_connection {
+            self.connection.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(BudgetExceeded::Connection);
+        }
+        let of_door = shared.taken.fetch_add(bytes, Ordering::Relaxed);
+        if of_door.saturating_add(bytes) > open_to(of_connection, shared.max) {
+            self.connection.fetch_sub(bytes, Ordering::Relaxed);
+            shared.taken.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(BudgetExceeded::Door);
+        }
+        shared.gauge.inc_by(bytes as i64);
+        self.held += bytes;
+        Ok(())
+    }
+
+    /// Gives all of them back.
+    pub fn release(&mut self) {
+        // Mostly: a message of a stream that came whole.
+        if self.held == 0 {
+            return;
+        }
+        let held = std::mem::take(&mut self.held);
+        self.connection.fetch_sub(held, Ordering::Relaxed);
+        self.budget.0.taken.fetch_sub(held, Ordering::Relaxed);
+        self.budget.0.gauge.dec_by(held as i64);
+    }
+
+    /// The setting of the bound that was reached.
+    pub fn setting(&self, exceeded: BudgetExceeded) -> &'static str {
+        match exceeded {
+            BudgetExceeded::Connection => self.budget.0.setting_per_connection,
+            BudgetExceeded::Door => self.budget.0.setting,
+        }
+    }
+
+    pub fn metrics(&self) -> &LimitMetrics {
+        self.budget.metrics()
+    }
+}
+
+impl Drop for HeldBytes {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget(max: usize, max_per_connection: usize) -> (ByteBudget, LimitMetrics) {
+        let settings = RequestSettings {
+            receive_timeout_seconds: 1,
+            max_receiving_bytes: max,
+            max_receiving_bytes_per_connection: max_per_connection,
+            send_timeout_seconds: 1,
+            max_unsent_bytes: max,
+            max_unsent_bytes_per_connection: max_per_connection,
+            max_reads_per_caller: 1,
+            max_read_wait_milliseconds: 1,
+        };
+        let metrics = LimitMetrics::default();
+        (ByteBudget::of_requests(&settings, "callers", metrics.clone()), metrics)
+    }
+
+    #[test]
+    fn bytes_are_bounded_for_a_connection_and_for_all() {
+        let (budget, metrics) = budget(100, 60);
+        let one = Arc::default();
+        let mut first = budget.hold(Arc::clone(&one));
+        let mut second = budget.hold(one);
+        first.add(40).unwrap();
+        assert_eq!(second.add(21), Err(BudgetExceeded::Connection));
+        second.add(20).unwrap();
+        let mut elsewhere = budget.hold(Arc::default());
+        assert_eq!(elsewhere.add(41), Err(BudgetExceeded::Door));
+        elsewhere.add(40).unwrap();
+        assert_eq!(metrics.receiving_bytes("callers").get(), 100);
+        drop(first);
+        elsewhere.add(20).unwrap();
+        drop((second, elsewhere));
+        assert_eq!(metrics.receiving_bytes("callers").get(), 0);
+    }
+
+    #[test]
+    fn who_holds_much_leaves_room_to_who_holds_little() {
+        const MIB: usize = 1024 * 1024;
+        let (budget, _) = budget(256 * MIB, 64 * MIB);
+        let mut all = Vec::new();
+        let mut fill = |piece: usize, most: usize| {
+            let before = all.len();
+            loop {
+                let mut held = budget.hold(Arc::default());
+                let mut taken = 0;
+                while taken < most && held.add(piece).is_ok() {
+                    taken += piece;
+                }
+                all.push(held);
+                if taken < most {
+                    return all.len() - before - 1;
+                }
+            }
+        };
+        assert_eq!(fill(MIB, 64 * MIB), 3, "of batches that never end");
+        assert_eq!(fill(MIB, MIB), 31, "other requests still have room");
+        assert_eq!(fill(32 * 1024, 32 * 1024), 1024, "and publishes of events after all");
+    }
+}

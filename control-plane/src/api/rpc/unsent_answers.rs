@@ -1,0 +1,255 @@
+//! Answers that their callers have not read yet.
+//!
+//! Fed by `layer` with the answers of calls; feeds the connection with them, in pieces, since
+//! what the connection has taken it holds until the client takes it. Guarantees that large
+//! answers which are not sent are bounded in bytes, for each connection and for each door,
+//! and are dropped after a time: a client may open its HTTP/2 window for a stream or not.
+//!
+//! Keeps the invariant `bounded-everything`.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt as _;
+use http_body::Frame;
+use http_body_util::BodyExt as _;
+use parking_lot::Mutex;
+use tokio_util::task::AbortOnDropHandle;
+use tonic::Status;
+use tonic::body::Body;
+
+use crate::api::rpc::byte_budget::{BudgetExceeded, ByteBudget, HeldBytes};
+use crate::api::rpc::errors::{self, ErrorReason};
+
+/// What the connection takes at once: a frame of HTTP/2. An answer that is no larger is not
+/// counted.
+const PIECE_BYTES: usize = 16 * 1024;
+/// The setting of the time.
+const TIMEOUT_SETTING: &str = "requests.send_timeout_seconds";
+
+/// What bounds the answers of a door. Cheap to clone.
+#[derive(Clone)]
+pub struct AnswerBounds {
+    pub budget: ByteBudget,
+    pub timeout: Duration,
+}
+
+impl AnswerBounds {
+    /// Holds an answer until it is sent on a connection that holds `connection` bytes; an
+    /// error if too much is unsent already.
+    pub fn hold(&self, mut answer: Body, connection: Arc<AtomicUsize>) -> Result<Body, Status> {
+        // An answer that is there is read at once; for another one nothing is held yet.
+        let Some(first) = answer.frame().now_or_never() else { return Ok(answer) };
+        let Some(first) = first else { return Ok(Body::empty()) };
+        let data = match first.map(Frame::into_data) {
+            Ok(Ok(data)) if data.len() > PIECE_BYTES => data,
+            Ok(Ok(data)) => return Ok(AnswerBody::small(Ok(Frame::data(data)), answer)),
+            Ok(Err(frame)) => return Ok(AnswerBody::small(Ok(frame), answer)),
+            Err(status) => return Ok(AnswerBody::small(Err(status), answer)),
+        };
+        let mut held = self.budget.hold(connection);
+        held.add(data.len()).map_err(|exceeded| too_much(&held, exceeded))?;
+        let large = LargeAnswer::begin(data, held, self.timeout);
+        Ok(Body::new(AnswerBody { first: None, large: Some(large), rest: answer }))
+    }
+}
+
+fn too_much(held: &HeldBytes, exceeded: BudgetExceeded) -> Status {
+    let setting = held.setting(exceeded);
+    held.metrics().reached(setting);
+    let message = match exceeded {
+        BudgetExceeded::Connection => "this connection has too many answers that are not read",
+        BudgetExceeded::Door => "too many answers are not read",
+    };
+    errors::limit_passes(ErrorReason::TooMuchUnsent, message, setting)
+}
+
+/// What is left to send of an answer.
+struct UnsentBytes {
+    data: Bytes,
+    held: HeldBytes,
+    is_late: bool,
+}
+
+/// An answer that is sent in pieces.
+struct LargeAnswer {
+    unsent: Arc<Mutex<UnsentBytes>>,
+    _timer: AbortOnDropHandle<()>,
+}
+
+impl LargeAnswer {
+    fn begin(data: Bytes, held: HeldBytes, timeout: Duration) -> Self {
+        let unsent = Arc::new(Mutex::new(UnsentBytes { data, held, is_late: false }));
+        // Nobody asks for the next piece while the client reads nothing.
+        let dropping = drop_after(Arc::clone(&unsent), timeout);
+        Self { unsent, _timer: AbortOnDropHandle::new(tokio::spawn(dropping)) }
+    }
+
+    /// The next piece, if there is one; an error once it is too late.
+    fn next_piece(&self) -> Option<Result<Frame<Bytes>, Status>> {
+        let mut unsent = self.unsent.lock();
+        if unsent.is_late {
+            let message = "the answer was not read in time";
+            let setting = TIMEOUT_SETTING;
+            return Some(Err(errors::limit_reached(ErrorReason::ReadTooSlowly, message, setting)));
+        }
+        if unsent.data.is_empty() {
+            return None;
+        }
+        let bytes = unsent.data.len().min(PIECE_BYTES);
+        // A part of the whole would keep the whole in memory.
+        let piece = Bytes::copy_from_slice(&unsent.data.split_to(bytes));
+        if unsent.data.is_empty() {
+            unsent.give_back();
+        }
+        Some(Ok(Frame::data(piece)))
+    }
+}
+
+impl UnsentBytes {
+    fn give_back(&mut self) {
+        self.data = Bytes::new();
+        self.held.release();
+    }
+}
+
+/// At once, and not when the timer's task is dropped.
+impl Drop for LargeAnswer {
+    fn drop(&mut self) {
+        self.unsent.lock().give_back();
+    }
+}
+
+async fn drop_after(unsent: Arc<Mutex<UnsentBytes>>, timeout: Duration) {
+    tokio::time::sleep(timeout).await;
+    let mut unsent = unsent.lock();
+    if !unsent.data.is_empty() {
+        unsent.is_late = true;
+        unsent.held.metrics().reached(TIMEOUT_SETTING);
+        unsent.give_back();
+    }
+}
+
+/// See the module.
+struct AnswerBody {
+    first: Option<Result<Frame<Bytes>, Status>>,
+    /// Absent once it is sent.
+    large: Option<LargeAnswer>,
+    rest: Body,
+}
+
+impl AnswerBody {
+    fn small(first: Result<Frame<Bytes>, Status>, rest: Body) -> Body {
+        Body::new(Self { first: Some(first), large: None, rest })
+    }
+}
+
+impl http_body::Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(first));
+        }
+        if let Some(large) = &self.large {
+            let next = large.next_piece();
+            if matches!(next, None | Some(Err(_))) {
+                self.large = None;
+            }
+            match next {
+                Some(Ok(piece)) => return Poll::Ready(Some(Ok(piece))),
+                Some(Err(late)) => {
+                    self.rest = Body::empty();
+                    return Poll::Ready(Some(Err(late)));
+                }
+                None => {}
+            }
+        }
+        Pin::new(&mut self.rest).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.large.is_none() && self.rest.is_end_stream()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use http_body_util::Full;
+    use tonic_types::StatusExt as _;
+
+    use super::*;
+    use crate::metrics::LimitMetrics;
+    use crate::settings::Settings;
+
+    const LARGE_BYTES: usize = 100_000;
+
+    fn bounds(timeout: Duration) -> (AnswerBounds, LimitMetrics) {
+        let flags = [
+            ("requests.max_unsent_bytes_per_connection", "250000".to_owned()),
+            ("publish.max_payload_bytes", "1000".to_owned()),
+        ];
+        let settings = Settings::load(None, &flags).unwrap();
+        let metrics = LimitMetrics::default();
+        let budget = ByteBudget::of_answers(&settings.requests, "callers", metrics.clone());
+        (AnswerBounds { budget, timeout }, metrics)
+    }
+
+    fn answer(bytes: usize) -> Body {
+        let trailers = async { Some(Ok(HeaderMap::new())) };
+        Body::new(Full::new(Bytes::from(vec![7; bytes])).with_trailers(trailers))
+    }
+
+    #[tokio::test]
+    async fn answers_arrive_whole_and_large_ones_are_counted_meanwhile() {
+        let (bounds, metrics) = bounds(Duration::from_secs(60));
+        for bytes in [0, 1, PIECE_BYTES, PIECE_BYTES + 1, LARGE_BYTES] {
+            let held = bounds.hold(answer(bytes), Arc::default()).unwrap();
+            let counted = if bytes > PIECE_BYTES { bytes as i64 } else { 0 };
+            assert_eq!(metrics.unsent_bytes("callers").get(), counted);
+            let whole = held.collect().await.unwrap();
+            assert!(whole.trailers().is_some());
+            assert_eq!(whole.to_bytes().len(), bytes);
+            assert_eq!(metrics.unsent_bytes("callers").get(), 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_reads_nothing_is_refused_more() {
+        let (bounds, metrics) = bounds(Duration::from_secs(60));
+        let connection: Arc<AtomicUsize> = Arc::default();
+        let hold = || bounds.hold(answer(LARGE_BYTES), Arc::clone(&connection));
+        let (first, _second) = (hold().unwrap(), hold().unwrap());
+        let refused = hold().err().unwrap();
+        assert_eq!(refused.get_details_error_info().unwrap().reason, "TOO_MUCH_UNSENT");
+        let setting = "requests.max_unsent_bytes_per_connection";
+        assert_eq!(refused.get_details_quota_failure().unwrap().violations[0].subject, setting);
+        assert!(refused.get_details_retry_info().unwrap().retry_delay.is_some());
+        assert_eq!(metrics.times_reached(setting), 1);
+        bounds.hold(answer(LARGE_BYTES), Arc::default()).unwrap();
+        drop(first);
+        hold().unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_not_read_in_time_is_dropped() {
+        let (bounds, metrics) = bounds(Duration::from_millis(50));
+        let mut held = bounds.hold(answer(LARGE_BYTES), Arc::default()).unwrap();
+        held.frame().await.unwrap().unwrap();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(metrics.unsent_bytes("callers").get(), 0, "also while nobody asks for it");
+        let late = held.frame().await.unwrap().unwrap_err();
+        assert_eq!(late.get_details_error_info().unwrap().reason, "READ_TOO_SLOWLY");
+        assert!(held.frame().await.is_none());
+        assert_eq!(metrics.times_reached(TIMEOUT_SETTING), 1);
+    }
+}
