@@ -68,6 +68,10 @@ signatures:
 bench:
     ./tests/run bench
 
+# both images, the compose file and the units
+images:
+    ./tests/run images
+
 # random seeds: simulated, and as crashes of real processes
 search minutes='30':
     ./tests/run search --minutes {{minutes}}
