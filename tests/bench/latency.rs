@@ -66,7 +66,7 @@ pub async fn section(options: &Options) -> Result<()> {
 }
 
 async fn measure(options: &Options, engine: Engine) -> Result<()> {
-    let (mut rig, target) = Rig::subscribed(engine, Scheme::Https, RECEIVER_GROUP).await?;
+    let (mut rig, target) = Rig::subscribed(engine, Scheme::Https, RECEIVER_GROUP, "").await?;
     let mut chain = Chain::start(&rig).await?;
 
     let seconds = options.scale.pace().as_secs();

@@ -5,6 +5,7 @@
 //! belongs to it, since machines differ and are noisy. Targets are shown and
 //! never asserted.
 
+mod authentication;
 mod chain;
 mod client;
 mod floor;
@@ -76,6 +77,9 @@ async fn everything(options: &Options) -> Result<()> {
             Section::Least => least::section(options).await.context("least")?,
             Section::Latency => Box::pin(latency::section(options)).await.context("latency")?,
             Section::Owners => owners::section(options).await.context("owners")?,
+            Section::Authentication => {
+                Box::pin(authentication::section(options)).await.context("authentication")?;
+            }
             Section::Memory => memory::section(options).await.context("memory")?,
             Section::Isolation => isolation::section(options).await.context("isolation")?,
         }

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 use postrider_tests::cluster::Engine;
 
 pub const USAGE_TEXT: &str = "usage: postrider-bench \
-    [throughput|least|latency|owners|memory|isolation|all] … [--small|--full] [--runs N] [--events N] \
-    [--engine sqlite|postgres] [--case NAME]";
+    [throughput|least|latency|owners|authentication|memory|isolation|all] … [--small|--full] \
+    [--runs N] [--events N] [--engine sqlite|postgres] [--case NAME]";
 
 /// A part that can be run alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,7 @@ pub enum Section {
     Least,
     Latency,
     Owners,
+    Authentication,
     Memory,
     Isolation,
 }
@@ -28,6 +29,7 @@ const NAMED_SECTIONS: &[(&str, Section)] = &[
     ("least", Section::Least),
     ("latency", Section::Latency),
     ("owners", Section::Owners),
+    ("authentication", Section::Authentication),
     ("memory", Section::Memory),
     ("isolation", Section::Isolation),
 ];

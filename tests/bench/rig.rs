@@ -20,6 +20,8 @@ use crate::processes::{self, Process, Processes};
 use crate::receiver::{Answers, Receiver, Scheme};
 use crate::worker::Worker;
 
+/// The tenant that [`Rig::subscribed`] makes.
+pub const TENANT_ID: &str = "bench";
 const EVENT_TYPE: &str = "payment.completed";
 /// How often, and for how long at most, it is asked whether work has ended.
 const QUIET_STEP: Duration = Duration::from_millis(100);
@@ -55,14 +57,15 @@ pub struct Rig {
 
 impl Rig {
     /// With one tenant, whose subscription goes to this group of the receiver; answers
-    /// what to publish as well.
+    /// what to publish as well. `settings` as in [`Self::start`].
     pub async fn subscribed(
         engine: Engine,
         scheme: Scheme,
         receiver_group: &str,
+        settings: &str,
     ) -> Result<(Self, Target)> {
-        let mut rig = Self::start(engine, "").await?;
-        let tenant = rig.tenant("bench").await?;
+        let mut rig = Box::pin(Self::start(engine, settings)).await?;
+        let tenant = rig.tenant(TENANT_ID).await?;
         let url = rig.receiver.url(scheme, receiver_group, Answers::AtOnce);
         rig.subscribe(&tenant, &url, EVENT_TYPE, |_| {}).await?;
         Ok((rig, Target::new(&tenant, EVENT_TYPE)))

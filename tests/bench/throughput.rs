@@ -19,9 +19,10 @@ use crate::table::{Figures, Table, Target as Goal, number};
 
 /// As many as an agent has to one host.
 pub const FLOOR_CONNECTIONS: usize = 64;
-const DRAIN_LIMIT: Duration = Duration::from_secs(300);
+/// For deliveries that are left when all is acknowledged.
+pub const DRAIN_LIMIT: Duration = Duration::from_secs(300);
 /// As many times a run's events are published before the first one.
-const WARM_UP_RUNS: u64 = 3;
+pub const WARM_UP_RUNS: u64 = 3;
 /// What the floor should reach; below it, the floor is to be repaired first.
 const GOOD_FLOOR: f64 = 35_000.0;
 
@@ -57,9 +58,7 @@ pub async fn section(options: &Options) -> Result<()> {
     for engine in &options.engines {
         for scheme in Scheme::ALL {
             let what = format!("{engine:?} over {}", scheme.name());
-            let chosen =
-                |mode: &Mode| format!("{}, {}", mode.name(), scheme.name()).contains(&options.case);
-            let modes: Vec<Mode> = Mode::ALL.iter().copied().filter(chosen).collect();
+            let modes = chosen(options, Mode::ALL, *scheme);
             if !modes.is_empty() {
                 measure(options, *engine, *scheme, &modes).await.context(what)?;
             }
@@ -68,8 +67,15 @@ pub async fn section(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// The ways to publish that the command line asks for.
+pub fn chosen(options: &Options, modes: &[Mode], scheme: Scheme) -> Vec<Mode> {
+    let is_chosen =
+        |mode: &Mode| format!("{}, {}", mode.name(), scheme.name()).contains(&options.case);
+    modes.iter().copied().filter(is_chosen).collect()
+}
+
 async fn measure(options: &Options, engine: Engine, scheme: Scheme, modes: &[Mode]) -> Result<()> {
-    let (mut rig, target) = Rig::subscribed(engine, scheme, "bench").await?;
+    let (mut rig, target) = Rig::subscribed(engine, scheme, "bench", "").await?;
     let floor_url = rig.receiver.url(scheme, "floor", Answers::AtOnce);
     rig.floor.connect(&floor_url, FLOOR_CONNECTIONS).await?;
     // What connects and compiles once, and a database's first use of its memory and
@@ -124,7 +130,8 @@ async fn run_mode(rig: &mut Rig, target: &Target, mode: Mode, events: u64) -> Re
     })
 }
 
-fn per_second(events: u64, from_ns: u64, to_ns: u64) -> f64 {
+/// So many events between two times, for a second.
+pub fn per_second(events: u64, from_ns: u64, to_ns: u64) -> f64 {
     events as f64 * 1e9 / to_ns.saturating_sub(from_ns).max(1) as f64
 }
 

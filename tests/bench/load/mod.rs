@@ -13,6 +13,7 @@ use anyhow::Result;
 use postrider_proto::v1::{Event, PublishEventRequest, event};
 use postrider_tests::api::Api;
 use postrider_tests::pki::Identity;
+use postrider_tests::token::TEST_TOKEN;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
@@ -29,12 +30,21 @@ pub struct Access {
     pub ca_file: PathBuf,
     pub certificate_file: PathBuf,
     pub key_file: PathBuf,
+    /// A token or a JWT.
+    pub credential: String,
 }
 
 impl Access {
+    /// As the administrator of tests.
     pub fn new(url: String, ca_file: PathBuf, caller: &Identity) -> Self {
         let Identity { certificate_file, key_file, .. } = caller.clone();
-        Self { url, ca_file, certificate_file, key_file }
+        let credential = TEST_TOKEN.to_owned();
+        Self { url, ca_file, certificate_file, key_file, credential }
+    }
+
+    /// As who shows this instead.
+    pub fn with_credential(self, credential: String) -> Self {
+        Self { credential, ..self }
     }
 
     /// Over mutual TLS, connected with the first call.
@@ -125,7 +135,7 @@ impl Load {
 
 /// Serves until the commander ends.
 pub async fn serve(access: Access) -> Result<()> {
-    let mut api = Api::new(access.channel()?);
+    let mut api = Api::with_token(access.channel()?, &access.credential);
     worker::serve(async |order| match order {
         LoadOrder::Connect => {
             api.is_serving().await?;

@@ -3,9 +3,12 @@
 //! Fed by an order; feeds the control plane by one of its three methods.
 //! Guarantees that everything is acknowledged, or tells why not.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result, bail};
 use futures::StreamExt as _;
 use futures::stream::{self, FuturesUnordered};
+use parking_lot::Mutex;
 use postrider_proto::v1::publish_stream_response::Result as Answer;
 use postrider_proto::v1::{PublishEventsRequest, PublishStreamRequest, publish_result};
 use postrider_tests::api::Api;
@@ -13,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Target;
 use crate::payload;
+use crate::receiver::Latencies;
 use crate::worker::now_ns;
 
 /// Events in one `PublishEvents`, and how many of these are under way.
@@ -46,39 +50,51 @@ impl Mode {
 }
 
 /// When it began, and when the last event was acknowledged.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Published {
     pub started_ns: u64,
     pub ended_ns: u64,
+    /// From a call, or from an event's turn on a stream, to the answer.
+    pub answered: Latencies,
 }
 
 /// Publishes so many events; returns once all are acknowledged.
 pub async fn all(api: &Api, target: &Target, mode: Mode, events: u64) -> Result<Published> {
     let started_ns = now_ns();
-    match mode {
+    let micros = match mode {
         Mode::Unary { in_flight } => unary(api, target, in_flight, events).await?,
         Mode::Batch => batches(api, target, events).await?,
         Mode::Stream => streamed(api, target, events).await?,
-    }
-    Ok(Published { started_ns, ended_ns: now_ns() })
+    };
+    let ended_ns = now_ns();
+    Ok(Published { started_ns, ended_ns, answered: Latencies::of(micros) })
 }
 
-async fn unary(api: &Api, target: &Target, in_flight: usize, events: u64) -> Result<()> {
+fn micros_since(began_ns: u64) -> u32 {
+    u32::try_from(now_ns().saturating_sub(began_ns) / 1000).unwrap_or(u32::MAX)
+}
+
+async fn unary(api: &Api, target: &Target, in_flight: usize, events: u64) -> Result<Vec<u32>> {
     let payload = payload::plain();
     let mut calls = stream::iter(0..events)
         .map(|_| {
             let (mut client, request) = (api.events.clone(), target.request(payload.clone()));
-            async move { client.publish_event(request).await }
+            async move {
+                let began_ns = now_ns();
+                client.publish_event(request).await.map(|_| micros_since(began_ns))
+            }
         })
         .buffer_unordered(in_flight);
+    let mut micros = Vec::new();
     while let Some(answer) = calls.next().await {
-        answer?;
+        micros.push(answer?);
     }
-    Ok(())
+    Ok(micros)
 }
 
-async fn batches(api: &Api, target: &Target, events: u64) -> Result<()> {
+async fn batches(api: &Api, target: &Target, events: u64) -> Result<Vec<u32>> {
     let payload = payload::plain();
+    let mut micros = Vec::new();
     let mut under_way = FuturesUnordered::new();
     let mut left = events;
     while left > 0 || !under_way.is_empty() {
@@ -88,31 +104,44 @@ async fn batches(api: &Api, target: &Target, events: u64) -> Result<()> {
             let requests = (0..size).map(|_| target.request(payload.clone())).collect();
             let batch = PublishEventsRequest { parent: target.tenant.clone(), requests };
             let mut client = api.events.clone();
-            under_way.push(async move { client.publish_events(batch).await });
+            under_way.push(async move {
+                let began_ns = now_ns();
+                client.publish_events(batch).await.map(|answer| (answer, micros_since(began_ns)))
+            });
         }
         if let Some(answer) = under_way.next().await {
-            for one in answer?.into_inner().results {
+            let (answer, took) = answer?;
+            micros.push(took);
+            for one in answer.into_inner().results {
                 if let Some(publish_result::Result::Error(status)) = one.result {
                     bail!("an event was refused: {}", status.message);
                 }
             }
         }
     }
-    Ok(())
+    Ok(micros)
 }
 
-async fn streamed(api: &Api, target: &Target, events: u64) -> Result<()> {
+async fn streamed(api: &Api, target: &Target, events: u64) -> Result<Vec<u32>> {
     let (payload, target) = (payload::plain(), target.clone());
-    let requests = stream::iter(0..events).map(move |id| PublishStreamRequest {
-        request_id: id,
-        publish: Some(target.request(payload.clone())),
+    // By request id; answers may come in another order.
+    let times = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&times);
+    let requests = stream::iter(0..events).map(move |id| {
+        noted.lock().push(now_ns());
+        let publish = Some(target.request(payload.clone()));
+        PublishStreamRequest { request_id: id, publish }
     });
+    let mut micros = Vec::new();
     let mut answers = api.events.clone().publish_stream(requests).await?.into_inner();
     for _ in 0..events {
         let answer = answers.message().await?.context("the stream ended early")?;
         if let Some(Answer::Error(status)) = answer.result {
             bail!("an event was refused: {}", status.message);
         }
+        let id = usize::try_from(answer.request_id)?;
+        let began_ns: Option<u64> = times.lock().get(id).copied();
+        micros.push(micros_since(began_ns.context("an answer without a request")?));
     }
-    Ok(())
+    Ok(micros)
 }
