@@ -215,6 +215,17 @@ impl AgentConfig {
         )
     }
 
+    /// Most files that the agent may have open at once.
+    pub fn most_open_files(&self) -> u64 {
+        /// A name is asked for by A and by AAAA, of two name servers.
+        const SOCKETS_PER_LOOKUP: u64 = 4;
+        /// Streams to replicas, scrapers, logs, and second addresses that are dialled
+        /// beside slow ones.
+        const OTHER_OPEN_FILES: u64 = 256;
+        let lookups = (self.lookups.total as u64).saturating_mul(SOCKETS_PER_LOOKUP);
+        (self.connections.total as u64).saturating_add(lookups).saturating_add(OTHER_OPEN_FILES)
+    }
+
     /// Each limit with the name of its setting.
     fn numbers(&self) -> [(&'static str, u64); 16] {
         let Self { connections, lookups, response, .. } = self;

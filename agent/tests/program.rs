@@ -59,3 +59,40 @@ async fn settings_that_cannot_work_exit_with_2() {
         assert!(log.contains(setting) && log.contains(wrong), "{log}");
     }
 }
+
+/// The soft limit and the hard one of a process's open files.
+#[cfg(target_os = "linux")]
+fn open_files_limits(process: u32) -> [u64; 2] {
+    let limits = std::fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let mut figures = line.split_whitespace().map(|figure| figure.parse::<u64>().unwrap());
+    [figures.next().unwrap(), figures.next().unwrap()]
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_limit_of_open_files_is_raised_and_told_if_it_is_too_low() {
+    let mut replica = ScriptedReplica::start("replica-1").await;
+    let script = "ulimit -S -n 300 && ulimit -H -n 400 && exec \"$0\" \"$@\"";
+    let child = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_postrider-agent")])
+        .args(["--control-plane", &replica.url, "--region", "eu-1"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let process = child.id();
+    let mut stream = replica.welcome_stream().await;
+    assert_eq!(open_files_limits(process), [400, 400]);
+    assert!(Command::new("kill").arg(process.to_string()).status().unwrap().success());
+    while stream.receive().await.is_some() {}
+    drop(stream);
+    let log = output(child).await.stderr;
+    let log = String::from_utf8_lossy(&log);
+    let line = log.lines().find(|line| line.contains("may open fewer files")).unwrap_or_default();
+    // Connections, four sockets for each look-up, and others.
+    assert!(
+        line.contains("allowed=400 needed=4608 setting=\"receivers.max_connections\""),
+        "{log}"
+    );
+}

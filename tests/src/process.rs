@@ -157,13 +157,24 @@ impl Drop for Program {
 /// The command for a program of this workspace, without the settings that the
 /// tests' own environment would give it.
 pub fn command(name: &str) -> Result<Command> {
-    let mut command = Command::new(binary(name)?);
+    Ok(without_settings(Command::new(binary(name)?)))
+}
+
+/// As [`command`], with a soft and a hard limit of open files.
+pub fn command_with_open_files(name: &str, soft: u32, hard: u32) -> Result<Command> {
+    let script = format!("ulimit -S -n {soft} && ulimit -H -n {hard} && exec \"$0\" \"$@\"");
+    let mut command = without_settings(Command::new("sh"));
+    command.arg("-c").arg(script).arg(binary(name)?);
+    Ok(command)
+}
+
+fn without_settings(mut command: Command) -> Command {
     for (variable, _) in env::vars_os() {
         if variable.to_string_lossy().starts_with("POSTRIDER_") {
             command.env_remove(variable);
         }
     }
-    Ok(command)
+    command
 }
 
 /// A program of this workspace, never older than its sources.
@@ -220,6 +231,15 @@ pub fn memory(id: u32) -> Result<u64> {
 /// The most memory that a process ever had, in KiB.
 pub fn most_memory(id: u32) -> Result<u64> {
     status_kib(id, "VmHWM:")
+}
+
+/// The soft limit and the hard one of a process's open files.
+pub fn open_files_limits(id: u32) -> Result<[u64; 2]> {
+    let limits = fs::read_to_string(format!("/proc/{id}/limits"))?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let mut figures = line.context("a limit of open files")?.split_whitespace();
+    let mut next = || anyhow::Ok(figures.next().context("two figures")?.parse::<u64>()?);
+    Ok([next()?, next()?])
 }
 
 fn status_kib(id: u32, name: &str) -> Result<u64> {

@@ -1,5 +1,5 @@
-//! What both programs need to be watched: logs, traces and a metrics port; and the
-//! addresses that they listen on.
+//! What both programs need to be watched: logs, traces and a metrics port; the addresses
+//! that they listen on, and how many files they may open.
 //!
 //! Fed by the `[telemetry]` section that both programs' settings have; feeds the log, the
 //! trace collector and the metrics port. Guarantees that both programs log, trace and
@@ -9,11 +9,13 @@
 mod listen_address;
 mod logging;
 mod metrics_port;
+mod open_files;
 mod otlp_endpoint;
 mod settings;
 
 pub use listen_address::{ListenAddress, ListenAddressError, host_name};
 pub use logging::{TelemetryGuard, TelemetryOptions, init_telemetry};
 pub use metrics_port::{HealthProbes, serve_metrics};
+pub use open_files::raise_open_files_limit;
 pub use otlp_endpoint::{OtlpEndpoint, OtlpEndpointError};
 pub use settings::{LogFormat, LogFormatError, TelemetrySettings};

@@ -94,7 +94,7 @@ async fn open_and_start(
     for file in settings.secret_files() {
         warn_if_open_to_others(file);
     }
-    open_files::warn_of_few(&settings);
+    open_files::raise_limit(&settings);
     let keys = Arc::new(settings.keys.load()?);
     let (open_doors, calls) = doors::open(&settings).await?;
     let addresses = open_doors.addresses();

@@ -6,6 +6,7 @@
 
 mod ageing;
 mod connections;
+mod open_files;
 mod requests;
 
 use std::time::Duration;
