@@ -60,11 +60,14 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
             .sub_registry_with_prefix(METRICS_PREFIX)
             .register_collector(Box::new(certificates));
     }
+    let probes = HealthProbes::default();
+    probes.set_live(true);
     let connector = Arc::new(ReplicaConnector::new(
         &config.control_planes,
         tls,
         Arc::clone(&coordinator),
         signals.clone(),
+        probes.clone(),
     ));
     let _scraped = match &config.metrics_address {
         Some(address) => {
@@ -73,10 +76,6 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
                 .await
                 .with_context(|| format!("cannot listen for metrics on {address}"))?;
             let closing = signals.closing.clone();
-            // It is ready once it runs: whoever wants to know of its streams asks the metrics.
-            let probes = HealthProbes::default();
-            probes.set_live(true);
-            probes.set_ready(true);
             let server = serve_metrics(listener, Arc::new(registry), probes, closing);
             Some(AbortOnDropHandle::new(tokio::spawn(server)))
         }

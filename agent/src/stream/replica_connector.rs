@@ -3,7 +3,8 @@
 //! The configured names are resolved again every two seconds. Each address gets at
 //! most one stream. A stream that breaks is opened again after a random delay (full
 //! jitter), as long as its address is listed. A failed lookup removes no address.
-//! A message that every retry would repeat is logged once.
+//! A message that every retry would repeat is logged once. The first stream that a replica
+//! welcomes makes the agent ready, for good.
 
 use std::collections::HashMap;
 use std::error::Error as _;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use postrider_proto::agent::v1::agent_service_client::AgentServiceClient;
+use postrider_telemetry::HealthProbes;
 use postrider_tls::{Reloading, TlsDialer};
 use rustls::ClientConfig;
 use tokio::sync::watch;
@@ -60,6 +62,7 @@ pub struct ReplicaConnector {
     tls: Option<Reloading<ClientConfig>>,
     coordinator: Arc<WorkCoordinator>,
     signals: ShutdownSignals,
+    probes: HealthProbes,
     logged: LoggedOnce,
 }
 
@@ -71,15 +74,18 @@ struct LoggedOnce {
 }
 
 impl ReplicaConnector {
-    /// For the given names; `tls` is for those that are reached over it.
+    /// For the given names; `tls` is for those that are reached over it. `probes` learn of
+    /// the first stream.
     pub fn new(
         control_planes: &[ControlPlaneEndpoint],
         tls: Option<Reloading<ClientConfig>>,
         coordinator: Arc<WorkCoordinator>,
         signals: ShutdownSignals,
+        probes: HealthProbes,
     ) -> Self {
         let control_planes = control_planes.iter().cloned().map(Arc::new).collect();
-        Self { control_planes, tls, coordinator, signals, logged: LoggedOnce::default() }
+        let logged = LoggedOnce::default();
+        Self { control_planes, tls, coordinator, signals, probes, logged }
     }
 
     /// Keeps a stream to each replica until the agent closes.
@@ -184,6 +190,9 @@ impl ReplicaConnector {
         })
         .await;
         let session = session.map_err(|error| with_advice(error, self.advice(control_plane)))?;
+        // It stays so: were it to follow the streams, one restart of a control plane would
+        // make every agent unready, and stop a roll-out of agents.
+        self.probes.set_ready(true);
         self.logged.id_in_use.store(false, Ordering::Relaxed);
         if session.region_is_unsubscribed() {
             self.log_region_is_unsubscribed();
