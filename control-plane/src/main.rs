@@ -1,10 +1,11 @@
 //! The `postrider` program: parses its arguments and runs the chosen command.
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, Parser, Subcommand};
 #[cfg(feature = "dev")]
 use postrider::dev;
@@ -234,17 +235,30 @@ fn runtime(threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
 async fn serve_until_told(settings: Settings) -> anyhow::Result<()> {
     let telemetry =
         postrider_telemetry::init_telemetry("postrider", &settings.telemetry.options())?;
+    let mut stop_requested = pin!(stop_signal()?);
+    let is_stopped = tokio::select! {
+        waited = serve::wait_to_serve(&settings) => waited.map(|()| false)?,
+        () = &mut stop_requested => true,
+    };
+    if is_stopped {
+        tracing::info!("stopped before the database was there");
+    } else {
+        serve::start(settings, None).await?.serve_until(stop_requested).await?.stop().await;
+    }
+    telemetry.shutdown().await;
+    Ok(())
+}
+
+/// Ends when the process is interrupted or told to terminate.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let stop_requested = async {
+    Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-    };
-    serve::start(settings, None).await?.serve_until(stop_requested).await?.stop().await;
-    telemetry.shutdown().await;
-    Ok(())
+    })
 }
 
 async fn migrate(mut settings: Settings) -> anyhow::Result<()> {
@@ -253,8 +267,18 @@ async fn migrate(mut settings: Settings) -> anyhow::Result<()> {
         postrider_telemetry::init_telemetry("postrider", &settings.telemetry.options())?;
     settings.database.migrate_at_start = true;
     let keys = Arc::new(settings.keys.load()?);
-    let store = serve::open_store(&settings, keys, Arc::new(())).await?;
-    store.close().await;
+    let stop_requested = stop_signal()?;
+    let migrating = async {
+        serve::wait_for_database(&settings).await?;
+        let store = serve::open_store(&settings, keys, Arc::new(())).await?;
+        store.close().await;
+        anyhow::Ok(())
+    };
+    // The first process of a container is told nothing unless it listens.
+    tokio::select! {
+        migrated = migrating => migrated?,
+        () = stop_requested => bail!("stopped before the schema was up to date"),
+    }
     telemetry.shutdown().await;
     println!("the schema is up to date");
     Ok(())

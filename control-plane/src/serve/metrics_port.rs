@@ -5,12 +5,26 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use postrider_telemetry::{HealthProbes, serve_metrics};
 use postrider_tls::CertificateMetrics;
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::scheduler_metrics::SchedulerMetrics;
 use crate::replicas::PeerMetrics;
+use crate::settings::Settings;
 use crate::state::context::ReplicaContext;
+
+/// Listens at the port, if there is to be one.
+pub async fn listen(settings: &Settings) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = settings.server.metrics_address() else {
+        return Ok(None);
+    };
+    let listener = address.bind().await.with_context(|| {
+        let name = settings.name_with_place("server.metrics_listen");
+        format!("{name}: cannot listen on {address}")
+    })?;
+    Ok(Some(listener))
+}
 
 /// Opens the port, if there is to be one.
 pub async fn open(
@@ -20,13 +34,9 @@ pub async fn open(
     probes: HealthProbes,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let Some(address) = context.settings.server.metrics_address() else {
+    let Some(listener) = listen(&context.settings).await? else {
         return Ok(());
     };
-    let listener = address.bind().await.with_context(|| {
-        let name = context.settings.name_with_place("server.metrics_listen");
-        format!("{name}: cannot listen on {address}")
-    })?;
     let mut registry = context.metrics.registry();
     registry.register_collector(Box::new(SchedulerMetrics {
         dispatcher: context.dispatcher.clone(),

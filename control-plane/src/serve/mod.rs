@@ -5,10 +5,12 @@
 //! leases and loses nothing that was acknowledged.
 //!
 //! - `assembly`: state, loops and entrances, without ports. `doors`: the ports, and what
-//!   is served at each. `key_commands`: what else is done to keys. `maintenance`: the loop that keeps partitions. `metrics_port`,
-//!   `scheduler_metrics`: what is measured. `open_files`: what the process may open.
+//!   is served at each. `key_commands`: what else is done to keys. `maintenance`: the loop
+//!   that keeps partitions. `metrics_port`, `scheduler_metrics`: what is measured.
+//! - `database_wait`: a start before its database. `open_files`: what the process may open.
 
 mod assembly;
+mod database_wait;
 mod doors;
 pub mod key_commands;
 mod maintenance;
@@ -31,6 +33,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use self::assembly::{AssembledReplica, AwaitedLoops, Loops, assemble, spawn_loops};
+pub use self::database_wait::{wait_for_database, wait_to_serve};
 pub use self::doors::DoorAddresses;
 use self::maintenance::MaintenanceLoop;
 use crate::callers::Authenticator;

@@ -111,6 +111,7 @@ pub struct DatabaseSettings {
     pub data_dir: PathBuf,
     pub max_connections: u32,
     pub max_read_connections: u32,
+    pub start_timeout_seconds: u64,
     pub migrate_at_start: bool,
     pub shard_count: u16,
     pub retention_days: u32,
@@ -331,6 +332,11 @@ impl Settings {
 }
 
 impl DatabaseSettings {
+    /// How long a start waits for a database that is away.
+    pub fn start_timeout(&self) -> Duration {
+        Duration::from_secs(self.start_timeout_seconds)
+    }
+
     /// Empty is SQLite in `data_dir`.
     fn has_known_engine(&self) -> bool {
         const SCHEMES: [&str; 3] = ["postgres://", "postgresql://", "sqlite:"];

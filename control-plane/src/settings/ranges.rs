@@ -54,6 +54,8 @@ pub static SETTING_RANGES: &[SettingRange] = &[
     whole_numbers("database.max_connections", 3, 1_000, "connections"),
     // One for the tail of attempts and one for all other reads.
     whole_numbers("database.max_read_connections", 2, 1_000, "connections"),
+    // 0 is a choice of its own. A day.
+    whole_numbers("database.start_timeout_seconds", 0, 86_400, "seconds"),
     // Each is a row that every heartbeat reads.
     whole_numbers("database.shard_count", 1, 4_096, "shards"),
     // At 0 what was just published is deleted.

@@ -100,11 +100,24 @@ pub async fn open_observed(
     options: &OpenOptions,
     observer: Arc<dyn CallObserver>,
 ) -> StoreResult<Arc<dyn Store>> {
-    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+    if names_postgres(url) {
         Ok(Arc::new(postgres::PostgresStore::open(url, options, observer).await?))
     } else if let Some(path) = url.strip_prefix("sqlite:") {
         Ok(Arc::new(sqlite::SqliteStore::open(path, options).await?))
     } else {
         Err(StoreError::Rejected("a database URL begins with postgres:// or sqlite:".to_owned()))
     }
+}
+
+/// Whether the database that the URL names lets somebody in now; nothing in it is looked at.
+/// `Unavailable` may pass by waiting. Of SQLite, which is a file, nothing is asked.
+pub async fn check_reachable(url: &str) -> StoreResult<()> {
+    match names_postgres(url) {
+        true => postgres::PostgresStore::reach(url).await,
+        false => Ok(()),
+    }
+}
+
+fn names_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
 }

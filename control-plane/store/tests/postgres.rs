@@ -84,9 +84,29 @@ async fn an_address_without_a_server_is_unavailable_and_its_password_not_told() 
     let error = postrider_store::open(nobody, &options(true)).await.err().unwrap();
     assert!(error.is_transient(), "{error}");
     assert!(!error.to_string().contains("secret"), "{error}");
+    assert!(postrider_store::check_reachable(nobody).await.unwrap_err().is_transient());
     let error =
         postrider_store::open("postgres://me:secret@[", &options(true)).await.err().unwrap();
     assert!(!error.to_string().contains("secret"), "{error}");
+}
+
+/// Waiting mends neither.
+#[tokio::test]
+async fn a_user_or_a_database_that_is_not_there_is_rejected_on_postgres() {
+    with_database(async |url| {
+        postrider_store::check_reachable(&url).await.unwrap();
+        let (_, address) = url.split_once('@').unwrap();
+        let (server, _) = url.rsplit_once('/').unwrap();
+        for wrong in [format!("postgres://nobody_known@{address}"), format!("{server}/no_database")]
+        {
+            let reached = postrider_store::check_reachable(&wrong).await.unwrap_err();
+            let opened = postrider_store::open(&wrong, &options(false)).await.err().unwrap();
+            for error in [reached, opened] {
+                assert!(matches!(error, StoreError::Rejected(_)), "{wrong}: {error:?}");
+            }
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

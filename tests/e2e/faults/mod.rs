@@ -10,6 +10,7 @@
 mod clocks;
 mod database;
 mod full_disk;
+mod late_database;
 mod names;
 mod partitions;
 mod refusals;

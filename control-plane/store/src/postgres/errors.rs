@@ -1,5 +1,7 @@
 //! Turns PostgreSQL's errors into the store's.
 
+use std::io::ErrorKind;
+
 use sqlx::Error;
 use sqlx::error::DatabaseError;
 
@@ -8,6 +10,10 @@ use crate::error::{StoreError, StoreResult};
 use crate::faults;
 
 const UNIQUE_VIOLATION: &str = "23505";
+
+/// Classes of SQLSTATEs that end a start: a name or password that is refused, a database that
+/// is not there. (In a session that was let in before they pass.)
+const REFUSED_CONNECTION_CLASSES: [&str; 2] = ["28", "3D"];
 
 /// Converts the driver's errors to the store's.
 pub(super) trait Checked<T> {
@@ -40,6 +46,24 @@ pub(super) fn store_error(error: Error) -> StoreError {
         Error::Encode(_) | Error::InvalidArgument(_) => StoreError::Rejected(error.to_string()),
         // No answer, or an unusable one: the connection is at fault.
         _ => StoreError::Unavailable(error.to_string()),
+    }
+}
+
+/// The error of a first connection. What the settings are to blame for is a rejection, since
+/// trying again does not mend it; so is TLS on which both ends do not agree.
+pub(super) fn connect_error(error: Error) -> StoreError {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    let is_refused = code
+        .is_some_and(|code| REFUSED_CONNECTION_CLASSES.iter().any(|class| code.starts_with(class)));
+    let is_without_tls = match &error {
+        Error::Tls(_) => true,
+        // What rustls finds wrong in a handshake.
+        Error::Io(error) => error.kind() == ErrorKind::InvalidData,
+        _ => false,
+    };
+    match store_error(error) {
+        StoreError::Unavailable(text) if is_refused || is_without_tls => StoreError::Rejected(text),
+        error => error,
     }
 }
 
