@@ -85,6 +85,9 @@ struct DatabaseArguments {
     /// `postgres://…` or `sqlite:PATH`; by default SQLite in the data directory.
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
+    /// A file that holds the database's URL.
+    #[arg(long, value_name = "FILE")]
+    database_url_file: Option<String>,
     /// Where the default database lives.
     #[arg(long, value_name = "DIRECTORY")]
     data_dir: Option<String>,
@@ -148,6 +151,7 @@ impl DatabaseArguments {
     fn flags(&self) -> Vec<(&'static str, String)> {
         given([
             ("database.url", &self.database_url),
+            ("database.url_file", &self.database_url_file),
             ("database.data_dir", &self.data_dir),
             ("keys.file", &self.keys_file),
         ])
@@ -292,6 +296,7 @@ mod tests {
     fn every_flag_of_serve_names_its_setting() {
         for name in [
             "--database-url",
+            "--database-url-file",
             "--data-dir",
             "--listen",
             "--advertise",

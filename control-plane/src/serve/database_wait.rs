@@ -59,7 +59,7 @@ async fn find_unavailability(settings: &Settings) -> anyhow::Result<Option<Store
         Ok(()) => Ok(None),
         Err(error) if error.is_transient() => Ok(Some(error)),
         Err(error) => Err(error).with_context(|| {
-            format!("{}: cannot open the database", settings.name_with_place("database.url"))
+            format!("{}: cannot open the database", settings.database_setting_with_place())
         }),
     }
 }
@@ -86,7 +86,7 @@ async fn wait(settings: &Settings, mut error: StoreError) -> anyhow::Result<()> 
         tracing::debug!(%error, failures, "the database is still not there");
     }
     Err(error).with_context(|| {
-        let (name, seconds) = (settings.name_with_place("database.url"), limit.as_secs());
+        let (name, seconds) = (settings.database_setting_with_place(), limit.as_secs());
         format!("{name}: cannot open the database in {seconds} s (database.start_timeout_seconds)")
     })
 }

@@ -300,6 +300,6 @@ pub async fn open_store(
         keys,
     };
     postrider_store::open_observed(&url, &options, observer).await.with_context(|| {
-        format!("{}: cannot open the database", settings.name_with_place("database.url"))
+        format!("{}: cannot open the database", settings.database_setting_with_place())
     })
 }

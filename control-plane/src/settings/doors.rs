@@ -35,13 +35,14 @@ impl Settings {
         all.into_iter().filter_map(|(name, is_set)| is_set.then_some(name)).collect()
     }
 
-    /// The files with secrets that the doors and the issuers name: private keys, and the
-    /// tokens with which keys are fetched. Others are told of by who reads them.
+    /// The files with secrets that the doors, the issuers and the database name: private
+    /// keys, the tokens with which keys are fetched, and the database's URL. Others are told
+    /// of by who reads them.
     pub fn secret_files(&self) -> Vec<&Path> {
         let keys = [&self.server.tls_key, &self.agents.tls_key, &self.replicas.tls_key];
         let tokens = self.auth.issuers.iter().map(|issuer| &issuer.bearer_token_file);
         let named = keys.into_iter().chain(tokens).filter(|file| !file.is_empty());
-        named.map(Path::new).collect()
+        named.map(Path::new).chain(self.database.url_file()).collect()
     }
 
     /// The files of the agents' door; `None` without TLS.

@@ -6,6 +6,7 @@
 //! setting and where it was given.
 
 mod auth;
+mod database;
 mod doors;
 mod identities;
 mod keys;
@@ -16,7 +17,7 @@ mod relations;
 mod secret_files;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use postrider_domain::ids::{Region, TenantId};
@@ -25,6 +26,7 @@ use postrider_telemetry::{ListenAddress, TelemetrySettings};
 use serde::Deserialize;
 
 pub use self::auth::{AuthSettings, CallerCertificateSettings, ClaimRuleSettings, IssuerSettings};
+pub use self::database::DatabaseSettings;
 pub use self::identities::{AgentCertificateRule, PREFIX_MARK, ReplicaCertificateRule};
 pub use self::keys::{KeySettings, KeySettingsError, SecretSetting, add_key_to_file, holds_key};
 pub use self::limits::{ConnectionSettings, RateSettings, RequestSettings};
@@ -38,6 +40,7 @@ static FORMAT: SettingsFormat = SettingsFormat {
     foreign_prefix: Some("POSTRIDER_AGENT_"),
     flags: &[
         ("database.url", "--database-url"),
+        ("database.url_file", "--database-url-file"),
         ("database.data_dir", "--data-dir"),
         ("keys.file", "--keys-file"),
         ("server.listen", "--listen"),
@@ -102,20 +105,6 @@ pub struct ServerSettings {
     pub max_batch_request_bytes: usize,
     pub max_concurrent_streams: u32,
     pub max_pending_reset_streams: usize,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DatabaseSettings {
-    pub url: String,
-    pub data_dir: PathBuf,
-    pub max_connections: u32,
-    pub max_read_connections: u32,
-    pub start_timeout_seconds: u64,
-    pub migrate_at_start: bool,
-    pub shard_count: u16,
-    pub retention_days: u32,
-    pub partitions_ahead_days: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -260,13 +249,17 @@ impl AuditSettings {
 }
 
 impl Settings {
-    /// Reads all sources. `flags` are pairs of a setting's path and its value.
+    /// Reads all sources, and the database's URL where a file holds it. `flags` are pairs of
+    /// a setting's path and its value.
     pub fn load(file: Option<&Path>, flags: &[(&str, String)]) -> Result<Self, SettingsError> {
         let sources = SettingSources::read(&FORMAT, file, std::env::vars_os(), flags)?;
-        Self::from_sources(&sources)
+        let mut settings = Self::from_sources(&sources)?;
+        settings.database.read_url_file().map_err(|error| sources.located(error))?;
+        Ok(settings)
     }
 
-    /// The settings of a file's text and of these variables, and of nothing else.
+    /// The settings of a file's text and of these variables; files that they name are not
+    /// read.
     pub fn parse(
         text: &str,
         variables: impl Iterator<Item = (OsString, OsString)>,
@@ -298,14 +291,18 @@ impl Settings {
         self.check_limits()?;
         self.auth.check()?;
         self.check_relations()?;
-        if !self.database.has_known_engine() {
-            return bad("database.url", "must begin with postgres:// or sqlite:");
-        }
+        self.database.check()?;
         let events = &self.operational_events;
         if !events.operators_tenant.is_empty() && events.operators().is_none() {
             return bad("operational_events.operators_tenant", "must be a tenant's id, or empty");
         }
         Ok(())
+    }
+
+    /// The name of the setting that says where the database is, with its place if it was
+    /// given.
+    pub fn database_setting_with_place(&self) -> String {
+        self.name_with_place(self.database.url_setting())
     }
 
     /// The database's URL, with the default filled in.
@@ -328,19 +325,6 @@ impl Settings {
             0 => std::thread::available_parallelism().map_or(1, |n| n.get().div_ceil(2)),
             n => n,
         }
-    }
-}
-
-impl DatabaseSettings {
-    /// How long a start waits for a database that is away.
-    pub fn start_timeout(&self) -> Duration {
-        Duration::from_secs(self.start_timeout_seconds)
-    }
-
-    /// Empty is SQLite in `data_dir`.
-    fn has_known_engine(&self) -> bool {
-        const SCHEMES: [&str; 3] = ["postgres://", "postgresql://", "sqlite:"];
-        self.url.is_empty() || SCHEMES.iter().any(|scheme| self.url.starts_with(scheme))
     }
 }
 

@@ -270,6 +270,34 @@ fn a_url_of_no_engine_is_refused_with_its_place() {
 }
 
 #[test]
+fn a_url_may_stand_in_a_file_and_is_not_quoted() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("url");
+    let given = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        load(&[("database.url_file", file.to_str().unwrap())])
+    };
+    let settings = given(" postgres://me:hunter2@db/postrider\n").unwrap();
+    assert_eq!(settings.database_url(), "postgres://me:hunter2@db/postrider");
+    assert!(!settings.single_process());
+    let place = "(the flag --database-url-file)";
+    assert_eq!(settings.database_setting_with_place(), format!("database.url_file {place}"));
+    for wrong in ["", "\n", "mysql://me:hunter2@db", "me:hunter2@db"] {
+        let message = given(wrong).unwrap_err().to_string();
+        assert!(
+            message.starts_with("database.url_file: ") && message.ends_with(place),
+            "{message}"
+        );
+        assert!(message.contains("must hold a URL") && !message.contains("hunter2"), "{message}");
+    }
+    let message = load(&[("database.url_file", "/no/such/file")]).unwrap_err().to_string();
+    assert!(message.starts_with("database.url_file: cannot read /no/such/file: "), "{message}");
+    let both = [("database.url", "postgres://x"), ("database.url_file", "/no/such/file")];
+    let message = load(&both).unwrap_err().to_string();
+    assert!(message.contains("database.url and database.url_file must not both"), "{message}");
+}
+
+#[test]
 fn files_with_secrets_are_known() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("postrider.toml");
@@ -288,8 +316,14 @@ fn files_with_secrets_are_known() {
     flags.extend([("agents.tls_client_ca", "ca".to_owned()), ("replicas.tls_ca", "ca".to_owned())]);
     flags.push(("agents.spiffe_trust_domain", "bank.example".to_owned()));
     flags.push(("replicas.spiffe_trust_domain", "bank.example".to_owned()));
+    let url = directory.path().join("url").display().to_string();
+    std::fs::write(&url, "postgres://x").unwrap();
+    flags.push(("database.url_file", url.clone()));
     let settings = Settings::load(Some(&file), &flags).unwrap();
     let named: Vec<_> = settings.secret_files().iter().map(|path| path.to_str().unwrap()).collect();
-    assert_eq!(named, ["server.tls_key", "agents.tls_key", "replicas.tls_key", "token"]);
+    assert_eq!(
+        named,
+        ["server.tls_key", "agents.tls_key", "replicas.tls_key", "token", url.as_str()]
+    );
     assert!(load(&[]).unwrap().secret_files().is_empty());
 }

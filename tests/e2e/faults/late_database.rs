@@ -1,5 +1,6 @@
 //! Programs that are started before their database.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -13,10 +14,14 @@ use crate::stage::SOON_LIMIT;
 
 const WAITING_LOG_LINE: &str = "the database is not there; waiting for it";
 
-fn migrate(url: &str, log: &Path) -> Program {
+/// With the database's URL in a file.
+fn migrate(url: &str, folder: &Path) -> Program {
+    fs::create_dir(folder).unwrap();
+    let file = folder.join("url");
+    fs::write(&file, format!("{url}\n")).unwrap();
     let mut command: Command = process::command("postrider").unwrap();
-    command.args(["migrate", "--database-url", url]);
-    Program::start("migrate", command, log).unwrap()
+    command.args(["migrate", "--database-url-file"]).arg(&file);
+    Program::start("migrate", command, &folder.join("log")).unwrap()
 }
 
 async fn wait_for_line(program: &Program, line: &str) {
@@ -48,7 +53,7 @@ async fn a_start_waits_for_its_database_on_postgres() {
     replica.stop().await.unwrap();
 
     replica.launch().unwrap();
-    let mut migrating = migrate(&url, &folder.join("migrate.log"));
+    let mut migrating = migrate(&url, &folder.join("migrating"));
     wait_for_line(&migrating, WAITING_LOG_LINE).await;
     server.start_again().await.unwrap();
     replica.wait_until_serving().await.unwrap();
@@ -60,8 +65,8 @@ async fn a_start_waits_for_its_database_on_postgres() {
     // Nobody of this name will ever be let in.
     let (_, address) = url.split_once('@').unwrap();
     let unknown = format!("postgres://nobody_known@{address}");
-    let mut refused = migrate(&unknown, &folder.join("refused.log"));
+    let mut refused = migrate(&unknown, &folder.join("refused"));
     refused.wait_for_exit(1, HEALTH_REPORT_LIMIT).await.unwrap();
     let said = refused.log();
-    assert!(said.contains("database.url") && said.contains("nobody_known"), "{said}");
+    assert!(said.contains("database.url_file") && said.contains("nobody_known"), "{said}");
 }
