@@ -2,13 +2,15 @@
 //!
 //! A tenant cannot make the agent POST to its own machine or network. IPv4 is refused
 //! by ranges; IPv6 is refused unless it is global unicast; an IPv4-mapped IPv6 address
-//! is checked as IPv4. Pure; every range has a row in a table test.
+//! is checked as IPv4. What the operator says of subnets comes first: a denied one is
+//! refused, also within an allowed one, and an allowed one is accepted. Pure; every range has
+//! a row in a table test.
 //!
 //! Keeps the invariant `only-judged-addresses`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use thiserror::Error;
 
 /// Why an address must not be dialled.
@@ -17,24 +19,51 @@ use thiserror::Error;
 pub struct AddressRefusal {
     /// The address as it was resolved.
     pub address: IpAddr,
-    /// The range that it lies in.
+    /// The range that it lies in, or that the operator denies it.
     pub reason: &'static str,
 }
 
-/// Subnets that are accepted whatever the tables say, for tests and for
-/// receivers in a private network.
+const DENIED_REASON: &str = "denied by the agent's settings";
+
+/// What the operator says of subnets, whatever the tables say. Denied ones are refused, also
+/// within allowed ones; allowed ones are accepted, for tests and for receivers in a private
+/// network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AllowedSubnets(Vec<IpNet>);
+pub struct SubnetRules {
+    allowed: Vec<IpNet>,
+    denied: Vec<IpNet>,
+}
 
-impl AllowedSubnets {
-    /// Accepts the given subnets.
-    pub fn new(subnets: impl IntoIterator<Item = IpNet>) -> Self {
-        Self(subnets.into_iter().collect())
+impl SubnetRules {
+    /// Denies nothing, and accepts these.
+    pub fn allowing(subnets: impl IntoIterator<Item = IpNet>) -> Self {
+        let allowed = subnets.into_iter().map(canonical_subnet).collect();
+        Self { allowed, denied: Vec::new() }
     }
 
-    fn accepts(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|subnet| subnet.contains(&address))
+    /// The same rules, and refuses these.
+    pub fn denying(mut self, subnets: impl IntoIterator<Item = IpNet>) -> Self {
+        self.denied.extend(subnets.into_iter().map(canonical_subnet));
+        self
     }
+
+    fn allows(&self, address: IpAddr) -> bool {
+        self.allowed.iter().any(|subnet| subnet.contains(&address))
+    }
+
+    fn denies(&self, address: IpAddr) -> bool {
+        self.denied.iter().any(|subnet| subnet.contains(&address))
+    }
+}
+
+/// A subnet of IPv4-mapped addresses as IPv4, which is how addresses are judged: otherwise
+/// no address would ever be in it.
+fn canonical_subnet(subnet: IpNet) -> IpNet {
+    const MAPPED_PREFIX_BITS: u8 = 96;
+    let IpNet::V6(mapped) = subnet else { return subnet };
+    let bits = mapped.prefix_len().checked_sub(MAPPED_PREFIX_BITS);
+    let as_ipv4 = mapped.addr().to_ipv4_mapped().zip(bits);
+    as_ipv4.and_then(|(address, bits)| Ipv4Net::new(address, bits).ok()).map_or(subnet, IpNet::V4)
 }
 
 const REFUSED_IPV4_RANGES: &[(Ipv4Addr, u32, &str)] = &[
@@ -65,9 +94,12 @@ const REFUSED_IPV6_RANGES: &[(Ipv6Addr, u32, &str)] = &[
 ];
 
 /// Whether `address` may be dialled.
-pub fn check_address(address: IpAddr, allow: &AllowedSubnets) -> Result<(), AddressRefusal> {
+pub fn check_address(address: IpAddr, rules: &SubnetRules) -> Result<(), AddressRefusal> {
     let canonical = address.to_canonical();
-    if allow.accepts(canonical) {
+    if rules.denies(canonical) {
+        return Err(AddressRefusal { address, reason: DENIED_REASON });
+    }
+    if rules.allows(canonical) {
         return Ok(());
     }
     let refused = match canonical {
@@ -109,9 +141,16 @@ mod tests {
     use super::*;
 
     fn reason(address: &str) -> Option<&'static str> {
-        check_address(address.parse().unwrap(), &AllowedSubnets::default())
-            .err()
-            .map(|refusal| refusal.reason)
+        reason_by(&SubnetRules::default(), address)
+    }
+
+    fn reason_by(rules: &SubnetRules, address: &str) -> Option<&'static str> {
+        let checked = check_address(address.parse().unwrap(), rules);
+        checked.err().map(|refusal| refusal.reason)
+    }
+
+    fn subnets<const N: usize>(texts: [&str; N]) -> [IpNet; N] {
+        texts.map(|text| text.parse().unwrap())
     }
 
     #[test]
@@ -201,13 +240,71 @@ mod tests {
 
     #[test]
     fn the_allow_list_opens_only_its_subnets() {
-        let allow =
-            AllowedSubnets::new(["127.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]);
-        let accepted = |address: &str| check_address(address.parse().unwrap(), &allow).is_ok();
+        let rules = SubnetRules::allowing(subnets(["127.0.0.0/8", "fd00::/8"]));
+        let accepted = |address: &str| reason_by(&rules, address).is_none();
         assert!(accepted("127.0.0.1"));
         assert!(accepted("::ffff:127.0.0.1"));
         assert!(accepted("fd12::1"));
         assert!(!accepted("10.0.0.1"));
         assert!(!accepted("::1"));
+    }
+
+    #[test]
+    fn every_denied_subnet_is_refused_from_its_first_to_its_last_address() {
+        let rules = SubnetRules::allowing(subnets(["10.0.0.0/8", "fd00::/8"])).denying(subnets([
+            "10.0.0.0/16",
+            "10.9.8.7/32",
+            "93.184.216.0/24",
+            // 8.8.8.0/24
+            "::ffff:808:800/120",
+            "fd12::/16",
+            "2606:4700::/32",
+        ]));
+        for (first, last) in [
+            ("10.0.0.0", "10.0.255.255"),
+            ("10.9.8.7", "10.9.8.7"),
+            ("93.184.216.0", "93.184.216.255"),
+            ("8.8.8.0", "8.8.8.255"),
+            ("fd12::", "fd12:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+            ("2606:4700::", "2606:4700:ffff:ffff:ffff:ffff:ffff:ffff"),
+            ("::ffff:10.0.0.0", "::ffff:10.0.255.255"),
+            ("::ffff:93.184.216.0", "::ffff:93.184.216.255"),
+            ("::ffff:8.8.8.0", "::ffff:8.8.8.255"),
+        ] {
+            assert_eq!(reason_by(&rules, first), Some(DENIED_REASON), "{first}");
+            assert_eq!(reason_by(&rules, last), Some(DENIED_REASON), "{last}");
+        }
+        for neighbour in [
+            "10.1.0.0",
+            "10.9.8.6",
+            "10.9.8.8",
+            "93.184.215.255",
+            "93.184.217.0",
+            "8.8.7.255",
+            "8.8.9.0",
+            "fd11:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+            "fd13::",
+            "2606:46ff:ffff:ffff:ffff:ffff:ffff:ffff",
+            "2606:4701::",
+        ] {
+            assert_eq!(reason_by(&rules, neighbour), None, "{neighbour}");
+        }
+        // The tables go on.
+        assert_eq!(reason_by(&rules, "192.168.0.1"), Some("private"));
+    }
+
+    #[test]
+    fn denied_wins_over_allowed_and_holds_for_its_family_alone() {
+        let same = subnets(["10.1.0.0/16"]);
+        let rules = SubnetRules::allowing(same).denying(same);
+        assert_eq!(reason_by(&rules, "10.1.2.3"), Some(DENIED_REASON));
+        let wider = SubnetRules::allowing(same).denying(subnets(["10.0.0.0/8"]));
+        assert_eq!(reason_by(&wider, "10.1.2.3"), Some(DENIED_REASON));
+        let (ipv4, ipv6) = ("8.8.8.8", "2606:4700::1111");
+        for (all, refused, accepted) in [("0.0.0.0/0", ipv4, ipv6), ("::/0", ipv6, ipv4)] {
+            let rules = SubnetRules::default().denying(subnets([all]));
+            assert_eq!(reason_by(&rules, refused), Some(DENIED_REASON), "{all}");
+            assert_eq!(reason_by(&rules, accepted), None, "{all}");
+        }
     }
 }

@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::address_guard::AllowedSubnets;
+use crate::address_guard::SubnetRules;
 use crate::attempt::HttpAttemptExecutor;
 use crate::client::WebhookClient;
 use crate::client::connect::ReceiverConnector;
@@ -44,8 +44,9 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
     let connector = ReceiverConnector::new(&config.extra_ca_pem, config.connect_timeout)?;
     let open = metrics.connections.clone();
     let pool = ConnectionPool::new(connector, config.connections.clone(), open);
-    let allow = AllowedSubnets::new(config.allow_subnets.iter().copied());
-    let resolver = Resolver::new(allow, config.lookup_backend.clone(), config.lookups.clone());
+    let rules = SubnetRules::allowing(config.allow_subnets.iter().copied())
+        .denying(config.deny_subnets.iter().copied());
+    let resolver = Resolver::new(rules, config.lookup_backend.clone(), config.lookups.clone());
     let client = WebhookClient::new(resolver, pool);
     let clock = Arc::<WallClock>::default();
     let attempts =

@@ -173,8 +173,10 @@ pub struct AgentConfig {
     pub lookups: LookupLimits,
     /// What is read of a response.
     pub response: ResponseLimits,
-    /// Subnets that the address guard accepts whatever they are.
+    /// Subnets that the address guard accepts whatever they are …
     pub allow_subnets: Vec<IpNet>,
+    /// … and those that it refuses whatever they are, the accepted ones among them.
+    pub deny_subnets: Vec<IpNet>,
     /// Roots to check receivers with, beside the platform's; in PEM.
     pub extra_ca_pem: Vec<Vec<u8>>,
     /// Where Prometheus asks.

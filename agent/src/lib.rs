@@ -63,4 +63,4 @@ pub use config::{
     AgentConfig, ClientCertificate, ControlPlaneEndpoint, ControlPlaneTls, unique_agent_id,
 };
 pub use limits::{ConnectionLimits, LookupBackend, LookupLimits, ResponseLimits};
-pub use settings::{AllowedSubnet, AllowedSubnetError, Settings};
+pub use settings::{ReceiverSubnet, ReceiverSubnetError, Settings};

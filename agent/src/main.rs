@@ -53,6 +53,10 @@ struct AgentArguments {
     /// A private or loopback subnet that may be POSTed to; may be given several times.
     #[arg(long, value_name = "SUBNET")]
     allow_subnet: Vec<String>,
+    /// A subnet that must not be POSTed to, be it allowed or public; may be given several
+    /// times.
+    #[arg(long, value_name = "SUBNET")]
+    deny_subnet: Vec<String>,
     /// Certificates that receivers may be signed by, or a receiver's own self-signed one,
     /// beside the platform's, PEM; may be given several times.
     #[arg(long, value_name = "FILE")]
@@ -79,6 +83,7 @@ impl AgentArguments {
             ("control_plane.tls_ca", self.tls_ca.clone()),
             ("work.max_in_flight", self.max_in_flight.clone()),
             ("receivers.allow_subnets", list(&self.allow_subnet)),
+            ("receivers.deny_subnets", list(&self.deny_subnet)),
             ("receivers.extra_ca", list(&self.extra_ca)),
             ("dns.servers", list(&self.name_server)),
             ("agent.metrics_listen", self.metrics_listen.clone()),
@@ -146,6 +151,8 @@ mod tests {
             "--control-plane=https://one.example",
             "--control-plane=https://two.example",
             "--allow-subnet=127.0.0.0/8,10.1.0.0/16",
+            "--deny-subnet=10.1.2.0/24",
+            "--deny-subnet=93.184.216.0/24",
             "--max-in-flight=9",
             "--name-server=::1",
             "--metrics-listen=127.0.0.1:9465",
@@ -154,6 +161,7 @@ mod tests {
         let (_, config) = Settings::load(None, &arguments.flags()).unwrap();
         assert_eq!(config.control_planes.len(), 2);
         assert_eq!(config.allow_subnets.len(), 2);
+        assert_eq!(config.deny_subnets.len(), 2);
         assert_eq!(config.max_in_flight, 9);
         assert_eq!(config.metrics_address.unwrap().to_string(), "127.0.0.1:9465");
     }
@@ -169,6 +177,7 @@ mod tests {
             "--tls-ca",
             "--max-in-flight",
             "--allow-subnet",
+            "--deny-subnet",
             "--extra-ca",
             "--name-server",
             "--metrics-listen",

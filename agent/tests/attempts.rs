@@ -265,6 +265,21 @@ async fn a_refused_address_is_not_dialled() {
 }
 
 #[tokio::test]
+async fn a_denied_address_is_not_dialled_although_it_is_allowed() {
+    let receiver = TestReceiver::start(ReceiverBehaviour::Answer(200)).await;
+    let mut replica = ScriptedReplica::start("replica-1").await;
+    let mut config = config(&[&replica], &[&receiver]);
+    config.deny_subnets = vec!["127.0.0.0/24".parse().unwrap()];
+    let _agent = start(config);
+    let mut stream = replica.welcome_stream().await;
+    ready(&stream, &receiver.url()).await;
+    let result = stream.attempt(assignment(1)).await;
+    assert_eq!(result.fact(), Fact::BlockedAddress);
+    assert!(result.error.contains("denied by the agent's settings"), "{}", result.error);
+    assert_eq!(receiver.connections(), 0);
+}
+
+#[tokio::test]
 async fn what_cannot_be_sent_says_why() {
     for (url, fact) in [
         ("http://RECEIVER/", Fact::InvalidRequest),

@@ -263,7 +263,7 @@ mod tests {
     use prometheus_client::metrics::gauge::Gauge;
 
     use super::*;
-    use crate::address_guard::AllowedSubnets;
+    use crate::address_guard::SubnetRules;
     use crate::client::connect::ReceiverConnector;
     use crate::client::pool::ConnectionPool;
     use crate::limits::{ConnectionLimits, LookupBackend, LookupLimits};
@@ -284,7 +284,7 @@ mod tests {
         let pool = ConnectionPool::new(connector, limits, Gauge::default());
         let limits_of_lookups = LookupLimits::default();
         let resolver =
-            Resolver::new(AllowedSubnets::new([]), LookupBackend::System, limits_of_lookups);
+            Resolver::new(SubnetRules::default(), LookupBackend::System, limits_of_lookups);
         let client = WebhookClient::new(resolver, pool);
         let mut subscriptions = SubscriptionCache::new(1, 1);
         subscriptions.update(&wire::SubscriptionUpdate::default());

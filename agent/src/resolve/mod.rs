@@ -26,7 +26,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 use url::Host;
 
-use crate::address_guard::{AddressRefusal, AllowedSubnets, check_address};
+use crate::address_guard::{AddressRefusal, SubnetRules, check_address};
 use crate::limits::{LookupBackend, LookupLimits};
 
 use lookup::LookupClient;
@@ -61,7 +61,7 @@ type ResolveResult = Result<CheckedAddresses, ResolveError>;
 pub struct Resolver(Arc<ResolverState>);
 
 struct ResolverState {
-    allow: AllowedSubnets,
+    rules: SubnetRules,
     lookups: LookupClient,
     /// Of a look-up, and of waiting for one.
     limit: Duration,
@@ -69,11 +69,11 @@ struct ResolverState {
 }
 
 impl Resolver {
-    /// Judges by `allow`, and looks names up in the given way and within limits.
-    pub fn new(allow: AllowedSubnets, way: LookupBackend, limits: LookupLimits) -> Self {
+    /// Judges by `rules`, and looks names up in the given way and within limits.
+    pub fn new(rules: SubnetRules, way: LookupBackend, limits: LookupLimits) -> Self {
         let (limit, lookups) = (limits.timeout, LookupClient::new(way));
         let names = Mutex::new(NameCache::new(limits));
-        Self(Arc::new(ResolverState { allow, lookups, limit, names }))
+        Self(Arc::new(ResolverState { rules, lookups, limit, names }))
     }
 
     /// The judged addresses of `origin_connections`, for a subscription of `tenant`; the flag says
@@ -97,7 +97,7 @@ impl Resolver {
 
     fn check_all(&self, found: CheckedAddresses) -> ResolveResult {
         for address in found.iter() {
-            check_address(*address, &self.0.allow)?;
+            check_address(*address, &self.0.rules)?;
         }
         Ok(found)
     }
@@ -139,7 +139,7 @@ impl Resolver {
             return found;
         }
         let mut addresses = found.addresses.to_vec();
-        addresses.sort_by_key(|address| check_address(*address, &self.0.allow).is_ok());
+        addresses.sort_by_key(|address| check_address(*address, &self.0.rules).is_ok());
         addresses.truncate(MAX_ADDRESSES_PER_NAME);
         LookupAnswer { addresses: addresses.into(), ..found }
     }

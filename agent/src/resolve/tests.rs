@@ -36,7 +36,7 @@ impl Asker {
             resolv_conf: files.path().join("resolv.conf"),
             hosts: files.path().join("hosts"),
         };
-        Self { resolver: Resolver::new(AllowedSubnets::default(), way, limits), files }
+        Self { resolver: Resolver::new(SubnetRules::default(), way, limits), files }
     }
 
     fn of(server: &NameServer) -> Self {
@@ -106,7 +106,7 @@ async fn a_mixed_answer_is_refused_as_a_whole() {
 #[tokio::test]
 async fn literals_are_judged_too() {
     let resolver =
-        Resolver::new(AllowedSubnets::default(), LookupBackend::System, LookupLimits::default());
+        Resolver::new(SubnetRules::default(), LookupBackend::System, LookupLimits::default());
     for host in [
         Host::Ipv4("127.0.0.1".parse().unwrap()),
         Host::Ipv6("::1".parse().unwrap()),
@@ -120,13 +120,13 @@ async fn literals_are_judged_too() {
 #[tokio::test]
 async fn the_c_library_can_be_asked_instead() {
     let host = |name: &str| Host::Domain(name.to_owned());
-    let refusing = Resolver::new(AllowedSubnets::default(), LookupBackend::System, limits());
+    let refusing = Resolver::new(SubnetRules::default(), LookupBackend::System, limits());
     assert!(refused(&refusing.resolve(&host("localhost"), "acme").await.0));
     let missing = refusing.resolve(&host("no-such-host.invalid"), "acme").await.0;
     assert!(not_found(&missing), "{missing:?}");
 
     let subnets = ["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
-    let accepting = Resolver::new(AllowedSubnets::new(subnets), LookupBackend::System, limits());
+    let accepting = Resolver::new(SubnetRules::allowing(subnets), LookupBackend::System, limits());
     let (first, looked_up) = accepting.resolve(&host("localhost"), "acme").await;
     assert!(looked_up);
     let (second, looked_up_again) = accepting.resolve(&host("localhost"), "acme").await;

@@ -22,8 +22,8 @@ use crate::config::{
 };
 use crate::limits::{ConnectionLimits, LookupBackend, LookupLimits, ResponseLimits};
 use crate::setting_ranges::SETTING_RANGES;
-pub use values::{AllowedSubnet, AllowedSubnetError};
 use values::{LookupBackendName, NameServerAddress};
+pub use values::{ReceiverSubnet, ReceiverSubnetError};
 
 /// The defaults are also the documentation.
 static FORMAT: SettingsFormat = SettingsFormat {
@@ -40,6 +40,7 @@ static FORMAT: SettingsFormat = SettingsFormat {
         ("control_plane.tls_ca", "--tls-ca"),
         ("work.max_in_flight", "--max-in-flight"),
         ("receivers.allow_subnets", "--allow-subnet"),
+        ("receivers.deny_subnets", "--deny-subnet"),
         ("receivers.extra_ca", "--extra-ca"),
         ("dns.servers", "--name-server"),
         ("agent.metrics_listen", "--metrics-listen"),
@@ -96,7 +97,9 @@ struct ReceiverSettings {
     idle_timeout_seconds: u64,
     connect_timeout_milliseconds: u64,
     #[serde(deserialize_with = "postrider_settings::list")]
-    allow_subnets: Vec<AllowedSubnet>,
+    allow_subnets: Vec<ReceiverSubnet>,
+    #[serde(deserialize_with = "postrider_settings::list")]
+    deny_subnets: Vec<ReceiverSubnet>,
     #[serde(deserialize_with = "postrider_settings::list")]
     extra_ca: Vec<String>,
 }
@@ -222,6 +225,7 @@ impl Settings {
                 headers_bytes: response.max_headers_bytes,
             },
             allow_subnets: receivers.allow_subnets.iter().map(|subnet| subnet.0).collect(),
+            deny_subnets: receivers.deny_subnets.iter().map(|subnet| subnet.0).collect(),
             extra_ca_pem: extra_ca
                 .map(|file| certificates("receivers.extra_ca", file))
                 .collect::<Result<_, _>>()?,

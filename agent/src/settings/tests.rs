@@ -66,6 +66,10 @@ fn mistakes_are_told_before_anything_opens() {
             "receivers.allow_subnets: \"127.0.0.0/99\": the prefix length, after the slash, must \
              be from 0 to 32 (",
         ),
+        (
+            &[("receivers.deny_subnets", "10.0.0.1")],
+            "receivers.deny_subnets: \"10.0.0.1\": must be",
+        ),
         (&[("receivers.allow_subnets", "::1/129")], "must be from 0 to 128 ("),
         (&[("receivers.allow_subnets", "::1/x")], "must be from 0 to 128 ("),
         (&[("receivers.allow_subnets", "1.2.3/8")], "before the slash must be an IP address ("),
@@ -113,10 +117,12 @@ fn a_file_may_have_lists() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("agent.toml");
     let text = "[agent]\nregion = \"eu-1\"\n[control_plane]\nurls = [\"https://one.example\"]\n\
-                [receivers]\nallow_subnets = [\"10.1.0.0/16\", \"10.2.0.0/16\"]\n";
+                [receivers]\nallow_subnets = [\"10.1.0.0/16\", \"10.2.0.0/16\"]\n\
+                deny_subnets = [\"10.1.2.0/24\"]\n";
     std::fs::write(&path, text).unwrap();
     let (settings, config) = Settings::load(Some(&path), &[]).unwrap();
     assert_eq!(config.allow_subnets.len(), 2);
+    assert_eq!(config.deny_subnets[0].to_string(), "10.1.2.0/24");
     assert_eq!(config.control_planes[0].host, "one.example");
     assert!(settings.worker_threads() > 0);
 }

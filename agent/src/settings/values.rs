@@ -53,13 +53,13 @@ impl FromStr for NameServerAddress {
     }
 }
 
-/// A subnet that may be POSTed to: an IP address and how many bits of it count.
+/// A subnet that may, or may not, be POSTed to: an IP address and how many bits of it count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AllowedSubnet(pub IpNet);
+pub struct ReceiverSubnet(pub IpNet);
 
 /// Why a text is not a subnet.
 #[derive(Debug, Error)]
-pub enum AllowedSubnetError {
+pub enum ReceiverSubnetError {
     #[error("must be an IP address and a prefix length, such as 10.0.0.0/8")]
     NoPrefixLength,
     #[error("what stands before the slash must be an IP address")]
@@ -68,13 +68,13 @@ pub enum AllowedSubnetError {
     PrefixLength(u8),
 }
 
-impl FromStr for AllowedSubnet {
-    type Err = AllowedSubnetError;
+impl FromStr for ReceiverSubnet {
+    type Err = ReceiverSubnetError;
 
-    fn from_str(text: &str) -> Result<Self, AllowedSubnetError> {
-        let (address, bits) = text.split_once('/').ok_or(AllowedSubnetError::NoPrefixLength)?;
+    fn from_str(text: &str) -> Result<Self, ReceiverSubnetError> {
+        let (address, bits) = text.split_once('/').ok_or(ReceiverSubnetError::NoPrefixLength)?;
         let address: IpAddr = address.parse()?;
-        let wrong = AllowedSubnetError::PrefixLength(IpNet::from(address).max_prefix_len());
+        let wrong = ReceiverSubnetError::PrefixLength(IpNet::from(address).max_prefix_len());
         let Ok(bits) = bits.parse() else { return Err(wrong) };
         IpNet::new(address, bits).map(Self).map_err(|PrefixLenError| wrong)
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use postrider_agent::{AgentConfig, AllowedSubnet, ControlPlaneEndpoint};
+use postrider_agent::{AgentConfig, ControlPlaneEndpoint, ReceiverSubnet};
 use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
 use postrider_proto::v1::event_service_client::EventServiceClient;
 use postrider_proto::v1::subscription_service_client::SubscriptionServiceClient;
@@ -71,7 +71,7 @@ pub struct DevArguments {
     /// A private subnet that may be POSTed to beside loopback; may be given several
     /// times.
     #[arg(long, value_name = "SUBNET", value_delimiter = ',')]
-    allow_subnet: Vec<AllowedSubnet>,
+    allow_subnet: Vec<ReceiverSubnet>,
     /// Roots to check receivers with, or a receiver's own self-signed certificate,
     /// beside the platform's roots, PEM; may be given several times.
     #[arg(long, value_name = "FILE", value_delimiter = ',')]
