@@ -41,7 +41,9 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
     config.check()?;
     let mut registry = Registry::default();
     let metrics = AgentMetrics::register(&mut registry);
-    let connector = ReceiverConnector::new(&config.extra_ca_pem, config.connect_timeout)?;
+    let (extra_pem, extra_files) = (&config.extra_ca_pem, &config.extra_ca_files);
+    let connector = ReceiverConnector::new(extra_pem, extra_files, config.connect_timeout)?;
+    let mut certificates = CertificateMetrics(vec![connector.watched_certificates()]);
     let open = metrics.connections.clone();
     let pool = ConnectionPool::new(connector, config.connections.clone(), open);
     let rules = SubnetRules::allowing(config.allow_subnets.iter().copied())
@@ -56,11 +58,10 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
     let over_tls = config.control_planes.iter().any(|control_plane| control_plane.tls);
     let tls = over_tls.then(|| Reloading::load(config.tls.files(), client_config)).transpose()?;
     if let Some(tls) = &tls {
-        let certificates = CertificateMetrics(vec![Arc::new(tls.clone())]);
-        registry
-            .sub_registry_with_prefix(METRICS_PREFIX)
-            .register_collector(Box::new(certificates));
+        certificates.0.push(Arc::new(tls.clone()));
     }
+    let measured = registry.sub_registry_with_prefix(METRICS_PREFIX);
+    measured.register_collector(Box::new(certificates));
     let probes = HealthProbes::default();
     probes.set_live(true);
     let connector = Arc::new(ReplicaConnector::new(

@@ -99,7 +99,7 @@ impl ControlPlaneTls {
             let certificate = file("control_plane.tls_cert", &own.certificate);
             (certificate, file("control_plane.tls_key", &own.key))
         });
-        let authorities = self.ca.as_ref().map(|ca| file("control_plane.tls_ca", ca));
+        let authorities = self.ca.iter().map(|ca| file("control_plane.tls_ca", ca)).collect();
         PemFiles { identity, authorities }
     }
 }
@@ -177,8 +177,10 @@ pub struct AgentConfig {
     pub allow_subnets: Vec<IpNet>,
     /// … and those that it refuses whatever they are, the accepted ones among them.
     pub deny_subnets: Vec<IpNet>,
-    /// Roots to check receivers with, beside the platform's; in PEM.
+    /// Roots to check receivers with, beside the platform's; in PEM …
     pub extra_ca_pem: Vec<Vec<u8>>,
+    /// … and in files of PEM, which are read again when they change.
+    pub extra_ca_files: Vec<PathBuf>,
     /// Where Prometheus asks.
     pub metrics_address: Option<ListenAddress>,
     /// How long stopping may take.

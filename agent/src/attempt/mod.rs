@@ -280,7 +280,7 @@ mod tests {
             total: 1,
             idle_timeout: Duration::from_secs(1),
         };
-        let connector = ReceiverConnector::new(&[], Duration::from_secs(1)).unwrap();
+        let connector = ReceiverConnector::new(&[], &[], Duration::from_secs(1)).unwrap();
         let pool = ConnectionPool::new(connector, limits, Gauge::default());
         let limits_of_lookups = LookupLimits::default();
         let resolver =

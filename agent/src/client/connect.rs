@@ -1,14 +1,18 @@
 //! Makes one connection to a receiver.
 //!
 //! Only the given addresses are dialled, never a proxy. The certificate is checked
-//! against the name in the URL. ALPN decides between HTTP/1.1 and HTTP/2.
+//! against the name in the URL, with the roots as they are when it connects. ALPN decides
+//! between HTTP/1.1 and HTTP/2.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use postrider_tls::{PemFile, PemFiles, Reloading, WatchedCertificates};
 use postrider_webhook_request::Origin;
 use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
 use thiserror::Error;
 use tokio_rustls::TlsConnector;
 
@@ -65,21 +69,48 @@ pub struct NewConnection {
 
 /// Makes connections.
 pub struct ReceiverConnector {
-    tls: TlsConnector,
-    /// Offers HTTP/1.1 alone.
-    http1_tls: TlsConnector,
+    tls: Reloading<ReceiverTls>,
     limit: Duration,
 }
 
-impl ReceiverConnector {
-    /// Trusts the platform's roots and those in `extra_ca_pem`; gives a
-    /// connection up after `limit`.
-    pub fn new(extra_ca_pem: &[Vec<u8>], limit: Duration) -> anyhow::Result<Self> {
-        let mut config = tls_config(extra_ca_pem)?;
+/// TLS with the roots of one time.
+struct ReceiverTls {
+    any_version: TlsConnector,
+    /// Offers HTTP/1.1 alone.
+    http1: TlsConnector,
+}
+
+impl ReceiverTls {
+    fn new(extra_ca_pem: &[Vec<u8>], extra_ca: &[CertificateDer<'static>]) -> anyhow::Result<Self> {
+        let mut config = tls_config(extra_ca_pem, extra_ca)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let http1_tls = TlsConnector::from(Arc::new(config.clone()));
+        let http1 = TlsConnector::from(Arc::new(config.clone()));
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { tls: TlsConnector::from(Arc::new(config)), http1_tls, limit })
+        Ok(Self { any_version: TlsConnector::from(Arc::new(config)), http1 })
+    }
+}
+
+impl ReceiverConnector {
+    /// Trusts the platform's roots, those in `extra_ca_pem` and those in the files, which are
+    /// read again when they change; gives a connection up after `limit`.
+    pub fn new(
+        extra_ca_pem: &[Vec<u8>],
+        extra_ca_files: &[PathBuf],
+        limit: Duration,
+    ) -> anyhow::Result<Self> {
+        let file = |path: &PathBuf| PemFile { setting: "receivers.extra_ca", path: path.clone() };
+        let authorities = extra_ca_files.iter().map(file).collect();
+        let files = PemFiles { identity: None, authorities };
+        let extra_ca_pem = extra_ca_pem.to_vec();
+        let tls = Reloading::load(files, move |material| {
+            ReceiverTls::new(&extra_ca_pem, &material.authorities)
+        })?;
+        Ok(Self { tls, limit })
+    }
+
+    /// The files of roots, to be measured.
+    pub fn watched_certificates(&self) -> Arc<dyn WatchedCertificates> {
+        Arc::new(self.tls.clone())
     }
 
     /// Connects; the connection is driven by a task that holds `permit` until the
@@ -92,7 +123,8 @@ impl ReceiverConnector {
         progress: &DialProgress,
         permit: H,
     ) -> Result<NewConnection, ConnectError> {
-        let tls = if http1_only { &self.http1_tls } else { &self.tls };
+        let current = self.tls.current();
+        let tls = if http1_only { &current.http1 } else { &current.any_version };
         let security = origin.tls_name.as_ref().map(|name| (tls, name));
         let dialled = dial(addresses, origin.port, security, self.limit, progress).await?;
         let opened = match dialled.stream {
@@ -109,9 +141,12 @@ impl ReceiverConnector {
     }
 }
 
-fn tls_config(extra_ca_pem: &[Vec<u8>]) -> anyhow::Result<ClientConfig> {
+fn tls_config(
+    extra_ca_pem: &[Vec<u8>],
+    extra_ca: &[CertificateDer<'static>],
+) -> anyhow::Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = ReceiverCertVerifier::load(extra_ca_pem, Arc::clone(&provider))?;
+    let verifier = ReceiverCertVerifier::load(extra_ca_pem, extra_ca, Arc::clone(&provider))?;
     Ok(ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()

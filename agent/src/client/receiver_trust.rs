@@ -2,7 +2,8 @@
 //!
 //! A certificate is accepted only for the name in the URL and only while it is valid:
 //! because it chains to a root, or because it is, byte for byte, one that the operator
-//! gave with `--extra-ca`.
+//! gave with `--extra-ca`. What was given in files is read again when they change
+//! (`connect`).
 
 use std::fs;
 use std::path::Path;
@@ -68,9 +69,10 @@ impl ExtraCertificate {
 }
 
 impl ReceiverCertVerifier {
-    /// Trusts the platform's roots and the certificates in `extra_ca_pem`.
+    /// Trusts the platform's roots, the certificates in `extra_ca_pem`, and `extra_ca`.
     pub fn load(
         extra_ca_pem: &[Vec<u8>],
+        extra_ca: &[CertificateDer<'static>],
         provider: Arc<CryptoProvider>,
     ) -> anyhow::Result<Arc<Self>> {
         let mut roots = RootCertStore::empty();
@@ -81,12 +83,13 @@ impl ReceiverCertVerifier {
         roots.add_parsable_certificates(native.certs);
         let mut extra = Vec::new();
         for pem in extra_ca_pem {
-            for certificate in certificates(pem).context("--extra-ca")? {
-                if certificate.is_authority {
-                    roots.add(certificate.der.clone()).context("--extra-ca")?;
-                }
-                extra.push(certificate);
-            }
+            extra.extend(certificates(pem).context("--extra-ca")?);
+        }
+        for der in extra_ca {
+            extra.push(ExtraCertificate::parse(der.clone()).context("--extra-ca")?);
+        }
+        for certificate in extra.iter().filter(|extra| extra.is_authority) {
+            roots.add(certificate.der.clone()).context("--extra-ca")?;
         }
         anyhow::ensure!(
             !roots.is_empty(),
@@ -190,9 +193,8 @@ mod tests {
         name: &str,
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verifier =
-            ReceiverCertVerifier::load(&[given.pem().into_bytes()], Arc::new(default_provider()))
-                .unwrap();
+        let (pem, provider) = (given.pem().into_bytes(), Arc::new(default_provider()));
+        let verifier = ReceiverCertVerifier::load(&[pem], &[], provider).unwrap();
         let name = ServerName::try_from(name.to_owned()).unwrap();
         verifier.verify_server_cert(shown.der(), &[], &name, &[], now)
     }

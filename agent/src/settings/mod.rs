@@ -9,7 +9,7 @@ mod values;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use postrider_settings::{SettingSources, SettingsError, SettingsFormat};
@@ -152,6 +152,18 @@ impl ControlPlaneSettings {
     }
 }
 
+impl ReceiverSettings {
+    /// The files of further roots, each of which can be used now.
+    fn extra_ca_files(&self) -> Result<Vec<PathBuf>, SettingsError> {
+        let files = self.extra_ca.iter();
+        let checked = files.map(|file| {
+            certificates("receivers.extra_ca", file)?;
+            Ok(PathBuf::from(file))
+        });
+        checked.collect()
+    }
+}
+
 impl LookupSettings {
     fn backend(&self) -> Result<LookupBackend, SettingsError> {
         let servers: Vec<SocketAddr> = self.servers.iter().map(|server| server.0).collect();
@@ -192,7 +204,6 @@ impl Settings {
     /// What the settings say, with the files that they name; not checked as a whole.
     fn config(&self) -> Result<AgentConfig, SettingsError> {
         let Self { agent, control_plane, work, receivers, dns, response, .. } = self;
-        let extra_ca = receivers.extra_ca.iter();
         Ok(AgentConfig {
             control_planes: control_plane.urls.clone(),
             tls: control_plane.tls()?,
@@ -226,9 +237,8 @@ impl Settings {
             },
             allow_subnets: receivers.allow_subnets.iter().map(|subnet| subnet.0).collect(),
             deny_subnets: receivers.deny_subnets.iter().map(|subnet| subnet.0).collect(),
-            extra_ca_pem: extra_ca
-                .map(|file| certificates("receivers.extra_ca", file))
-                .collect::<Result<_, _>>()?,
+            extra_ca_pem: Vec::new(),
+            extra_ca_files: receivers.extra_ca_files()?,
             metrics_address: agent.metrics_listen.clone(),
             drain_timeout: Duration::from_secs(agent.drain_timeout_seconds),
         })

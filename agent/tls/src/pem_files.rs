@@ -48,12 +48,12 @@ impl PemFile {
 }
 
 /// A certificate with its key, if there is one, and the authorities that others must be
-/// signed by, if they are named.
+/// signed by, in as many files as are named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PemFiles {
     /// The chain and its key.
     pub identity: Option<(PemFile, PemFile)>,
-    pub authorities: Option<PemFile>,
+    pub authorities: Vec<PemFile>,
 }
 
 /// What the files hold, byte for byte.
@@ -61,7 +61,8 @@ pub struct PemFiles {
 pub struct PemContents {
     certificate: Zeroizing<Vec<u8>>,
     key: Zeroizing<Vec<u8>>,
-    authorities: Zeroizing<Vec<u8>>,
+    /// Of each file.
+    authorities: Vec<Zeroizing<Vec<u8>>>,
 }
 
 /// What the files say.
@@ -87,9 +88,8 @@ impl PemFiles {
             contents.certificate = certificate.read()?;
             contents.key = key.read()?;
         }
-        if let Some(authorities) = &self.authorities {
-            contents.authorities = authorities.read()?;
-        }
+        contents.authorities =
+            self.authorities.iter().map(PemFile::read).collect::<anyhow::Result<_>>()?;
         Ok(contents)
     }
 
@@ -102,31 +102,37 @@ impl PemFiles {
                 .with_context(|| format!("{}: no private key in PEM", key_file.described()))?;
             key = Some(parsed);
         }
-        if let Some(file) = &self.authorities {
-            authorities = certificates(file, &contents.authorities)?;
+        for (file, pem) in self.authorities.iter().zip(&contents.authorities) {
+            authorities.extend(certificates(file, pem)?);
         }
         Ok(TlsMaterial { chain, key, authorities })
     }
 
-    /// When each file must be renewed: a chain with its first certificate that ends, the
-    /// authorities with their last, since several stand beside each other in a rotation.
-    pub fn expiries(&self, material: &TlsMaterial) -> anyhow::Result<Vec<CertificateExpiry>> {
+    /// When each file must be renewed: a chain with its first certificate that ends, a file
+    /// of authorities with its last, since several stand beside each other in a rotation.
+    pub fn expiries(&self, contents: &PemContents) -> anyhow::Result<Vec<CertificateExpiry>> {
         let ends = |certificates: &[CertificateDer<'_>]| -> anyhow::Result<Vec<SystemTime>> {
             let ends = certificates.iter();
             ends.map(|der| Ok(CertificateNames::parse(der)?.not_after)).collect()
         };
         let mut expiries = Vec::new();
         if let Some((file, _)) = &self.identity
-            && let Some(not_after) = ends(&material.chain)?.into_iter().min()
+            && let Some(not_after) =
+                ends(&certificates(file, &contents.certificate)?)?.into_iter().min()
         {
             expiries.push(CertificateExpiry { setting: file.setting, not_after });
         }
-        if let Some(file) = &self.authorities
-            && let Some(not_after) = ends(&material.authorities)?.into_iter().max()
-        {
-            expiries.push(CertificateExpiry { setting: file.setting, not_after });
+        for (file, pem) in self.authorities.iter().zip(&contents.authorities) {
+            if let Some(not_after) = ends(&certificates(file, pem)?)?.into_iter().max() {
+                expiries.push(CertificateExpiry { setting: file.setting, not_after });
+            }
         }
         Ok(expiries)
+    }
+
+    /// Whether no file is named.
+    pub fn is_empty(&self) -> bool {
+        self.identity.is_none() && self.authorities.is_empty()
     }
 
     /// Every setting of a file with certificates.

@@ -52,7 +52,8 @@ struct LastContents {
 
 impl<T: Send + Sync + 'static> Reloading<T> {
     /// Reads the files and builds the first value; an error says what is wrong with which.
-    /// Must be called in a runtime; the files are watched as long as a clone is left.
+    /// Must be called in a runtime, unless no file is named; the files are watched as long as
+    /// a clone is left.
     pub fn load(
         files: PemFiles,
         build: impl Fn(&TlsMaterial) -> anyhow::Result<T> + Send + Sync + 'static,
@@ -61,6 +62,9 @@ impl<T: Send + Sync + 'static> Reloading<T> {
         let state = built(&files, &build, &contents)?;
         let shared = ReloadingShared { files, build: Box::new(build), state: RwLock::new(state) };
         let shared = Arc::new(shared);
+        if shared.files.is_empty() {
+            return Ok(Self(shared));
+        }
         let weak = Arc::downgrade(&shared);
         tokio::spawn(async move {
             let mut last = LastContents { used: contents, suspected: None, logged: None };
@@ -149,8 +153,11 @@ fn built<T: 'static>(
     contents: &PemContents,
 ) -> anyhow::Result<ReloadingState<T>> {
     let material = files.parse(contents)?;
-    let value = build(&material).with_context(|| files.described())?;
-    let expiries = files.expiries(&material)?;
+    let value = match files.is_empty() {
+        true => build(&material)?,
+        false => build(&material).with_context(|| files.described())?,
+    };
+    let expiries = files.expiries(contents)?;
     Ok(ReloadingState { value: Arc::new(value), expiries, is_failing: false })
 }
 
@@ -206,7 +213,7 @@ mod tests {
     fn files(folder: &Path) -> PemFiles {
         let file = |setting, name| PemFile { setting, path: folder.join("..data").join(name) };
         let identity = (file("server.tls_cert", "tls.crt"), file("server.tls_key", "tls.key"));
-        PemFiles { identity: Some(identity), authorities: None }
+        PemFiles { identity: Some(identity), authorities: Vec::new() }
     }
 
     fn load(folder: &Path) -> anyhow::Result<Reloading<Vec<u8>>> {
@@ -254,6 +261,32 @@ mod tests {
         assert_ne!(loaded.current(), before);
         assert!(loaded.failing_settings().is_empty());
         assert!(loaded.expiries()[0].not_after > until);
+    }
+
+    /// Of receivers, several bundles may be given.
+    #[tokio::test(start_paused = true)]
+    async fn each_of_several_files_of_authorities_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let [(first, _), (second, _), (third, _)] = [2031, 2032, 2033].map(issue);
+        let paths = ["a.pem", "b.pem"].map(|name| folder.path().join(name));
+        fs::write(&paths[0], &first).unwrap();
+        fs::write(&paths[1], &second).unwrap();
+        let file = |path| PemFile { setting: "receivers.extra_ca", path };
+        let files = PemFiles { identity: None, authorities: paths.clone().map(file).to_vec() };
+        let count = |material: &TlsMaterial| Ok(material.authorities.len());
+        let loaded = Reloading::load(files, count).unwrap();
+        assert_eq!(*loaded.current(), 2);
+        let ends = |loaded: &Reloading<usize>| loaded.expiries().iter().map(|e| e.not_after).min();
+        let until = ends(&loaded);
+
+        fs::write(&paths[0], second + &third).unwrap();
+        look_again().await;
+        assert_eq!(*loaded.current(), 3);
+        assert!(ends(&loaded) > until, "each file counts with its last");
+        fs::remove_file(&paths[1]).unwrap();
+        look_again().await;
+        assert_eq!(*loaded.current(), 3);
+        assert_eq!(loaded.failing_settings()[0], "receivers.extra_ca");
     }
 
     #[tokio::test]

@@ -68,7 +68,7 @@ impl Settings {
     fn mutual(&self, own: Option<(PemFile, PemFile)>, authorities: PemFile) -> PemFiles {
         PemFiles {
             identity: own.or_else(|| self.server.identity()),
-            authorities: Some(authorities),
+            authorities: vec![authorities],
         }
     }
 }
@@ -108,7 +108,7 @@ impl ServerSettings {
     pub fn tls(&self) -> Option<PemFiles> {
         let identity = self.identity()?;
         let authorities = PemFile::named("server.tls_client_ca", &self.tls_client_ca);
-        Some(PemFiles { identity: Some(identity), authorities })
+        Some(PemFiles { identity: Some(identity), authorities: authorities.into_iter().collect() })
     }
 
     fn identity(&self) -> Option<(PemFile, PemFile)> {
