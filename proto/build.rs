@@ -31,6 +31,7 @@ const OWN: &[&str] = &[
     "postrider/agent/v1/agent.proto",
     "postrider/replica/v1/replica.proto",
     "google/longrunning/operations.proto",
+    "externalscaler/externalscaler.proto",
 ];
 
 /// Rust for these exists in other crates; callers only need to see their shape.

@@ -29,8 +29,8 @@ const COMMAND_RECORD: &str = "postrider tokens create";
 /// Which token to make.
 #[derive(Args)]
 pub struct CreateTokenArguments {
-    /// publisher, reader, subscription-manager, operator or administrator; may be given
-    /// several times.
+    /// publisher, reader, subscription-manager, operator, autoscaler or administrator; may
+    /// be given several times.
     #[arg(long, value_name = "ROLE", required = true, value_delimiter = ',')]
     role: Vec<Role>,
     /// A tenant in which the roles hold; may be given several times. Without it they hold

@@ -5,6 +5,7 @@
 
 use prost::{DecodeError, Message};
 
+use crate::externalscaler;
 use crate::longrunning as operations;
 use crate::v1::MethodAccess;
 
@@ -41,6 +42,18 @@ named!(
     DeleteOperationRequest,
     WaitOperationRequest
 );
+
+/// What an autoscaler asks about belongs to the installation.
+macro_rules! unnamed {
+    ($($request:ident),*) => {$(
+        impl ResourceRequest for externalscaler::$request {
+            fn resource_name(&self) -> &str {
+                ""
+            }
+        }
+    )*};
+}
+unnamed!(ScaledObjectRef, GetMetricsRequest);
 
 /// A method as it is described.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,6 +12,7 @@ pub mod attempt_limits;
 mod redacted;
 pub mod webhook_url;
 
+pub use generated::externalscaler;
 pub use generated::google::longrunning;
 pub use generated::postrider::{agent, replica, v1};
 
@@ -27,6 +28,11 @@ mod generated {
         rustdoc::all,
         reason = "they are made by generators"
     )]
+
+    /// What KEDA asks an external scaler.
+    pub mod externalscaler {
+        tonic::include_proto!("externalscaler");
+    }
 
     pub mod google {
         /// Long-running operations (AIP-151).
@@ -88,6 +94,7 @@ mod tests {
             })
             .collect();
         let expected = [
+            "externalscaler.ExternalScaler",
             "google.longrunning.Operations",
             "grpc.health.v1.Health",
             "postrider.agent.v1.AgentService",

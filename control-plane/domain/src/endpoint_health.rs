@@ -89,6 +89,11 @@ impl ConcurrencyWindow {
         self.size
     }
 
+    /// Moving average of successes' latency.
+    pub const fn round_trip(&self) -> Duration {
+        self.round_trip
+    }
+
     /// When the next attempt may begin, if not now.
     pub fn rests(&self, now: Timestamp) -> Option<Timestamp> {
         (now < self.rest_until).then_some(self.rest_until)

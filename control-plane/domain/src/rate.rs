@@ -41,9 +41,24 @@ impl TokenBucket {
         Self { spacing, next: now + spacing }
     }
 
+    /// Whether a request may be started now.
+    pub fn may_start(&self, now: Timestamp) -> bool {
+        now >= self.next
+    }
+
+    /// How many starts from `since` until now the limit allowed and nobody made.
+    pub fn missed_starts(&self, since: Timestamp, now: Timestamp) -> u32 {
+        let first = self.next.max(since);
+        if now < first {
+            return 0;
+        }
+        let further = now.since(first).as_micros() / self.spacing.as_micros().max(1);
+        u32::try_from(further).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
     /// Takes the right to start one request now, or says when to ask again.
     pub fn try_take(&mut self, now: Timestamp) -> Result<(), Timestamp> {
-        if now < self.next {
+        if !self.may_start(now) {
             return Err(self.next);
         }
         self.next = self.next.max(now - MAX_CATCH_UP) + self.spacing;

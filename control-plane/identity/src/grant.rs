@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::role::Role;
 
-/// Most grants of one caller. There are five roles; a few scopes of each are usual.
+/// Most grants of one caller. There are six roles; a few scopes of each are usual.
 pub const MAX_GRANTS: usize = 16;
 /// Most tenants in one grant: a row of the table of tokens stays below 70 KiB.
 pub const MAX_GRANT_TENANTS: usize = 1000;

@@ -26,6 +26,7 @@ pub enum Permission {
     WriteOperations,
     ReadFleet,
     WriteFleet,
+    ReadRegionLoad,
     ReadTokens,
     WriteTokens,
     CreatePortalTokens,
@@ -34,7 +35,7 @@ pub enum Permission {
 }
 
 /// Every permission, in the order of the documents.
-pub const ALL_PERMISSIONS: [Permission; 22] = [
+pub const ALL_PERMISSIONS: [Permission; 23] = [
     Permission::ReadTenants,
     Permission::WriteTenants,
     Permission::ReadEventTypes,
@@ -52,6 +53,7 @@ pub const ALL_PERMISSIONS: [Permission; 22] = [
     Permission::WriteOperations,
     Permission::ReadFleet,
     Permission::WriteFleet,
+    Permission::ReadRegionLoad,
     Permission::ReadTokens,
     Permission::WriteTokens,
     Permission::CreatePortalTokens,
@@ -80,6 +82,7 @@ impl Permission {
             Self::WriteOperations => "operations.write",
             Self::ReadFleet => "fleet.read",
             Self::WriteFleet => "fleet.write",
+            Self::ReadRegionLoad => "regionLoad.read",
             Self::ReadTokens => "tokens.read",
             Self::WriteTokens => "tokens.write",
             Self::CreatePortalTokens => "portalTokens.create",
@@ -89,8 +92,8 @@ impl Permission {
     }
 
     /// Whether its methods read what is stored, and no more. Operations may be waited for, so
-    /// that their service takes a turn for each look; the fleet and descriptors are in memory,
-    /// but for what is due, which is counted once for all who ask.
+    /// that their service takes a turn for each look; the fleet, the load of regions and
+    /// descriptors are in memory, but for what is due, which is counted once for all who ask.
     pub const fn reads_stored(self) -> bool {
         matches!(
             self,
@@ -107,7 +110,13 @@ impl Permission {
     /// Whether its methods change something, other than by publishing.
     pub const fn administers(self) -> bool {
         let only_shows = self.reads_stored()
-            || matches!(self, Self::ReadOperations | Self::ReadFleet | Self::ReadDescriptors);
+            || matches!(
+                self,
+                Self::ReadOperations
+                    | Self::ReadFleet
+                    | Self::ReadRegionLoad
+                    | Self::ReadDescriptors
+            );
         !only_shows && !matches!(self, Self::PublishEvents)
     }
 

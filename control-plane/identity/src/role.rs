@@ -21,13 +21,21 @@ pub enum Role {
     SubscriptionManager,
     /// Keeps deliveries and the fleet going.
     Operator,
+    /// Reads how much work each region has, and nothing else.
+    Autoscaler,
     /// May do everything.
     Administrator,
 }
 
 /// Every role, in the order of the documents.
-pub const ALL_ROLES: [Role; 5] =
-    [Role::Publisher, Role::Reader, Role::SubscriptionManager, Role::Operator, Role::Administrator];
+pub const ALL_ROLES: [Role; 6] = [
+    Role::Publisher,
+    Role::Reader,
+    Role::SubscriptionManager,
+    Role::Operator,
+    Role::Autoscaler,
+    Role::Administrator,
+];
 
 const PUBLISHER: &[Permission] =
     &[Permission::PublishEvents, Permission::ReadEventTypes, Permission::ReadDescriptors];
@@ -67,8 +75,11 @@ const OPERATOR: &[Permission] = &[
     Permission::WriteOperations,
     Permission::ReadFleet,
     Permission::WriteFleet,
+    Permission::ReadRegionLoad,
     Permission::ReadDescriptors,
 ];
+
+const AUTOSCALER: &[Permission] = &[Permission::ReadRegionLoad];
 
 impl Role {
     /// As settings, claims and the command line write it.
@@ -78,6 +89,7 @@ impl Role {
             Self::Reader => "reader",
             Self::SubscriptionManager => "subscription-manager",
             Self::Operator => "operator",
+            Self::Autoscaler => "autoscaler",
             Self::Administrator => "administrator",
         }
     }
@@ -88,6 +100,7 @@ impl Role {
             Self::Reader => READER,
             Self::SubscriptionManager => SUBSCRIPTION_MANAGER,
             Self::Operator => OPERATOR,
+            Self::Autoscaler => AUTOSCALER,
             Self::Administrator => &ALL_PERMISSIONS,
         }
     }
@@ -105,7 +118,7 @@ impl fmt::Display for Role {
 
 /// A name that is no role's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be publisher, reader, subscription-manager, operator or administrator")]
+#[error("must be publisher, reader, subscription-manager, operator, autoscaler or administrator")]
 pub struct UnknownRole;
 
 impl FromStr for Role {
@@ -135,6 +148,13 @@ mod tests {
             let holders: Vec<_> = ALL_ROLES.iter().filter(|role| role.has(permission)).collect();
             assert_eq!(holders, [&Role::Administrator]);
         }
+    }
+
+    #[test]
+    fn an_autoscaler_reads_the_load_of_regions_and_nothing_else() {
+        assert_eq!(Role::Autoscaler.permissions(), [Permission::ReadRegionLoad]);
+        let json = serde_json::to_string(&Role::Autoscaler).unwrap();
+        assert_eq!(json, "\"autoscaler\"", "as settings and rows write it");
     }
 
     #[test]

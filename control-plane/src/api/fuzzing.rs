@@ -10,6 +10,7 @@ use postrider_domain::ids::{DeliveryId, EventId, TenantId};
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
 use postrider_identity::ChainPosition;
+use postrider_proto::externalscaler::GetMetricsRequest;
 use postrider_proto::v1;
 use postrider_store::{AuditPosition, SortKey};
 use serde::Serialize;
@@ -27,6 +28,7 @@ use crate::api::fleet::filter::AgentFilter;
 use crate::api::lists::listing::ListOrder;
 use crate::api::lists::page_tokens::{PageTokens, QueryHasher};
 use crate::api::rpc::errors::{self, FieldViolations};
+use crate::api::scaler::query::ScalerQuery;
 use crate::api::subscriptions::filter::SubscriptionFilter;
 use crate::api::subscriptions::moved_secrets::require_values_again;
 use crate::api::subscriptions::{changes, conversion, fixed_fields, signing_keys};
@@ -127,6 +129,13 @@ pub fn read_token_request(request: &v1::CreateTokenRequest) -> Result<(), Status
     validate::display_name("token.display_name", &given.display_name, &mut violations);
     tokens::grants(&given.grants, &mut violations);
     violations.check()
+}
+
+/// Reads what an autoscaler asks.
+pub fn read_scaler_query(request: &GetMetricsRequest) -> Result<(), Status> {
+    ScalerQuery::read_of_metric(request)?;
+    let reference = request.scaled_object_ref.clone().unwrap_or_default();
+    ScalerQuery::read(&reference).map(drop)
 }
 
 /// Reads the window of an account.

@@ -1,4 +1,4 @@
-//! The public API: a folder for each resource.
+//! The public API: a folder for each resource, and one for autoscalers.
 //!
 //! Fed by callers over gRPC; feeds `flow` and the store. Each method decodes, calls and
 //! encodes; decisions are in the domain. Guarantees that requests are checked before
@@ -14,6 +14,7 @@ pub mod fuzzing;
 mod lists;
 mod operations;
 mod rpc;
+mod scaler;
 mod subscriptions;
 mod tenants;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod values;
 use std::sync::Arc;
 
 use postrider_proto::FILE_DESCRIPTOR_SET;
+use postrider_proto::externalscaler::external_scaler_server::ExternalScalerServer;
 use postrider_proto::longrunning::operations_server::OperationsServer;
 use postrider_proto::v1::audit_service_server::AuditServiceServer;
 use postrider_proto::v1::delivery_service_server::DeliveryServiceServer;
@@ -126,6 +128,8 @@ fn services(context: ReplicaContext, flow: Flow) -> Routes {
     let tokens = TokenServiceServer::new(tokens::service::TokenApi::new(context.clone()));
     let portal = PortalServiceServer::new(tokens::portal::PortalApi::new(context.clone()));
     let audit = AuditServiceServer::new(audit::service::AuditApi::new(context.clone()));
+    let stopping = flow.attempt_feed.stop_token();
+    let scaler = ExternalScalerServer::new(scaler::service::ScalerApi::new(&context, stopping));
     let fleet = FleetServiceServer::new(fleet::service::FleetApi::new(context, flow));
     Routes::new(tenants.max_decoding_message_size(max))
         .add_service(subscriptions.max_decoding_message_size(max))
@@ -137,4 +141,5 @@ fn services(context: ReplicaContext, flow: Flow) -> Routes {
         .add_service(portal.max_decoding_message_size(max))
         .add_service(audit.max_decoding_message_size(max))
         .add_service(fleet.max_decoding_message_size(max))
+        .add_service(scaler.max_decoding_message_size(max))
 }

@@ -1,7 +1,8 @@
 //! The dispatch loop: sends assignments to agents' streams.
 //!
-//! Fed by every change of the scheduler, and by time; feeds agents' sessions. Guarantees
-//! that what may be sent is sent at once, and what becomes due is not forgotten.
+//! Fed by every change of the scheduler, and by time; feeds agents' sessions, and the
+//! averages of what regions want with samples. Guarantees that what may be sent is sent at
+//! once, and what becomes due is not forgotten.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +13,10 @@ use crate::clock::Clock;
 use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
 
-/// The loop polls this often even if nothing woke it. As often as the sweep looks; what
-/// matters wakes it.
-const IDLE_POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Each sample looks through the lanes that are busy. Ten in the half-life of an average: half
+/// as many let bursts through that end between them. The loop polls as often even if nothing
+/// woke it, so that a region that sleeps wakes up within a second.
+const DEMAND_SAMPLE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Has the scheduler decide, and sends what it decides.
 pub struct DispatchLoop {
@@ -29,9 +31,17 @@ impl DispatchLoop {
 
     /// Sends assignments until told to stop.
     pub async fn run(self, stop: CancellationToken) {
+        let mut next_sample = self.clock.now();
         while !stop.is_cancelled() {
             let (wake, now) = self.dispatcher.send_ready();
-            let pause = wake.map_or(IDLE_POLL_INTERVAL, |at| at.since(now).min(IDLE_POLL_INTERVAL));
+            if now >= next_sample {
+                next_sample = now + DEMAND_SAMPLE_INTERVAL;
+                self.dispatcher.sample_demand();
+            }
+            // The clock may have been set back.
+            next_sample = next_sample.min(now + DEMAND_SAMPLE_INTERVAL);
+            let until_sample = next_sample.since(now);
+            let pause = wake.map_or(until_sample, |at| at.since(now).min(until_sample));
             tokio::select! {
                 () = self.dispatcher.changed() => {}
                 () = self.clock.sleep(pause) => {}

@@ -7,13 +7,13 @@ use anyhow::{Context as _, ensure};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use postrider_domain::ids::{ReplicaId, TenantId};
-use postrider_domain::scheduler::RegionFigures;
+use postrider_domain::scheduler::{RegionFigures, ReplicaDemand};
 use postrider_domain::time::Timestamp;
 use postrider_identity::TokenId;
 use postrider_proto::replica::v1::replica_service_client::ReplicaServiceClient;
 use postrider_proto::replica::v1::{
-    ForgetTokenRequest, GetPublishWatermarkRequest, GetReplicaRequest, ListRegionFiguresRequest,
-    RefreshCatalogueRequest,
+    ForgetTokenRequest, GetPublishWatermarkRequest, GetReplicaRequest, ListRegionDemandRequest,
+    ListRegionFiguresRequest, RefreshCatalogueRequest,
 };
 use postrider_tls::{Reloading, TlsDialer};
 use rustls::ClientConfig;
@@ -111,6 +111,12 @@ impl PeerCalls for GrpcCalls {
         let request = with_call_timeout(ListRegionFiguresRequest {});
         let answer = self.client(address)?.list_region_figures(request).await?;
         answer.into_inner().figures.into_iter().map(convert::from_wire).collect()
+    }
+
+    async fn region_demand(&self, address: &str) -> anyhow::Result<ReplicaDemand> {
+        let request = with_call_timeout(ListRegionDemandRequest {});
+        let answer = self.client(address)?.list_region_demand(request).await?;
+        convert::demand_from_wire(answer.into_inner())
     }
 
     fn forget(&self, address: &str) {

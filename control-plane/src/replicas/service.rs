@@ -8,8 +8,9 @@ use postrider_proto::replica::v1::replica_service_server::{ReplicaService, Repli
 use postrider_proto::replica::v1::{
     CheckReplicaRequest, CheckReplicaResponse, ForgetTokenRequest, ForgetTokenResponse,
     GetPublishWatermarkRequest, GetPublishWatermarkResponse, GetReplicaRequest, GetReplicaResponse,
-    HintRequest, HintResponse, ListRegionFiguresRequest, ListRegionFiguresResponse,
-    RefreshCatalogueRequest, RefreshCatalogueResponse, RefreshTenantRequest, RefreshTenantResponse,
+    HintRequest, HintResponse, ListRegionDemandRequest, ListRegionDemandResponse,
+    ListRegionFiguresRequest, ListRegionFiguresResponse, RefreshCatalogueRequest,
+    RefreshCatalogueResponse, RefreshTenantRequest, RefreshTenantResponse,
 };
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -134,8 +135,16 @@ impl ReplicaService for PeerService {
         &self,
         _request: Request<ListRegionFiguresRequest>,
     ) -> Result<Response<ListRegionFiguresResponse>, Status> {
-        let figures = self.context.dispatcher.region_figures().into_iter().map(convert::to_wire);
+        let figures = self.context.dispatcher.region_figures();
+        let figures = figures.into_iter().map(convert::to_wire);
         Ok(Response::new(ListRegionFiguresResponse { figures: figures.collect() }))
+    }
+
+    async fn list_region_demand(
+        &self,
+        _request: Request<ListRegionDemandRequest>,
+    ) -> Result<Response<ListRegionDemandResponse>, Status> {
+        Ok(Response::new(convert::demand_to_wire(self.context.dispatcher.demand())))
     }
 
     async fn get_publish_watermark(

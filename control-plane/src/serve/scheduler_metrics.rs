@@ -49,6 +49,12 @@ impl Collector for SchedulerMetrics {
             let age = region.oldest_due.map_or(0.0, |due| now.since(due).as_secs_f64());
             gauge("attempts_in_flight", "Attempts at agents", name(), region.in_flight as f64)?;
             gauge(
+                "attempts_wanted",
+                "Attempts that would be at agents if they had room for all",
+                name(),
+                region.wanted as f64,
+            )?;
+            gauge(
                 "agent_credit_attempts",
                 "Attempts agents would take now",
                 name(),

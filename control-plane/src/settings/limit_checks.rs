@@ -16,7 +16,8 @@ const ANSWER_OVERHEAD_BYTES: usize = 128 * 1024;
 impl Settings {
     /// Refuses limits that cannot work together.
     pub(super) fn check_limits(&self) -> Result<(), SettingsError> {
-        let Self { server, connections, requests, database, publish, agents, replicas, .. } = self;
+        let Self { server, connections, requests, database, publish, .. } = self;
+        let Self { agents, replicas, api, .. } = self;
         let (payload, request) = (publish.max_payload_bytes, server.max_request_bytes);
         if payload.saturating_add(REQUEST_OVERHEAD_BYTES) > request {
             let problem = format!(
@@ -40,6 +41,11 @@ impl Settings {
         requests.check_shares()?;
         requests.check_largest_answer(payload)?;
         connections.check_places()?;
+        // An autoscaler has all its streams, and its other calls, on one connection.
+        require_below(
+            ("api.max_scaler_streams_per_caller", api.max_scaler_streams_per_caller as u64),
+            ("server.max_concurrent_streams", server.max_concurrent_streams.into()),
+        )?;
         require_below(
             ("database.max_read_connections", database.max_read_connections.into()),
             ("database.max_connections", database.max_connections.into()),

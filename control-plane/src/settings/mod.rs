@@ -228,6 +228,8 @@ pub struct ApiSettings {
     pub max_watchers_per_caller: usize,
     pub max_watchers_per_tenant: usize,
     pub watch_poll_interval_milliseconds: u64,
+    pub max_scaler_streams: usize,
+    pub max_scaler_streams_per_caller: usize,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -128,6 +128,8 @@ pub static SETTING_RANGES: &[SettingRange] = &[
     whole_numbers("api.max_watchers_per_tenant", 1, 100_000, "streams"),
     // A read of the database each time.
     whole_numbers("api.watch_poll_interval_milliseconds", 10, 60_000, "milliseconds"),
+    whole_numbers("api.max_scaler_streams", 1, 100_000, "streams"),
+    whole_numbers("api.max_scaler_streams_per_caller", 1, 100_000, "streams"),
     // At 0 a record would go at once. The most is a hundred years.
     whole_numbers("audit.retention_days", 1, 36_500, "days"),
     // At 0 the heads would be read without a pause.

@@ -234,6 +234,8 @@ fn a_relation_is_told_with_the_setting_that_was_given() {
             "5000",
             "agents.silence_timeout_milliseconds (5000)",
         ),
+        ("api.max_scaler_streams_per_caller", "256", "server.max_concurrent_streams (256)"),
+        ("server.max_concurrent_streams", "128", "api.max_scaler_streams_per_caller (128)"),
         ("api.max_page_size", "49", "api.default_page_size (50)"),
         ("api.default_page_size", "1001", "api.max_page_size (1000)"),
         (

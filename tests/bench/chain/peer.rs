@@ -19,8 +19,9 @@ use postrider_proto::replica::v1::replica_service_server::{ReplicaService, Repli
 use postrider_proto::replica::v1::{
     CheckReplicaRequest, CheckReplicaResponse, ForgetTokenRequest, ForgetTokenResponse,
     GetPublishWatermarkRequest, GetPublishWatermarkResponse, GetReplicaRequest, GetReplicaResponse,
-    HintRequest, HintResponse, ListRegionFiguresRequest, ListRegionFiguresResponse,
-    RefreshCatalogueRequest, RefreshCatalogueResponse, RefreshTenantRequest, RefreshTenantResponse,
+    HintRequest, HintResponse, ListRegionDemandRequest, ListRegionDemandResponse,
+    ListRegionFiguresRequest, ListRegionFiguresResponse, RefreshCatalogueRequest,
+    RefreshCatalogueResponse, RefreshTenantRequest, RefreshTenantResponse,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -109,6 +110,13 @@ impl ReplicaService for BareServices {
         &self,
         _: Request<ListRegionFiguresRequest>,
     ) -> Result<Response<ListRegionFiguresResponse>, Status> {
+        Err(Status::unimplemented("no part of the chain"))
+    }
+
+    async fn list_region_demand(
+        &self,
+        _: Request<ListRegionDemandRequest>,
+    ) -> Result<Response<ListRegionDemandResponse>, Status> {
         Err(Status::unimplemented("no part of the chain"))
     }
 

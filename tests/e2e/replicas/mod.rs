@@ -10,6 +10,7 @@ mod holds;
 mod limits;
 mod namesakes;
 mod revoked;
+mod scaling;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

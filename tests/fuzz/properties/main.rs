@@ -63,6 +63,7 @@ properties! {
     catalogues
     token_requests
     account_windows
+    scaler_queries
     list_filters
     content_filters
     page_tokens

@@ -4,9 +4,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::Version;
-use postrider::api::fuzzing::{create_event_type, read_event, read_token_request, read_window};
+use postrider::api::fuzzing::{
+    create_event_type, read_event, read_scaler_query, read_token_request, read_window,
+};
 use postrider_domain::event_type::{CompiledSchema, ImportDocument};
 use postrider_proto::agent::v1 as wire;
+use postrider_proto::externalscaler::{GetMetricsRequest, ScaledObjectRef};
 use postrider_proto::v1;
 use postrider_proto::v1::event::PayloadForm;
 use postrider_webhook_request::{
@@ -181,6 +184,14 @@ pub fn account_windows(data: &[u8]) {
     }
 }
 
+/// `GetMetrics` of the external scaler.
+pub fn scaler_queries(data: &[u8]) {
+    let Ok(request) = GetMetricsRequest::decode(data) else { return };
+    if let Err(refused) = read_scaler_query(&request) {
+        check_refusal(&refused);
+    }
+}
+
 pub fn publishes() -> Vec<Vec<u8>> {
     let of = |payload: PayloadForm, content_type: &str| {
         let event = v1::Event {
@@ -276,6 +287,18 @@ pub fn token_creations() -> Vec<Vec<u8>> {
     };
     let ttl = Some(prost_types::Duration { seconds: 3600, nanos: 0 });
     vec![v1::CreateTokenRequest { token: Some(token), ttl }.encode_to_vec()]
+}
+
+pub fn metric_requests() -> Vec<Vec<u8>> {
+    let given = [("region", "eu"), ("target", "320"), ("scalerAddress", "postrider:7443")];
+    let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let reference = ScaledObjectRef {
+        name: "agents".into(),
+        namespace: "postrider".into(),
+        scaler_metadata: given.into(),
+    };
+    let metric_name = "postrider-demand".into();
+    vec![GetMetricsRequest { scaled_object_ref: Some(reference), metric_name }.encode_to_vec()]
 }
 
 pub fn windows() -> Vec<Vec<u8>> {

@@ -39,6 +39,7 @@ pub const FUZZ_TARGETS: &[FuzzTarget] = &[
     FuzzTarget::text("catalogues", events::catalogues, events::catalogue_documents),
     FuzzTarget::message("token_requests", events::token_requests, events::token_creations),
     FuzzTarget::message("account_windows", events::account_windows, events::windows),
+    FuzzTarget::message("scaler_queries", events::scaler_queries, events::metric_requests),
     FuzzTarget::text("list_filters", texts::list_filters, texts::filter_texts),
     FuzzTarget::text("content_filters", texts::content_filters, texts::filter_sources),
     FuzzTarget::text("page_tokens", texts::page_tokens, texts::page_token_texts),

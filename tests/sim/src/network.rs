@@ -15,7 +15,7 @@ use postrider::replicas::convert;
 use postrider::state::peers::calls::{PeerCalls, PeerHint};
 use postrider_agent::parts::{AgentMessageStream, ReplicaMessageStream};
 use postrider_domain::ids::{Epoch, ReplicaId, Shard, TenantId};
-use postrider_domain::scheduler::RegionFigures;
+use postrider_domain::scheduler::{RegionFigures, ReplicaDemand};
 use postrider_domain::time::Timestamp;
 use postrider_identity::TokenId;
 use postrider_proto::agent::v1::work_request::Message as AgentMessage;
@@ -286,6 +286,10 @@ impl PeerCalls for Line {
 
     async fn region_figures(&self, address: &str) -> anyhow::Result<Vec<RegionFigures>> {
         Ok(self.reach(address).await?.context.dispatcher.region_figures())
+    }
+
+    async fn region_demand(&self, address: &str) -> anyhow::Result<ReplicaDemand> {
+        Ok(self.reach(address).await?.context.dispatcher.demand())
     }
 
     fn channel(&self, _address: &str) -> anyhow::Result<tonic::transport::Channel> {

@@ -139,8 +139,12 @@ impl Scheduler {
             return;
         };
         if lane.retired && lane.in_flight == 0 && lane.ready.is_empty() {
-            self.lanes.remove(key);
+            self.remove_lane(key);
             return;
+        }
+        if !lane.listed && !lane.is_idle() {
+            lane.listed = true;
+            self.busy_lanes.insert(key.clone());
         }
         if self.shards.get(&lane.shard).is_none_or(ShardState::is_draining) {
             self.shed(key);

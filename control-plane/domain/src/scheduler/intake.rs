@@ -33,6 +33,8 @@ impl Scheduler {
                     let old = self.region(&old_region);
                     old.ring.remove(&key);
                     old.queued = old.queued.saturating_sub(queued);
+                    self.note_lane_gone(&old_region);
+                    self.note_lane_in(subscription.settings.region.clone());
                     self.region(&subscription.settings.region).queued += queued;
                     self.move_tests(&key, &subscription.settings.region);
                 }
@@ -40,7 +42,7 @@ impl Scheduler {
             None => {
                 // Its id may have been another's, which was deleted.
                 self.move_tests(&key, &subscription.settings.region);
-                self.lanes.insert(key.clone(), Lane::new(subscription, shard, &config, now));
+                self.insert_lane(key.clone(), Lane::new(subscription, shard, &config, now));
             }
         }
         self.push_settings(&key);

@@ -20,6 +20,10 @@ const MAX_KNOWN_DUE_TIMES: usize = 256;
 /// Most deliveries claimed for one subscription at once. Four times an endpoint's first
 /// window, so that the next claim is made while this one is sent.
 const MAX_CLAIMED_DELIVERIES: usize = 256;
+/// What a lane is counted for at most before its first success. What the owner before knew of
+/// a dead receiver is not stored, so that a take-over would bring agents for each of them; one
+/// that lives has its first success soon. An eighth of the first window.
+const MAX_UNPROVEN_ATTEMPTS: u64 = 8;
 
 /// A subscription's lane, as operators see it.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +57,10 @@ pub(super) struct Lane {
     pub timer: Option<Timestamp>,
     /// The subscription is deleted; the lane stays until its attempts have ended.
     pub retired: bool,
+    /// Whether it is among the scheduler's busy lanes.
+    pub listed: bool,
+    /// Whether an attempt at this URL has succeeded since this replica owns the shard.
+    has_succeeded: bool,
 }
 
 /// Whether a lane may send.
@@ -90,6 +98,8 @@ impl Lane {
             queued_for_claim: false,
             timer: None,
             retired: false,
+            listed: false,
+            has_succeeded: false,
         }
     }
 
@@ -111,6 +121,7 @@ impl Lane {
         if old.url != new.url || old.max_in_flight != new.max_in_flight {
             self.window = ConcurrencyWindow::new(window_config(&subscription, config));
         }
+        self.has_succeeded &= old.url == new.url;
         self.subscription = subscription;
     }
 
@@ -131,6 +142,63 @@ impl Lane {
             (DispatchPermission::Yes, DispatchPermission::Yes) => {
                 self.window.rests(now).map_or(LaneGate::Open, LaneGate::Until)
             }
+        }
+    }
+
+    /// Whether it has nothing at all.
+    pub fn is_idle(&self) -> bool {
+        self.in_flight == 0 && self.ready.is_empty() && self.due.is_empty()
+    }
+
+    /// Whether nothing is to be done, or seen, before it is woken: by an event, or by its timer
+    /// once something is due.
+    pub fn rests(&self, now: Timestamp) -> bool {
+        let is_woken = |due: Timestamp| now < due && self.timer.is_some_and(|timer| timer <= due);
+        self.in_flight == 0 && self.ready.is_empty() && self.next_due().is_none_or(is_woken)
+    }
+
+    /// Attempts that would be in flight now if agents had room for all of them: those that
+    /// are, and those that are due and may begin beside them. Of what waits in the table only
+    /// some due times are known, so that without agents it is at least one. Few before the
+    /// first success.
+    pub fn wanted(&self, now: Timestamp) -> u64 {
+        let wanted = u64::from(self.in_flight).saturating_add(self.startable(now));
+        if self.has_succeeded { wanted } else { wanted.min(MAX_UNPROVEN_ATTEMPTS) }
+    }
+
+    /// Of what is known to be due, what may begin now.
+    fn startable(&self, now: Timestamp) -> u64 {
+        let in_table = self.next_due().filter(|due| *due <= now);
+        let queued = self.ready.front().map(|scheduled| scheduled.delivery.due);
+        let Some(oldest) = [in_table, queued].into_iter().flatten().min() else {
+            return 0;
+        };
+        let allowed = match self.gate(now) {
+            LaneGate::Open => self.free_slots(),
+            LaneGate::Probe => 1,
+            LaneGate::Until(_) | LaneGate::Shut => 0,
+        };
+        let allowed = match &self.rate {
+            // For want of agents, starts were missed. What would have begun longer ago than a
+            // round trip would have ended.
+            Some(rate) => {
+                let since = oldest.max(now - self.window.round_trip());
+                allowed.min(rate.missed_starts(since, now))
+            }
+            None => allowed,
+        };
+        let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
+        let queued = self.ready.len().min(allowed);
+        let startable = queued + self.count_due(now, allowed - queued);
+        u64::try_from(startable).unwrap_or(u64::MAX)
+    }
+
+    /// How many known deliveries in the table are due, and no more than `most`.
+    fn count_due(&self, now: Timestamp, most: usize) -> usize {
+        // Mostly, either all of them are or they are retries, of which few are.
+        match self.due.last() {
+            Some(last) if *last <= now => self.due.len().min(most),
+            _ => self.due.range(..=now).take(most).count(),
         }
     }
 
@@ -175,7 +243,10 @@ impl Lane {
     ) {
         use crate::delivery::Outcome;
         match feedback.outcome {
-            Outcome::Succeeded => self.window.on_success(feedback.latency, now),
+            Outcome::Succeeded => {
+                self.has_succeeded = true;
+                self.window.on_success(feedback.latency, now);
+            }
             Outcome::Timeout => self.window.on_timeout(now),
             Outcome::Unknown => {}
             Outcome::HttpStatus

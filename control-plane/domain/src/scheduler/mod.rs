@@ -20,16 +20,23 @@
 //! - `leaving`: how what was not sent goes back to the table, and what is lost is found.
 //! - `parked`: deliveries whose earlier attempt an agent still holds.
 //! - `dispatch`: who is next.
+//! - `busy_lanes`: which lanes may have something to do.
+//! - `figures`: what people see of each region; `region_demand`, `demand_average`: how much
+//!   work it has, for autoscalers.
 //!
 //! Keeps the invariant `bounded-everything`.
 
+mod busy_lanes;
 mod config;
+mod demand_average;
 mod dispatch;
 mod entry;
+mod figures;
 mod intake;
 mod lane;
 mod leaving;
 mod parked;
+mod region_demand;
 mod reported;
 mod shard_state;
 mod shards;
@@ -43,9 +50,11 @@ pub use self::config::SchedulerConfig;
 pub use self::entry::{
     AgentIdentity, AttemptFeedback, Dispatch, ScheduledDelivery, SchedulerActions, StreamId,
 };
+pub use self::figures::RegionFigures;
 pub use self::lane::LaneView;
 pub use self::leaving::UnconfirmedAttempt;
+pub use self::region_demand::{RegionDemand, ReplicaDemand};
 pub use self::reported::ReportedAttempt;
 pub use self::shard_state::{ShardLease, UnsettledShard};
 pub use self::state::Scheduler;
-pub use self::stream_state::{RegionFigures, StreamView};
+pub use self::stream_state::StreamView;

@@ -80,7 +80,7 @@ impl Scheduler {
     pub fn drop_shard(&mut self, shard: Shard) {
         self.shards.remove(&shard);
         for key in self.lanes_of(shard) {
-            let Some(lane) = self.lanes.remove(&key) else {
+            let Some(lane) = self.remove_lane(&key) else {
                 continue;
             };
             if let Some(region) = self.regions.get_mut(&lane.subscription.settings.region) {
@@ -195,6 +195,7 @@ impl Scheduler {
             && let Some(lane) = self.lanes.get_mut(&scheduled.delivery.subscription)
         {
             lane.in_flight += 1;
+            self.list_lane(&scheduled.delivery.subscription);
         }
         let entry = ScheduledEntry {
             scheduled: Arc::clone(&scheduled),

@@ -27,6 +27,10 @@ pub struct Scheduler {
     pub(super) config: SchedulerConfig,
     pub(super) shards: BTreeMap<Shard, ShardState>,
     pub(super) lanes: HashMap<SubscriptionKey, Lane>,
+    /// How many lanes each region has that has one.
+    pub(super) lanes_by_region: BTreeMap<Region, usize>,
+    /// Those that may have something to do; each of the others rests.
+    pub(super) busy_lanes: HashSet<SubscriptionKey>,
     pub(super) regions: HashMap<Region, RegionState>,
     pub(super) streams: HashMap<StreamId, StreamState>,
     pub(super) entries: HashMap<DeliveryId, ScheduledEntry>,
@@ -51,6 +55,8 @@ impl Scheduler {
             config,
             shards: BTreeMap::new(),
             lanes: HashMap::new(),
+            lanes_by_region: BTreeMap::new(),
+            busy_lanes: HashSet::new(),
             regions: HashMap::new(),
             streams: HashMap::new(),
             entries: HashMap::new(),

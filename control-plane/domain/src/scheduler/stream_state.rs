@@ -5,6 +5,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::demand_average::DemandAverage;
 use super::entry::{AgentIdentity, Dispatch, ScheduledDelivery, StreamId};
 use crate::fairness::TwoLevelRing;
 use crate::ids::{DeliveryId, Region, SubscriptionKey};
@@ -17,21 +18,6 @@ pub struct StreamView {
     pub region: Region,
     pub credit: u64,
     pub accepts: bool,
-}
-
-/// A region as its operator sees it, from one replica's memory.
-#[derive(Clone, Debug)]
-pub struct RegionFigures {
-    pub region: Region,
-    /// How many more attempts its agents would take now.
-    pub credit: u64,
-    pub in_flight: u64,
-    /// Deliveries in memory that wait for their turn.
-    pub queued: u64,
-    /// Subscriptions with deliveries in the table that are due.
-    pub subscriptions_behind: u64,
-    /// Since when the oldest known delivery has been due.
-    pub oldest_due: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -88,11 +74,25 @@ pub(super) struct RegionState {
     pub tests: VecDeque<Arc<ScheduledDelivery>>,
     /// Deliveries queued in memory.
     pub queued: usize,
+    /// What it wanted at the last sample.
+    pub wanted: u64,
+    /// The same, averaged.
+    pub demand: DemandAverage,
+    /// When an attempt was sent last.
+    pub last_sent: Option<Timestamp>,
 }
 
 impl RegionState {
     pub fn new() -> Self {
-        Self { ring: TwoLevelRing::new(), streams: Vec::new(), tests: VecDeque::new(), queued: 0 }
+        Self {
+            ring: TwoLevelRing::new(),
+            streams: Vec::new(),
+            tests: VecDeque::new(),
+            queued: 0,
+            wanted: 0,
+            demand: DemandAverage::default(),
+            last_sent: None,
+        }
     }
 
     /// Takes a subscription's waiting tests out of the queue, in their order.

@@ -3,14 +3,14 @@
 //! Keeps the invariant `certificate-says-who`: a subscription's secrets go to agents of its
 //! region alone.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::entry::{
     AgentIdentity, Dispatch, ScheduledDelivery, ScheduledPhase, SchedulerActions, StreamId,
 };
 use super::state::Scheduler;
-use super::stream_state::{RegionFigures, RegionState, StreamState, StreamView};
+use super::stream_state::{RegionState, StreamState, StreamView};
 use crate::ids::{AttemptKey, Region, SubscriptionKey};
 use crate::time::Timestamp;
 
@@ -175,6 +175,9 @@ impl Scheduler {
             "secrets go to agents of the subscription's region alone"
         );
         let revision = lane.subscription.revision;
+        if let Some(region) = self.regions.get_mut(&stream.region) {
+            region.last_sent = Some(now);
+        }
         stream.used_assignments += 1;
         stream.used_bytes += u64::try_from(scheduled.payload_bytes()).unwrap_or(u64::MAX);
         debug_assert!(
@@ -244,7 +247,7 @@ impl Scheduler {
 
     /// Whether a subscription that is known here names the region.
     pub fn has_subscription_in(&self, region: &Region) -> bool {
-        self.lanes.values().any(|lane| lane.subscription.settings.region == *region)
+        self.lanes_by_region.contains_key(region)
     }
 
     /// Forgets regions that have neither a stream nor a subscription nor anything queued.
@@ -252,58 +255,14 @@ impl Scheduler {
         let idle = |state: &RegionState| {
             state.streams.is_empty() && state.queued == 0 && state.tests.is_empty()
         };
-        if !self.regions.values().any(idle) {
-            return;
-        }
-        let named: HashSet<&Region> =
-            self.lanes.values().map(|lane| &lane.subscription.settings.region).collect();
-        self.regions.retain(|region, state| named.contains(region) || !idle(state));
+        let named = &self.lanes_by_region;
+        self.regions.retain(|region, state| named.contains_key(region) || !idle(state));
     }
 
     /// The regions that have a subscription or an agent here.
     pub fn regions_in_use(&self) -> Vec<Region> {
-        let named = self.lanes.values().map(|lane| &lane.subscription.settings.region);
-        let mut regions: Vec<Region> = named.chain(self.regions.keys()).cloned().collect();
-        regions.sort();
-        regions.dedup();
-        regions
-    }
-
-    /// Every region in use, for people.
-    pub fn region_figures(&self, now: Timestamp) -> Vec<RegionFigures> {
-        let mut figures: std::collections::BTreeMap<Region, RegionFigures> = self
-            .regions_in_use()
-            .into_iter()
-            .map(|region| (region.clone(), nothing(region)))
-            .collect();
-        for stream in self.streams.values() {
-            if let Some(region) = figures.get_mut(&stream.region) {
-                region.credit += stream.credit();
-            }
-        }
-        for lane in self.lanes.values() {
-            let Some(region) = figures.get_mut(&lane.subscription.settings.region) else {
-                continue;
-            };
-            region.in_flight += u64::from(lane.in_flight);
-            region.queued += u64::try_from(lane.ready.len()).unwrap_or(u64::MAX);
-            let table = lane.next_due().filter(|due| *due <= now);
-            region.subscriptions_behind += u64::from(table.is_some());
-            let queued = lane.ready.front().map(|scheduled| scheduled.delivery.due);
-            let oldest = [region.oldest_due, table, queued].into_iter().flatten().min();
-            region.oldest_due = oldest;
-        }
-        figures.into_values().collect()
-    }
-}
-
-const fn nothing(region: Region) -> RegionFigures {
-    RegionFigures {
-        region,
-        credit: 0,
-        in_flight: 0,
-        queued: 0,
-        subscriptions_behind: 0,
-        oldest_due: None,
+        let named = self.lanes_by_region.keys();
+        let regions: BTreeSet<&Region> = named.chain(self.regions.keys()).collect();
+        regions.into_iter().cloned().collect()
     }
 }

@@ -219,6 +219,8 @@ fn region_figures(
         region.credit_available = region.credit_available.saturating_add(credit);
         let queued = i64::try_from(figures.queued).unwrap_or(i64::MAX);
         region.backlog_count = region.backlog_count.saturating_add(queued);
+        let wanted = i64::try_from(figures.wanted).unwrap_or(i64::MAX);
+        region.wanted_count = region.wanted_count.saturating_add(wanted);
         waits_since(region, figures.oldest_due);
     }
     for due in due {

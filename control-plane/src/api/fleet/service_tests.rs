@@ -101,6 +101,7 @@ fn regions_are_those_that_anybody_knows() {
         queued: 9,
         subscriptions_behind: 0,
         oldest_due: Some(VIEW_TIME),
+        wanted: 4,
     };
     let elsewhere = RegionFigures {
         credit: 5,
@@ -118,6 +119,7 @@ fn regions_are_those_that_anybody_knows() {
         (9 + 30 + 11, 7 + 5)
     );
     assert_eq!(region_figures[0].oldest_waiting_time, Some(timestamp(older)));
+    assert_eq!(region_figures[0].wanted_count, 4 + 4);
     assert_eq!((region_figures[1].agent_count, region_figures[1].in_flight_count), (2, 10));
     assert_eq!(region_figures[2].agent_count, 0);
 }

@@ -1,7 +1,8 @@
 //! When a caller's stream ends by itself: its connection is old, or the replica stops.
 //!
 //! Fed by the connection; feeds the streams. Guarantees that a stream ends with an error
-//! that says so, and not in the middle of an answer: what is under way is answered first.
+//! that says so (those to autoscalers with none), and not in the middle of an answer: what is
+//! under way is answered first.
 //! Streams that cannot be resumed go on until the connection is closed, and are then ended
 //! with the error by the layers around the services.
 

@@ -28,10 +28,15 @@ enum ForeignNeed {
     /// What reflection needs.
     Reflection,
     Tenant(Permission),
+    Installation(Permission),
 }
 
 /// Methods whose protos are others', which say nothing of permissions.
-const FOREIGN_METHODS: [(&str, ForeignNeed); 9] = [
+const FOREIGN_METHODS: [(&str, ForeignNeed); 13] = [
+    ("/externalscaler.ExternalScaler/IsActive", REGION_LOAD),
+    ("/externalscaler.ExternalScaler/StreamIsActive", REGION_LOAD),
+    ("/externalscaler.ExternalScaler/GetMetricSpec", REGION_LOAD),
+    ("/externalscaler.ExternalScaler/GetMetrics", REGION_LOAD),
     ("/google.longrunning.Operations/GetOperation", OPERATION_READ),
     ("/google.longrunning.Operations/ListOperations", OPERATION_READ),
     ("/google.longrunning.Operations/WaitOperation", OPERATION_READ),
@@ -42,6 +47,7 @@ const FOREIGN_METHODS: [(&str, ForeignNeed); 9] = [
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", ForeignNeed::Reflection),
     ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", ForeignNeed::Reflection),
 ];
+const REGION_LOAD: ForeignNeed = ForeignNeed::Installation(Permission::ReadRegionLoad);
 const OPERATION_READ: ForeignNeed = ForeignNeed::Tenant(Permission::ReadOperations);
 const OPERATION_WRITE: ForeignNeed = ForeignNeed::Tenant(Permission::WriteOperations);
 
@@ -65,8 +71,6 @@ impl MethodTable {
     pub fn read(descriptors: &[u8], open_reflection: bool) -> anyhow::Result<Self> {
         let mut rules = HashMap::new();
         for (path, need) in FOREIGN_METHODS {
-            let in_tenant =
-                |permission| Some(MethodAccess { permission, reach: MethodReach::Tenant });
             let (access, streams) = match need {
                 ForeignNeed::Open => (None, path.ends_with("/Watch")),
                 ForeignNeed::Reflection if open_reflection => (None, true),
@@ -74,7 +78,13 @@ impl MethodTable {
                     let permission = Permission::ReadDescriptors;
                     (Some(MethodAccess { permission, reach: MethodReach::Anywhere }), true)
                 }
-                ForeignNeed::Tenant(permission) => (in_tenant(permission), false),
+                ForeignNeed::Tenant(permission) => {
+                    (Some(MethodAccess { permission, reach: MethodReach::Tenant }), false)
+                }
+                ForeignNeed::Installation(permission) => {
+                    let reach = MethodReach::Installation;
+                    (Some(MethodAccess { permission, reach }), path.contains("/Stream"))
+                }
             };
             let streams_requests = path.contains(".ServerReflection/");
             rules.insert(path.to_owned(), MethodRule { access, streams, streams_requests });
@@ -210,7 +220,7 @@ mod tests {
     fn documented() -> String {
         let mut text = String::from("| method | permission | where it must be held |");
         text.push_str(&ALL_ROLES.map(|role| format!(" {role} |")).concat());
-        text.push_str("\n|---|---|---|---|---|---|---|---|\n");
+        let _ = writeln!(text, "\n|{}", "---|".repeat(3 + ALL_ROLES.len()));
         let table = table();
         let mut rows = BTreeMap::new();
         for (path, rule) in table.all() {

@@ -10,6 +10,7 @@ mod layer;
 mod limits;
 mod malformed;
 mod repeated;
+mod scaler;
 mod secrets;
 mod updates;
 mod warnings;
@@ -79,7 +80,12 @@ impl TestApi {
             .unwrap();
         let acme = "acme".parse().unwrap();
         let owning = async {
-            while plane.context.cluster.owner(&acme) != ShardOwner::ThisReplica {
+            let has_settled = || {
+                let dispatcher = &plane.context.dispatcher;
+                let (owned, settled) = dispatcher.read(|s, _| (s.leases(), s.settled()));
+                !owned.is_empty() && owned == settled
+            };
+            while plane.context.cluster.owner(&acme) != ShardOwner::ThisReplica || !has_settled() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };

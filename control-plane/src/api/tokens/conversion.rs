@@ -52,6 +52,7 @@ const fn role_to_proto(role: Role) -> v1::Role {
         Role::Reader => v1::Role::Reader,
         Role::SubscriptionManager => v1::Role::SubscriptionManager,
         Role::Operator => v1::Role::Operator,
+        Role::Autoscaler => v1::Role::Autoscaler,
         Role::Administrator => v1::Role::Administrator,
     }
 }
@@ -62,6 +63,7 @@ pub fn role(code: i32, field: &str, violations: &mut FieldViolations) -> Option<
         Ok(v1::Role::Reader) => Some(Role::Reader),
         Ok(v1::Role::SubscriptionManager) => Some(Role::SubscriptionManager),
         Ok(v1::Role::Operator) => Some(Role::Operator),
+        Ok(v1::Role::Autoscaler) => Some(Role::Autoscaler),
         Ok(v1::Role::Administrator) => Some(Role::Administrator),
         Ok(v1::Role::Unspecified) | Err(_) => {
             violations.add(field, "must be a role");
@@ -126,6 +128,7 @@ mod tests {
                 installation: false,
             },
             v1::Grant { role: v1::Role::Operator.into(), tenants: vec![], installation: true },
+            v1::Grant { role: v1::Role::Autoscaler.into(), tenants: vec![], installation: true },
         ];
         let mut violations = FieldViolations::default();
         let read = grants(&given, &mut violations);

@@ -228,6 +228,21 @@ impl ClusterState {
         peer.map_or(ShardOwner::Unknown, |replica| ShardOwner::Peer(replica.address.clone()))
     }
 
+    /// Whether there is a shard without a living owner, as last read: nobody's memory has
+    /// what its tenants wait for.
+    pub fn has_unowned_shard(&self) -> bool {
+        let view = self.view();
+        let own = &self.0.replica;
+        let is_alive = |id: &ReplicaId| {
+            let row = view.replicas.iter().find(|row| row.id == *id);
+            row.is_some_and(|row| view.now.since(row.heard) < self.0.lost_after)
+        };
+        view.shards.iter().any(|row| match &row.owner {
+            Some(owner) => owner != own && (row.lease_until <= view.now || !is_alive(owner)),
+            None => true,
+        })
+    }
+
     /// The other replicas that are alive, and their addresses.
     pub fn live_peers(&self) -> Vec<(ReplicaId, String)> {
         let view = self.view();

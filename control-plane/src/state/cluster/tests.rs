@@ -131,3 +131,37 @@ fn an_agent_that_the_table_does_not_know_yet_is_not_lost_while_nobody_listens() 
     cluster.record_view(view, NOW);
     assert!(cluster.is_agent_alive(&new), "this replica stood still for a quarter of it");
 }
+
+#[test]
+fn a_shard_whose_owner_is_lost_or_late_is_nobodys() {
+    let cluster = cluster();
+    assert!(!cluster.has_unowned_shard(), "nothing is known of any");
+    let mut view = ClusterView::clone(&cluster.view());
+    let replica = |id: &str, seconds| postrider_store::ReplicaRow {
+        id: ReplicaId(id.into()),
+        instance: cluster.instance(),
+        address: String::new(),
+        version: String::new(),
+        heard: NOW - Duration::from_secs(seconds),
+    };
+    let owned = |owner: Option<&str>, lease_until| postrider_store::ShardRow {
+        shard: Shard(0),
+        epoch: Epoch(1),
+        owner: owner.map(|id| ReplicaId(id.into())),
+        lease_until,
+    };
+    let later = NOW + Duration::from_secs(1);
+    view.replicas = vec![replica("two", 4), replica("three", 5)];
+    for (owner, lease_until, unowned) in [
+        (Some("one"), NOW, false),
+        (Some("two"), later, false),
+        (Some("two"), NOW, true),
+        (Some("three"), later, true),
+        (Some("four"), later, true),
+        (None, later, true),
+    ] {
+        view.shards = vec![owned(Some("two"), later), owned(owner, lease_until)];
+        cluster.set(view.clone());
+        assert_eq!(cluster.has_unowned_shard(), unowned, "{owner:?}");
+    }
+}

@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use postrider_domain::ids::{AgentId, AttemptKey, ReplicaId, SubscriptionKey};
+use postrider_domain::ids::{AgentId, AttemptKey, Region, ReplicaId, SubscriptionKey};
 use postrider_domain::scheduler::{
-    AgentIdentity, LaneView, RegionFigures, Scheduler, SchedulerActions, ShardLease, StreamId,
-    UnconfirmedAttempt,
+    AgentIdentity, LaneView, RegionFigures, ReplicaDemand, Scheduler, SchedulerActions, ShardLease,
+    StreamId, UnconfirmedAttempt,
 };
 use postrider_domain::time::Timestamp;
 use postrider_store::AgentSighting;
@@ -34,6 +34,10 @@ const DEPARTED_AGENT_SILENCE: Duration = Duration::from_secs(120);
 /// after which an agent is lost.
 const DISCONNECTED_AGENT_MEMORY: Duration = Duration::from_secs(60);
 
+/// So long after somebody asked for the demand of regions, samples of it go on. Ten looks of an
+/// autoscaler; where nobody asks, they would be for nobody.
+const DEMAND_INTEREST_SPAN: Duration = Duration::from_secs(300);
+
 /// A panic under one of the locks leaves consistent data: each change is a single call
 /// that does not unwind half-way.
 struct DispatcherShared {
@@ -45,6 +49,8 @@ struct DispatcherShared {
     gone: Mutex<Vec<ConnectedAgent>>,
     releases: Mutex<Vec<AttemptKey>>,
     unconfirmed: Mutex<Vec<UnconfirmedAttempt>>,
+    /// When somebody asked for the demand of regions last.
+    demand_asked: Mutex<Option<Timestamp>>,
     clock: Arc<dyn Clock>,
     pump: Notify,
     work: Notify,
@@ -63,6 +69,7 @@ impl Dispatcher {
             gone: Mutex::new(Vec::new()),
             releases: Mutex::new(Vec::new()),
             unconfirmed: Mutex::new(Vec::new()),
+            demand_asked: Mutex::new(None),
             clock,
             pump: Notify::new(),
             work: Notify::new(),
@@ -227,9 +234,40 @@ impl Dispatcher {
         found
     }
 
-    /// Each region's credit, queue and attempts in flight at this replica.
+    /// Each region's credit, queue and attempts in flight and wanted at this replica.
     pub fn region_figures(&self) -> Vec<RegionFigures> {
         self.read(|scheduler, now| scheduler.region_figures(now))
+    }
+
+    /// What autoscalers are told of all regions.
+    pub fn demand(&self) -> ReplicaDemand {
+        self.ask_demand(|scheduler, now| scheduler.demand(now))
+    }
+
+    /// Whether a region needs an agent by what this replica has.
+    pub fn is_active(&self, region: &Region) -> bool {
+        let told = self.ask_demand(|scheduler, now| scheduler.demand_of(region, now));
+        told.is_some_and(|told| told.is_active(Duration::ZERO))
+    }
+
+    /// Reads the last sample. Who asks after a pause, in which none was taken, gets a new one.
+    fn ask_demand<R>(&self, ask: impl FnOnce(&Scheduler, Timestamp) -> R) -> R {
+        let mut scheduler = self.0.scheduler.lock();
+        let now = self.0.clock.now();
+        let asked = self.0.demand_asked.lock().replace(now);
+        if !is_interesting(asked, now) {
+            scheduler.sample_demand(now);
+        }
+        ask(&scheduler, now)
+    }
+
+    /// Takes a sample of what each region wants now, while somebody asks for it. Nothing more
+    /// can be sent by that.
+    pub fn sample_demand(&self) {
+        let (asked, now) = (*self.0.demand_asked.lock(), self.0.clock.now());
+        if is_interesting(asked, now) {
+            self.0.scheduler.lock().sample_demand(now);
+        }
     }
 
     /// Attempts that were never sent, to be returned to the table.
@@ -267,4 +305,9 @@ impl Dispatcher {
             session.stop.cancel();
         }
     }
+}
+
+/// Whether somebody asked for the demand of regions lately.
+fn is_interesting(asked: Option<Timestamp>, now: Timestamp) -> bool {
+    asked.is_some_and(|asked| now.since(asked) < DEMAND_INTEREST_SPAN)
 }

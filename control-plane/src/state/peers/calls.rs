@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use async_trait::async_trait;
 use postrider_domain::ids::{AttemptKey, ReplicaId, SubscriptionKey, TenantId};
-use postrider_domain::scheduler::RegionFigures;
+use postrider_domain::scheduler::{RegionFigures, ReplicaDemand};
 use postrider_domain::time::Timestamp;
 use postrider_identity::TokenId;
 use tonic::transport::Channel;
@@ -59,8 +59,11 @@ pub trait PeerCalls: Send + Sync + 'static {
         advertised: &str,
     ) -> anyhow::Result<String>;
 
-    /// What a replica has in memory.
+    /// What a replica has in memory, for people.
     async fn region_figures(&self, address: &str) -> anyhow::Result<Vec<RegionFigures>>;
+
+    /// What regions want of a replica, for autoscalers.
+    async fn region_demand(&self, address: &str) -> anyhow::Result<ReplicaDemand>;
 
     /// Drops the connection to an address that is no longer used.
     fn forget(&self, _address: &str) {}

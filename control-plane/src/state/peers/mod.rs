@@ -15,9 +15,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use postrider_domain::ids::{AttemptKey, ReplicaId, SubscriptionKey, TenantId};
-use postrider_domain::scheduler::RegionFigures;
+use postrider_domain::scheduler::{RegionFigures, ReplicaDemand};
 use postrider_domain::time::Timestamp;
 use postrider_identity::TokenId;
+use tokio::time::error::Elapsed;
 use tonic::transport::Channel;
 
 use self::calls::{CALL_TIMEOUT, PeerCalls, PeerHint, identify};
@@ -79,20 +80,19 @@ impl Peers {
     pub async fn region_figures(&self) -> (Vec<RegionFigures>, Vec<ReplicaId>) {
         let calls = self.0.cluster.live_peers().into_iter().map(|(id, address)| async move {
             let answer = tokio::time::timeout(CALL_TIMEOUT, self.0.calls.region_figures(&address));
-            let answer = answer.await.context("it does not answer").and_then(|answer| answer);
-            answer.map_err(|error| {
-                tracing::debug!(replica = %id.0, error = format!("{error:#}"), "a replica did not report its region figures");
-                id
-            })
+            answer_or_silent(id, answer.await)
         });
-        let (mut figures, mut silent) = (Vec::new(), Vec::new());
-        for answer in futures::future::join_all(calls).await {
-            match answer {
-                Ok(more) => figures.extend(more),
-                Err(id) => silent.push(id),
-            }
-        }
-        (figures, silent)
+        let (figures, silent) = part_answers(futures::future::join_all(calls).await);
+        (figures.into_iter().flatten().collect(), silent)
+    }
+
+    /// What regions want of the other replicas, and the replicas that did not answer.
+    pub async fn region_demand(&self) -> (Vec<ReplicaDemand>, Vec<ReplicaId>) {
+        let calls = self.0.cluster.live_peers().into_iter().map(|(id, address)| async move {
+            let answer = tokio::time::timeout(CALL_TIMEOUT, self.0.calls.region_demand(&address));
+            answer_or_silent(id, answer.await)
+        });
+        part_answers(futures::future::join_all(calls).await)
     }
 
     /// Has one of the other replicas call this one at its advertised address; calls itself
@@ -219,4 +219,29 @@ impl Peers {
     async fn refresh_catalogue_at(&self, address: &str, version: i64) -> anyhow::Result<()> {
         tokio::time::timeout(CALL_TIMEOUT, self.0.calls.refresh_catalogue(address, version)).await?
     }
+}
+
+/// What a replica answered, or that it did not.
+fn answer_or_silent<T>(
+    replica: ReplicaId,
+    answer: Result<anyhow::Result<T>, Elapsed>,
+) -> Result<T, ReplicaId> {
+    let answer = answer.context("it does not answer").and_then(|answer| answer);
+    answer.map_err(|error| {
+        let error = format!("{error:#}");
+        tracing::debug!(replica = %replica.0, error, "a replica did not report its regions");
+        replica
+    })
+}
+
+/// The answers, and who gave none.
+fn part_answers<T>(answers: Vec<Result<T, ReplicaId>>) -> (Vec<T>, Vec<ReplicaId>) {
+    let (mut given, mut silent) = (Vec::new(), Vec::new());
+    for answer in answers {
+        match answer {
+            Ok(answer) => given.push(answer),
+            Err(replica) => silent.push(replica),
+        }
+    }
+    (given, silent)
 }

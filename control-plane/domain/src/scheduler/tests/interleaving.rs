@@ -6,9 +6,10 @@ use super::*;
 
 proptest! {
     /// Under any order of events: never more in flight than allowed, never more
-    /// sent than credited, nothing twice at agents, memory accounted for.
+    /// sent than credited, nothing twice at agents, memory accounted for, and what is busy
+    /// listed.
     #[test]
-    fn limits_hold_under_any_interleaving(steps in proptest::collection::vec((0..7_u8, any::<u8>()), 1..200)) {
+    fn limits_hold_under_any_interleaving(steps in proptest::collection::vec((0..8_u8, any::<u8>()), 1..200)) {
         let mut scheduler = ready();
         scheduler.credit(FIRST_STREAM, 0, 0, 1000);
         let mut out: BTreeMap<DeliveryId, Arc<ScheduledDelivery>> = BTreeMap::new();
@@ -44,6 +45,7 @@ proptest! {
                 }
                 4 => scheduler.renew_shard(FIRST_LEASE.shard, now + Duration::from_secs(8), now),
                 5 => scheduler.suspend(FIRST_STREAM, n.is_multiple_of(4)),
+                6 => scheduler.sample_demand(now),
                 _ => scheduler.configure(Arc::new(Subscription {
                     status: if n.is_multiple_of(3) { SubscriptionStatus::Paused } else { SubscriptionStatus::Enabled },
                     ..subscription("main", i64::from(n) + 2)
@@ -58,6 +60,9 @@ proptest! {
             prop_assert_eq!(view.in_flight as usize, out.len());
             prop_assert_eq!(scheduler.payload_bytes(), scheduler.deliveries() * 10);
             prop_assert_eq!(scheduler.backlog(&region()), view.queued);
+            let (key, lane) = scheduler.lanes.iter().next().unwrap();
+            prop_assert_eq!(lane.listed, scheduler.busy_lanes.contains(key));
+            prop_assert!(lane.listed || lane.rests(now), "{:?}", lane);
         }
     }
 }

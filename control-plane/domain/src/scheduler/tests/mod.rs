@@ -14,6 +14,8 @@ use crate::ids::{AgentId, AttemptKey, DeliveryId, Epoch, EventId, Region, Shard}
 use crate::subscription::{Subscription, SubscriptionConfig, SubscriptionStatus};
 use crate::time::{StoppedClock, Timestamp};
 
+mod busy_lanes;
+mod demand;
 mod holding;
 mod interleaving;
 mod leaving;
