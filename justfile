@@ -32,6 +32,10 @@ buf:
 clients:
     ./tests/run clients
 
+# what the Helm charts render and refuse
+charts:
+    ./tests/run charts
+
 # build everything
 build:
     ./tests/run build
