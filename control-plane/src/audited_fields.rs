@@ -6,7 +6,7 @@
 
 use postrider_domain::delivery::{Delivery, DeliveryState};
 use postrider_domain::event_type::EventType;
-use postrider_domain::operation::OperationTask;
+use postrider_domain::operation::{OperationState, OperationTask};
 use postrider_domain::signature::SigningKey;
 use postrider_domain::subscription::{RequestHeader, Subscription, SubscriptionConfig};
 use postrider_domain::tenant::Tenant;
@@ -169,9 +169,15 @@ pub fn of_token(token: &TokenRecord) -> AuditFields {
     fields
 }
 
-pub fn of_operation(task: &OperationTask) -> AuditFields {
+pub fn of_operation(task: &OperationTask, state: OperationState) -> AuditFields {
+    let state = match state {
+        OperationState::Running => "RUNNING",
+        OperationState::Succeeded => "SUCCEEDED",
+        OperationState::Cancelled => "CANCELLED",
+        OperationState::Failed => "FAILED",
+    };
     let mut fields = AuditFields::none();
-    fields.json("task", task);
+    fields.json("task", task).text("state", state);
     fields
 }
 

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::agent::{self, Agent};
 use crate::api::Api;
-use crate::pki::{Identity, Pki};
+use crate::pki::{Identity, Pki, write_secret_file};
 use crate::postgres::Database;
 use crate::proxy::Proxy;
 use crate::receiver::{self, Receiver};
@@ -315,7 +315,7 @@ impl Cluster {
 /// Writes a file with one key-encryption key.
 pub fn write_keys(file: &Path) -> Result<()> {
     let key = STANDARD.encode(rand::random::<[u8; 32]>());
-    Ok(fs::write(file, format!("test:{key}\n"))?)
+    Ok(write_secret_file(file, &format!("test:{key}\n"))?)
 }
 
 async fn connected(mut api: Api, replica: &str, wanted: &[String]) -> wait::Answer<()> {

@@ -7,6 +7,8 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -156,9 +158,16 @@ impl Pki {
         };
         fs::write(&identity.certificate_file, &identity.certificate_pem)
             .with_context(|| format!("write {}", identity.certificate_file.display()))?;
-        fs::write(&identity.key_file, &identity.key_pem)?;
+        write_secret_file(&identity.key_file, &identity.key_pem)?;
         Ok(identity)
     }
+}
+
+/// Writes a file that only its owner can read, as keys and tokens are kept.
+pub fn write_secret_file(file: &Path, text: &str) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    file.write_all(text.as_bytes())
 }
 
 fn authority(name: &str) -> Result<Authority> {

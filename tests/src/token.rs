@@ -3,7 +3,6 @@
 //! Fed by nothing: it is always the same. Feeds every replica with a file that makes it an
 //! administrator's, and every client with a header.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +12,8 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
+
+use crate::pki::write_secret_file;
 
 /// What the replicas of tests take for an administrator's.
 pub const TEST_TOKEN: &str = "prt_7e570000000000000000_\
@@ -50,6 +51,6 @@ pub fn with_token(channel: Channel, token: &str) -> CallerChannel {
 /// Writes the token into a folder, for `--bootstrap-token-file`.
 pub fn write_file(folder: &Path) -> Result<PathBuf> {
     let path = folder.join(TOKEN_FILE);
-    fs::write(&path, TEST_TOKEN)?;
+    write_secret_file(&path, TEST_TOKEN)?;
     Ok(path)
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use postrider_tests::cluster::Description;
+use postrider_tests::pki::write_secret_file;
 use postrider_tests::postgres::{Server, Stop};
 use postrider_tests::process::{self, Program};
 use postrider_tests::wait;
@@ -18,7 +19,7 @@ const WAITING_LOG_LINE: &str = "the database is not there; waiting for it";
 fn migrate(url: &str, folder: &Path) -> Program {
     fs::create_dir(folder).unwrap();
     let file = folder.join("url");
-    fs::write(&file, format!("{url}\n")).unwrap();
+    write_secret_file(&file, &format!("{url}\n")).unwrap();
     let mut command: Command = process::command("postrider").unwrap();
     command.args(["migrate", "--database-url-file"]).arg(&file);
     Program::start("migrate", command, &folder.join("log")).unwrap()

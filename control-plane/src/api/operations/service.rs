@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use postrider_domain::ids::{OperationId, TenantId};
 use postrider_domain::operation::{Operation, OperationState};
+use postrider_identity::AuditFields;
 use postrider_proto::longrunning;
 use postrider_proto::longrunning::operations_server::Operations as OperationsService;
 use postrider_store::{Store, StoreResult};
@@ -25,6 +26,7 @@ use crate::api::rpc::spans;
 use crate::api::tenants::stored::require_tenant;
 use crate::api::values::names;
 use crate::api::values::time::span;
+use crate::audited_fields;
 use crate::flow::Flow;
 use crate::state::context::ReplicaContext;
 use crate::state::read_turns::ReadTurn;
@@ -101,9 +103,11 @@ impl OperationApi {
 
     async fn cancel(&self, name: &str, caller: &Caller) -> Result<(), Status> {
         let (tenant, id) = key(name)?;
-        self.find(&tenant, id).await?;
+        let running = self.find(&tenant, id).await?;
         let now = self.context.clock.now();
-        let audit = caller.record(&name, now);
+        let state = |state| audited_fields::of_operation(&running.task, state);
+        let (before, after) = (state(OperationState::Running), state(OperationState::Cancelled));
+        let audit = caller.record(&name, now).with_changes(&before, &after);
         let cancelled = self.context.store.cancel_operation(&tenant, id, now, &audit).await;
         if cancelled.map_err(errors::store)? {
             spans::log_change(&caller.who, "operation cancelled", &name);
@@ -115,7 +119,10 @@ impl OperationApi {
     /// because a deletion does not cancel.
     async fn delete(&self, name: &str, caller: &Caller) -> Result<(), Status> {
         let (tenant, id) = key(name)?;
+        let ended = self.find(&tenant, id).await?;
+        let before = audited_fields::of_operation(&ended.task, ended.state);
         let audit = caller.record(&name, self.context.clock.now());
+        let audit = audit.with_changes(&before, &AuditFields::none());
         let deleted = self.context.store.delete_operation(&tenant, id, &audit).await;
         if !deleted.map_err(errors::store)? {
             self.find(&tenant, id).await?;

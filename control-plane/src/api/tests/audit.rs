@@ -1,6 +1,8 @@
 //! Records of changes, as their callers and those who check them see them.
 
 use postrider_identity::{ALL_ROLES, Grant, GrantScope, Role};
+use postrider_proto::longrunning;
+use postrider_proto::longrunning::operations_client::OperationsClient;
 use postrider_proto::v1::audit_service_client::AuditServiceClient;
 use postrider_proto::v1::token_service_client::TokenServiceClient;
 use prost_types::FieldMask;
@@ -293,4 +295,29 @@ async fn records_are_shown_to_those_who_may_read_them() {
     assert_eq!(list(everywhere(administrator), "tenants/none").await, Err(Code::NotFound));
     assert_eq!(list(everywhere(administrator), "").await, Err(Code::InvalidArgument));
     api.plane.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancelled_operation_is_told_by_its_state() {
+    let mut api = TestApi::start().await;
+    api.tenant("acme").await;
+    for number in 1..=20 {
+        api.publish(event(number)).await.unwrap();
+    }
+    let made = api.subscription("erp", |_| {}).await;
+    // Twenty seconds of work.
+    let asked = v1::BackfillSubscriptionRequest {
+        name: made.name,
+        start_time: Some(prost_types::Timestamp { seconds: 1, nanos: 0 }),
+        max_deliveries_per_second: 1,
+        ..Default::default()
+    };
+    let operation = api.subscriptions.backfill_subscription(asked).await.unwrap().into_inner();
+    let mut operations = OperationsClient::new(api.channel().await);
+    let cancel = longrunning::CancelOperationRequest { name: operation.name };
+    operations.cancel_operation(cancel.clone()).await.unwrap();
+    operations.cancel_operation(cancel).await.unwrap();
+    let records = api.records("tenants/acme", "").await;
+    let told = told(&records);
+    assert_eq!(told[3..], [("CancelOperation".to_owned(), vec!["state"])], "{records:?}");
 }

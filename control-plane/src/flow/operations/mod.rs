@@ -99,7 +99,7 @@ impl OperationStarter {
             end_time: None,
         };
         let name = format!("tenants/{tenant}/operations/{}", operation.id);
-        let after = audited_fields::of_operation(&operation.task);
+        let after = audited_fields::of_operation(&operation.task, operation.state);
         let audit = origin.draft(&name, now).with_changes(&AuditFields::none(), &after);
         self.store.create_operation(&operation, &audit).await?;
         Ok(operation)
