@@ -155,9 +155,62 @@ impl RefusalLog {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+    use std::path::Path;
+
     use postrider_domain::ids::AgentId;
 
     use super::*;
+
+    const ALL: [StreamRefusal; 12] = [
+        StreamRefusal::SameProcess,
+        StreamRefusal::IdInUse,
+        StreamRefusal::TooManyStreams,
+        StreamRefusal::TooManyOfCertificate,
+        StreamRefusal::TooManyRegions,
+        StreamRefusal::CertificateExpired,
+        StreamRefusal::UnprovenResults,
+        StreamRefusal::ResultWithoutFact,
+        StreamRefusal::SecondHello,
+        StreamRefusal::Silent,
+        StreamRefusal::NotReading,
+        StreamRefusal::Stopping,
+    ];
+
+    #[test]
+    fn every_refusal_is_here() {
+        let source = include_str!("../state/dispatcher/streams.rs");
+        let (_, list) = source.split_once("pub enum StreamRefusal {").unwrap();
+        let (list, _) = list.split_once("\n}").unwrap();
+        let names = list.lines().filter_map(|line| line.trim().strip_suffix(','));
+        assert_eq!(names.collect::<Vec<_>>(), ALL.map(|why| format!("{why:?}")));
+    }
+
+    /// The table of docs/errors.md.
+    fn documented() -> String {
+        let mut text = String::from("| reason | what the agent is told |\n|---|---|\n");
+        for why in ALL {
+            let ((_, reason), message) = (code_and_reason(why), message(why, "ID"));
+            let _ = writeln!(text, "| `{reason}` | {message} |");
+        }
+        text
+    }
+
+    /// `POSTRIDER_WRITE_DOCS=1` writes the table instead.
+    #[test]
+    fn the_documents_show_every_refusal() {
+        const BEGIN: &str = "<!-- generated for agents: begin -->\n";
+        const END: &str = "<!-- generated for agents: end -->";
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/errors.md");
+        let page = std::fs::read_to_string(&path).unwrap();
+        let (before, rest) = page.split_once(BEGIN).unwrap();
+        let (table, after) = rest.split_once(END).unwrap();
+        if std::env::var_os("POSTRIDER_WRITE_DOCS").is_some() {
+            std::fs::write(&path, format!("{before}{BEGIN}{}{END}{after}", documented())).unwrap();
+            return;
+        }
+        assert_eq!(table, documented(), "docs/errors.md is not what the code says");
+    }
 
     #[test]
     fn a_limit_says_its_setting_and_when_to_try_again() {

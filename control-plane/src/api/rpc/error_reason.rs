@@ -1,61 +1,155 @@
 //! The reasons of errors.
 //!
-//! Fed by the services; feeds `errors`, which makes statuses of them. The list is closed:
-//! callers decide by it.
+//! Fed by the services; feeds `errors`, which makes statuses of them, and docs/errors.md,
+//! which has each with its comment. The list is closed: callers decide by it.
 
 use tonic::Code;
 
-/// The machine-readable reason of an error. Part of the API contract.
+/// Whether a call that failed may be made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryAdvice {
+    /// The same call fails again.
+    Never,
+    /// Once what the reason says has changed.
+    AfterChange,
+    /// The same call, after the time in the error's `RetryInfo`.
+    AfterDelay,
+}
+
+/// The machine-readable reason of an error. Part of the API contract. The comments are for
+/// callers: what it means, and what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorReason {
+    /// The call has no credential, or one that is wrong, expired or revoked. Call again with a
+    /// valid one.
     Unauthenticated,
+    /// The caller lacks the permission that `ErrorInfo` names, in the tenant or in the
+    /// installation. Ask an administrator for a role that has it.
     PermissionDenied,
+    /// A token can hold only roles and tenants that its maker holds too. Ask for less, or have
+    /// somebody with more make it.
     GrantNotHeld,
+    /// Fields are missing or out of their bounds; `BadRequest` names each. Correct them.
     InvalidRequest,
+    /// The message cannot be decoded. Correct the client.
     MalformedRequest,
+    /// There is no such method. Correct the client; a new method needs a replica that is new
+    /// enough.
     MethodNotFound,
+    /// The database cannot store the data of this request. Correct it: the same data is refused
+    /// again.
     DataRefused,
+    /// There is no such resource, or the caller may not know of it, or it is no longer stored.
+    /// Correct the name.
     ResourceNotFound,
+    /// The id is in use, or belonged to something deleted. Take another; after an answer that was
+    /// lost, read what is there.
     ResourceExists,
+    /// The resource is deleted, which cannot be undone.
     ResourceDeleted,
+    /// The resource has changed since its etag was read. Read it again, and change what is there
+    /// now.
     EtagMismatch,
+    /// Subscriptions of the tenant still have `http://` URLs; `PreconditionFailure` names them.
+    /// Change their URLs first.
     InsecureUrlsInUse,
+    /// The tenant has subscriptions or deliveries that wait. Delete them first, or set `force`.
     TenantNotEmpty,
+    /// The tenant has as many subscriptions as it may have. Delete some, or raise
+    /// `api.max_subscriptions_per_tenant`.
     TooManySubscriptions,
+    /// The subscription has as many keys in force as it can have. Wait until one expires, or
+    /// revoke one.
     TooManySigningKeys,
+    /// A signature scheme needs this key and there is no other. Rotate first.
     LastSigningKey,
+    /// No agent is connected in the subscription's region. An operator has to look if it lasts.
     RegionHasNoAgent,
+    /// The test's result did not come in time; it may still come. `ListDeliveries` shows the
+    /// delivery. Another call makes another test.
     TestTimedOut,
+    /// The key belongs to an event that was different; `ResourceInfo` names it. Use a new key for
+    /// a new event.
     IdempotencyKeyReused,
+    /// A subscription that matches builds a JSON envelope, and the payload is not JSON. Change
+    /// the subscription or the event.
     EnvelopeNeedsJson,
+    /// The catalogue does not have the type. Correct it, or have it created.
     UnknownEventType,
+    /// The payload does not satisfy its type's schema; `BadRequest` names each place. Correct the
+    /// payload.
     SchemaViolation,
+    /// The type is out of use. Publish another, or have it taken back into use.
     EventTypeArchived,
+    /// Subscriptions name the type; `PreconditionFailure` names them. Change them first, or set
+    /// `force`.
     EventTypeInUse,
+    /// The catalogue is full. Delete types that nobody uses.
     TooManyEventTypes,
+    /// An attempt of the delivery is under way. Read the delivery, and retry it if the attempt
+    /// has failed.
     DeliveryInFlight,
+    /// An earlier delivery of its ordering key is unfinished. Retry or cancel that one first.
     DeliveryHeld,
+    /// The delivery has ended, so there is nothing to cancel.
     DeliveryEnded,
+    /// The subscription is deleted, so there is nowhere to send it.
     SubscriptionDeleted,
+    /// A replica cannot say yet what it still commits in the window of time. Ask again, or for an
+    /// earlier end.
     WindowOpen,
+    /// The event has no delivery to a subscription that still exists.
     NothingToResend,
+    /// The operation was cancelled; what it had made by then stays. Begin another if it is still
+    /// wanted.
     OperationCancelled,
+    /// The operation is under way. Wait for its end, or cancel it.
     OperationRunning,
+    /// The caller reads attempts more slowly than they are concluded. Watch again with the last
+    /// `resume_token`, and read faster or less.
     WatchTooSlow,
+    /// The caller, the tenant or the replica has as many watches as it may have. End some, or try
+    /// another replica.
     TooManyWatches,
+    /// The tenant or the caller has made as many tokens as it may. Wait until ended ones are
+    /// forgotten.
     TooManyTokens,
+    /// The message has more bytes than it may have. Send less at once; `QuotaFailure` names the
+    /// setting where one bounds it.
     MessageTooLarge,
+    /// The request did not arrive within `requests.receive_timeout_seconds`; nothing was done.
+    /// Send it again over a better connection.
     ReceivedTooSlowly,
+    /// Too many bytes of unfinished requests wait on this connection or at this replica. Send
+    /// fewer at once.
     TooMuchReceived,
+    /// Too many bytes of answers that nobody reads wait on this connection or at this replica.
+    /// What was asked for may be done. Read them first.
     TooMuchUnsent,
+    /// The answer was not read within `requests.send_timeout_seconds`. What was asked for is
+    /// done. Ask for less at once, and read it.
     ReadTooSlowly,
+    /// The caller or all callers together have as many reads at once as they may. Read less at
+    /// once.
     TooManyReads,
+    /// The tenant or the caller has used up its rate; `QuotaFailure` says whose. Spread the
+    /// calls.
     RateLimited,
+    /// The connection has reached `connections.max_age_seconds`. Go on over a new one at once;
+    /// watches resume by their token.
     ConnectionAged,
+    /// The replica is stopping. Try another one.
     Stopping,
+    /// The database is away, slow, or fails and must be repaired. A change may have been made all
+    /// the same: publish with the same idempotency key.
     StoreUnavailable,
+    /// The tenant's shard is changing its owner, which takes seconds.
     OwnerUnavailable,
+    /// Too much waits to be committed, or others keep changing the same thing. Nothing was done.
+    /// Publish more slowly.
     Overloaded,
+    /// A fault of Postrider's. Report it with the answer's `x-request-id`. A change may have been
+    /// made all the same.
     Internal,
 }
 
@@ -165,4 +259,63 @@ impl ErrorReason {
             Self::Internal => Code::Internal,
         }
     }
+
+    /// Errors with `RetryInfo` are those of `AfterDelay`, and no others.
+    pub(super) const fn retry_advice(self) -> RetryAdvice {
+        match self {
+            Self::InvalidRequest
+            | Self::MalformedRequest
+            | Self::MethodNotFound
+            | Self::DataRefused
+            | Self::ResourceNotFound
+            | Self::ResourceExists
+            | Self::ResourceDeleted
+            | Self::IdempotencyKeyReused
+            | Self::SchemaViolation
+            | Self::DeliveryEnded
+            | Self::SubscriptionDeleted
+            | Self::NothingToResend
+            | Self::OperationCancelled
+            | Self::MessageTooLarge => RetryAdvice::Never,
+            Self::Unauthenticated
+            | Self::PermissionDenied
+            | Self::GrantNotHeld
+            | Self::EtagMismatch
+            | Self::InsecureUrlsInUse
+            | Self::TenantNotEmpty
+            | Self::TooManySubscriptions
+            | Self::TooManySigningKeys
+            | Self::LastSigningKey
+            | Self::TestTimedOut
+            | Self::EnvelopeNeedsJson
+            | Self::UnknownEventType
+            | Self::EventTypeArchived
+            | Self::EventTypeInUse
+            | Self::TooManyEventTypes
+            | Self::DeliveryInFlight
+            | Self::DeliveryHeld
+            | Self::OperationRunning
+            | Self::WatchTooSlow
+            | Self::TooManyTokens
+            | Self::ReceivedTooSlowly
+            | Self::ReadTooSlowly
+            | Self::Internal => RetryAdvice::AfterChange,
+            Self::RegionHasNoAgent
+            | Self::WindowOpen
+            | Self::TooManyWatches
+            | Self::TooMuchReceived
+            | Self::TooMuchUnsent
+            | Self::TooManyReads
+            | Self::RateLimited
+            | Self::ConnectionAged
+            | Self::Stopping
+            | Self::StoreUnavailable
+            | Self::OwnerUnavailable
+            | Self::Overloaded => RetryAdvice::AfterDelay,
+        }
+    }
 }
+
+#[cfg(test)]
+#[path = "error_reason_tests.rs"]
+mod tests;

@@ -2,10 +2,10 @@
 //!
 //! Fed by the services; feeds callers a [`tonic::Status`] after AIP-193. Guarantees
 //! that each carries an `ErrorInfo` with a reason of [`ErrorReason`], that errors which pass
-//! say when to try again, and that the database's own text does not reach a caller: it
-//! is the status' source, which [`super::spans`] logs. What is wrong with a request's
-//! fields is collected in [`super::violations`]; what tonic refuses by itself gets its
-//! reason in [`super::malformed`].
+//! say when to try again and no others do, and that the database's own text does not reach
+//! a caller: it is the status' source, which [`super::spans`] logs. What is wrong with a
+//! request's fields is collected in [`super::violations`]; what tonic refuses by itself gets
+//! its reason in [`super::malformed`].
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -19,6 +19,7 @@ use tonic::Status;
 use tonic_types::{ErrorDetails, PreconditionViolation, QuotaViolation, StatusExt};
 
 pub use crate::api::rpc::error_reason::ErrorReason;
+use crate::api::rpc::error_reason::RetryAdvice;
 pub use crate::api::rpc::violations::{FieldViolations, MAX_VIOLATIONS, invalid, required};
 use crate::listeners::ERROR_DOMAIN;
 use crate::state::rate_limits::RateRefusal;
@@ -68,9 +69,23 @@ pub(super) fn details(reason: ErrorReason) -> ErrorDetails {
     ErrorDetails::with_error_info(reason.name(), ERROR_DOMAIN, HashMap::new())
 }
 
+/// As [`details`], for an error that waiting does not mend.
+fn lasting_details(reason: ErrorReason) -> ErrorDetails {
+    debug_assert_ne!(reason.retry_advice(), RetryAdvice::AfterDelay, "{reason:?} passes");
+    details(reason)
+}
+
+/// As [`details`], for an error that is expected to pass.
+fn passing_details(reason: ErrorReason, after: Duration) -> ErrorDetails {
+    debug_assert_eq!(reason.retry_advice(), RetryAdvice::AfterDelay, "{reason:?} does not pass");
+    let mut details = details(reason);
+    details.set_retry_info(Some(after));
+    details
+}
+
 /// An error with only a reason and a message.
 pub fn status(reason: ErrorReason, message: impl Into<String>) -> Status {
-    Status::with_error_details(reason.code(), message, details(reason))
+    Status::with_error_details(reason.code(), message, lasting_details(reason))
 }
 
 /// The caller lacks a permission.
@@ -84,9 +99,7 @@ pub fn permission_denied(permission: Permission) -> Status {
 
 /// An error that is expected to pass, with a time to retry after.
 pub fn retry(reason: ErrorReason, message: impl Into<String>, after: Duration) -> Status {
-    let mut details = details(reason);
-    details.set_retry_info(Some(after));
-    Status::with_error_details(reason.code(), message, details)
+    Status::with_error_details(reason.code(), message, passing_details(reason, after))
 }
 
 /// An error that is expected to pass soon.
@@ -101,7 +114,7 @@ pub fn limit_reached(
     setting: &'static str,
 ) -> Status {
     let message = message.into();
-    let mut details = details(reason);
+    let mut details = lasting_details(reason);
     details.set_quota_failure(vec![QuotaViolation::new(setting, message.clone())]);
     Status::with_error_details(reason.code(), message, details)
 }
@@ -123,9 +136,8 @@ pub fn limit_passes_after(
     after: Duration,
 ) -> Status {
     let message = message.into();
-    let mut details = details(reason);
+    let mut details = passing_details(reason, after);
     details.set_quota_failure(vec![QuotaViolation::new(setting, message.clone())]);
-    details.set_retry_info(Some(after));
     Status::with_error_details(reason.code(), message, details)
 }
 
@@ -135,9 +147,8 @@ pub fn rate_limited(refusal: RateRefusal) -> Status {
     cut(&mut subject, MAX_SUBJECT_BYTES);
     let reason = ErrorReason::RateLimited;
     let message = format!("{subject} has its {per_second} a second ({setting})");
-    let mut details = details(reason);
+    let mut details = passing_details(reason, retry_after);
     details.set_quota_failure(vec![QuotaViolation::new(subject, message.clone())]);
-    details.set_retry_info(Some(retry_after));
     Status::with_error_details(reason.code(), message, details)
 }
 
@@ -167,7 +178,7 @@ pub fn resource(
     name: &dyn Display,
     problem: &str,
 ) -> Status {
-    let mut details = details(reason);
+    let mut details = lasting_details(reason);
     details.set_resource_info(kind.type_name(), name.to_string(), "", problem);
     Status::with_error_details(reason.code(), format!("{name} {problem}"), details)
 }
@@ -190,7 +201,7 @@ pub fn precondition(
     message: impl Into<String>,
     violations: Vec<PreconditionViolation>,
 ) -> Status {
-    let mut details = details(reason);
+    let mut details = lasting_details(reason);
     details.set_precondition_failure(violations);
     Status::with_error_details(reason.code(), message, details)
 }
