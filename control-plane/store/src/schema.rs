@@ -6,7 +6,8 @@
 //! restart and can be rolled back to during a roll-out.
 //!
 //! A database stores in `meta` the newest migration that a program must know
-//! (`minimum_version`). A migration that older programs cannot work with raises it.
+//! (`minimum_version`). A migration that older programs cannot work with raises it, and
+//! writes down the first release that knows it (`minimum_release`), for whoever is refused.
 
 use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{AppliedMigration, MigrateError, Migration, MigrationType, Migrator};
@@ -15,6 +16,18 @@ use crate::error::{StoreError, StoreResult};
 
 /// The key of the minimum in `meta`.
 pub(crate) const MINIMUM_KEY: &str = "minimum_version";
+/// The key in `meta` of the first release that knows it.
+pub(crate) const MINIMUM_RELEASE_KEY: &str = "minimum_release";
+const OWN_RELEASE: &str = env!("CARGO_PKG_VERSION");
+
+/// The oldest program that may work on a schema, as `meta` has it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MinimumProgram {
+    /// The newest migration that it must know.
+    pub migration: Option<String>,
+    /// The first release that knows it. Only people read it.
+    pub release: Option<String>,
+}
 
 /// Version, description and text of a migration. A released one is never edited,
 /// because the database keeps its checksum.
@@ -35,7 +48,7 @@ pub(crate) fn migrator(known: &[KnownMigration]) -> Migrator {
 pub(crate) fn is_current(
     known: &Migrator,
     applied: &[AppliedMigration],
-    minimum: Option<&str>,
+    minimum: &MinimumProgram,
 ) -> StoreResult<bool> {
     let newest_known = known.iter().map(|migration| migration.version).max().unwrap_or_default();
     let find = |version| applied.iter().find(|applied| applied.version == version);
@@ -58,13 +71,19 @@ pub(crate) fn is_current(
     {
         return Ok(is_current);
     }
-    let minimum = minimum.and_then(|text| text.parse::<i64>().ok());
-    match minimum {
-        Some(minimum) if is_current && minimum <= newest_known => Ok(true),
-        Some(minimum) if is_current => Err(StoreError::Corrupt(format!(
-            "its schema is at migration {newest} and needs a program that knows migration \
-             {minimum}; this one is older and knows {newest_known}"
-        ))),
+    let migration = minimum.migration.as_deref().and_then(|text| text.parse::<i64>().ok());
+    match migration {
+        Some(needed) if is_current && needed <= newest_known => Ok(true),
+        Some(needed) if is_current => {
+            let release = minimum.release.as_ref();
+            let release = release.map(|release| format!(" (Postrider {release} or later)"));
+            let release = release.unwrap_or_default();
+            Err(StoreError::Corrupt(format!(
+                "its schema is at migration {newest} and needs a program that knows migration \
+                 {needed}{release}; this one is older and knows {newest_known} (Postrider \
+                 {OWN_RELEASE})"
+            )))
+        }
         _ => Err(StoreError::Corrupt(format!(
             "its schema has migration {newest}, which this program does not know, and lacks one \
              that it does"
@@ -115,8 +134,12 @@ mod tests {
         versions.iter().map(applied).collect()
     }
 
-    fn judge(versions: &[i64], minimum: Option<&str>) -> StoreResult<bool> {
-        is_current(&migrator(KNOWN), &applied(versions), minimum)
+    fn minimum(migration: Option<&str>) -> MinimumProgram {
+        MinimumProgram { migration: migration.map(str::to_owned), release: None }
+    }
+
+    fn judge(versions: &[i64], migration: Option<&str>) -> StoreResult<bool> {
+        is_current(&migrator(KNOWN), &applied(versions), &minimum(migration))
     }
 
     #[test]
@@ -140,11 +163,20 @@ mod tests {
     }
 
     #[test]
+    fn who_is_too_old_is_told_what_to_install() {
+        let needed = MinimumProgram { release: Some("9.1.0".to_owned()), ..minimum(Some("3")) };
+        let refused = is_current(&migrator(KNOWN), &applied(&[1, 2, 3]), &needed);
+        let text = refused.unwrap_err().to_string();
+        assert!(text.contains("knows migration 3 (Postrider 9.1.0 or later); this one"), "{text}");
+        assert!(text.ends_with(&format!("knows 2 (Postrider {OWN_RELEASE})")), "{text}");
+    }
+
+    #[test]
     fn a_schema_of_another_line_is_refused() {
         assert!(judge(&[2, 3], Some("1")).is_err());
         assert!(judge(&[1, 3], Some("1")).is_err());
         let mut other = applied(&[1, 2]);
         other[1].checksum = vec![7].into();
-        assert!(is_current(&migrator(KNOWN), &other, Some("1")).is_err());
+        assert!(is_current(&migrator(KNOWN), &other, &minimum(Some("1"))).is_err());
     }
 }

@@ -5,7 +5,7 @@ use sqlx::migrate::{Migrate as _, Migrator};
 
 use super::errors::{Checked as _, store_error};
 use crate::error::{StoreError, StoreResult};
-use crate::schema::{self, KnownMigration};
+use crate::schema::{self, KnownMigration, MinimumProgram};
 
 const MIGRATIONS: &[KnownMigration] = &[
     (1, "tables", include_str!("../../migrations/postgres/0001_tables.sql")),
@@ -62,15 +62,20 @@ async fn is_current(connection: &mut PgConnection, migrator: &Migrator) -> Store
     }
     let applied = connection.list_applied_migrations(&migrator.table_name).await;
     let applied = applied.map_err(|error| schema::migrate_error(error, store_error))?;
-    let minimum: Option<String> = match applied.is_empty() {
-        true => None,
-        false => sqlx::query_scalar("SELECT value FROM meta WHERE key = $1")
-            .bind(schema::MINIMUM_KEY)
-            .fetch_optional(connection)
-            .await
-            .checked()?,
-    };
-    schema::is_current(migrator, &applied, minimum.as_deref())
+    let mut minimum = MinimumProgram::default();
+    if !applied.is_empty() {
+        minimum.migration = meta_value(connection, schema::MINIMUM_KEY).await?;
+        minimum.release = meta_value(connection, schema::MINIMUM_RELEASE_KEY).await?;
+    }
+    schema::is_current(migrator, &applied, &minimum)
+}
+
+async fn meta_value(connection: &mut PgConnection, key: &str) -> StoreResult<Option<String>> {
+    sqlx::query_scalar("SELECT value FROM meta WHERE key = $1")
+        .bind(key)
+        .fetch_optional(connection)
+        .await
+        .checked()
 }
 
 /// Fails unless this program can work on the schema, with this many shards.

@@ -20,7 +20,7 @@ use super::lock::FileLock;
 use super::reading::ReadingGate;
 use super::writer::WriterConnection;
 use crate::error::{StoreError, StoreResult};
-use crate::schema::{self, KnownMigration};
+use crate::schema::{self, KnownMigration, MinimumProgram};
 use crate::sealing::SecretSealer;
 use crate::store::OpenOptions;
 
@@ -156,15 +156,20 @@ async fn is_current(connection: &mut SqliteConnection, migrator: &Migrator) -> S
     }
     let applied = connection.list_applied_migrations(&migrator.table_name).await;
     let applied = applied.map_err(|error| schema::migrate_error(error, stored))?;
-    let minimum: Option<String> = match applied.is_empty() {
-        true => None,
-        false => sqlx::query_scalar("SELECT value FROM meta WHERE name = ?")
-            .bind(schema::MINIMUM_KEY)
-            .fetch_optional(connection)
-            .await
-            .map_err(stored)?,
-    };
-    schema::is_current(migrator, &applied, minimum.as_deref())
+    let mut minimum = MinimumProgram::default();
+    if !applied.is_empty() {
+        minimum.migration = meta_value(connection, schema::MINIMUM_KEY).await?;
+        minimum.release = meta_value(connection, schema::MINIMUM_RELEASE_KEY).await?;
+    }
+    schema::is_current(migrator, &applied, &minimum)
+}
+
+async fn meta_value(connection: &mut SqliteConnection, name: &str) -> StoreResult<Option<String>> {
+    sqlx::query_scalar("SELECT value FROM meta WHERE name = ?")
+        .bind(name)
+        .fetch_optional(connection)
+        .await
+        .map_err(stored)
 }
 
 /// Writes down the number of shards once; from then on it can only be the same,

@@ -158,6 +158,11 @@ conformance! {
             let error = open(engine, options).await.unwrap_err();
             assert!(error.to_string().contains("needs a program that knows migration 999"), "{error}");
         }
+        database.execute(&format!(
+            "INSERT INTO meta ({name}, value) VALUES ('minimum_release', '9.1.0')"
+        )).await;
+        let error = open(engine, &unchanged).await.unwrap_err();
+        assert!(error.to_string().contains("(Postrider 9.1.0 or later)"), "{error}");
     }
 
     async fn the_schema_and_the_number_of_shards_are_checked(engine) {
