@@ -31,3 +31,4 @@ mod secrets;
 mod systems;
 mod timetable;
 mod told;
+mod upgrades;

@@ -9,6 +9,7 @@ pub mod agent;
 pub mod api;
 pub mod clock;
 pub mod cluster;
+pub mod direct;
 pub mod fake_time;
 pub mod history;
 pub mod lateness;

@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use postrider_tests::cluster::{Cluster, Engine};
+use postrider_tests::direct::DirectConnection;
 use postrider_tests::wait;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tokio::time::{Instant, sleep};
 
 use super::{HEALTH_REPORT_LIMIT, TestEndpoint, assert_alive, assert_refused, wait_until_ready};
@@ -16,58 +15,33 @@ use crate::stage::SOON_LIMIT;
 const NO_RESULT_TIME: Duration = Duration::from_secs(5);
 const PUBLISHED_EVENTS: usize = 5;
 
-/// The cluster's database, past the program.
-enum Database {
-    Postgres(PgConnection),
-    Sqlite(SqliteConnection),
-}
+/// What has the database refuse rows of a table.
+struct RefusingDatabase(DirectConnection);
 
-impl Database {
-    async fn of(cluster: &Cluster) -> Self {
-        match cluster.database() {
-            Some(database) => Self::Postgres(database.connect().await.unwrap()),
-            None => {
-                let file = cluster.folder().join("postrider.db");
-                let options = SqliteConnectOptions::new().filename(file);
-                let options = options.busy_timeout(Duration::from_secs(10));
-                Self::Sqlite(SqliteConnection::connect_with(&options).await.unwrap())
-            }
-        }
-    }
-
-    async fn execute(&mut self, sql: String) {
-        let sql = AssertSqlSafe(sql);
-        match self {
-            Self::Postgres(connection) => connection.execute(sql).await.map(drop),
-            Self::Sqlite(connection) => connection.execute(sql).await.map(drop),
-        }
-        .unwrap();
-    }
-
+impl RefusingDatabase {
     /// From now on refuses rows of a table; by `name`, of one subscription or all.
     async fn refuse(&mut self, name: &str, table: &str, subscription: Option<&str>) {
         let id = subscription.and_then(|name| name.rsplit('/').next());
         let when = id.map(|id| format!("WHEN (NEW.subscription = '{id}')")).unwrap_or_default();
         let trigger =
             format!("CREATE TRIGGER refuse_{name} BEFORE INSERT ON {table} FOR EACH ROW {when}");
-        match self {
-            Self::Postgres(_) => {
+        let sql = match self.0.engine() {
+            Engine::Postgres => {
                 let function = "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger AS \
                     'BEGIN RAISE EXCEPTION ''refused''; END' LANGUAGE plpgsql";
-                self.execute(format!("{function}; {trigger} EXECUTE FUNCTION refuse()")).await;
+                format!("{function}; {trigger} EXECUTE FUNCTION refuse()")
             }
-            Self::Sqlite(_) => {
-                self.execute(format!("{trigger} BEGIN SELECT RAISE(ABORT, 'refused'); END")).await;
-            }
-        }
+            Engine::Sqlite => format!("{trigger} BEGIN SELECT RAISE(ABORT, 'refused'); END"),
+        };
+        self.0.execute(&sql).await.unwrap();
     }
 
     async fn allow(&mut self, name: &str, table: &str) {
-        let of = match self {
-            Self::Postgres(_) => format!("ON {table}"),
-            Self::Sqlite(_) => String::new(),
+        let of = match self.0.engine() {
+            Engine::Postgres => format!("ON {table}"),
+            Engine::Sqlite => String::new(),
         };
-        self.execute(format!("DROP TRIGGER refuse_{name} {of}")).await;
+        self.0.execute(&format!("DROP TRIGGER refuse_{name} {of}")).await.unwrap();
     }
 }
 
@@ -90,7 +64,7 @@ async fn what_the_database_refuses_is_kept_and_written_later(engine: Engine) {
     let receiver = cluster.receiver().await.unwrap();
     let mut sick = TestEndpoint::create(&api, &receiver, "sick", 0).await;
     let mut well = TestEndpoint::create(&api, &receiver, "well", 0).await;
-    let mut database = Database::of(&cluster).await;
+    let mut database = RefusingDatabase(DirectConnection::open(&cluster).await.unwrap());
 
     database.refuse("one", "attempts", Some(&sick.subscription)).await;
     let begun = Instant::now();

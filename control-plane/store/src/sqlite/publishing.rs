@@ -35,6 +35,10 @@ const USED_KEYS: BulkStatement = BulkStatement {
 const USED_KEY: &str = "SELECT event, matched, request_hash FROM idempotency_keys
     WHERE tenant = ? AND key = ? AND expire_time > ?";
 
+/// By name: a newer schema may have more columns.
+const INSERT_LATER_DELIVERY: &str =
+    "INSERT INTO later_deliveries (tenant, event, delivery) VALUES (?, ?, ?)";
+
 const PUT_KEYS: BulkStatement = BulkStatement {
     sql: "INSERT INTO idempotency_keys (tenant, key, event, matched, request_hash, expire_time)
         VALUES {rows}
@@ -136,7 +140,7 @@ impl PublishingStore for SqliteStore {
         let numbers = put_deliveries(&mut tx, &[delivery]).await?;
         let mut values = BoundValues::default();
         values.text(delivery.subscription.tenant.as_str()).id(delivery.event.0).id(delivery.id.0);
-        values.change(&mut tx, "INSERT INTO later_deliveries VALUES (?, ?, ?)").await?;
+        values.change(&mut tx, INSERT_LATER_DELIVERY).await?;
         self.append_to(&mut tx, audit).await?;
         tx.commit().await?;
         Ok(numbers.first().copied().flatten())
