@@ -28,6 +28,16 @@ const ALLOW_UNKNOWN: &str = "POSTRIDER_PUBLISH__ALLOW_UNKNOWN_EVENT_TYPES";
 const CONNECTED_LIMIT: Duration = Duration::from_secs(30);
 const KEYS_FILE: &str = "key-encryption-keys";
 
+/// Settings by which losing a process costs a second or two, so that tests are short.
+pub const SHORT_LEASES: &str = "[ownership]
+lease_duration_seconds = 4
+renew_interval_seconds = 1
+lease_margin_seconds = 1
+lost_after_seconds = 3
+";
+/// As [`SHORT_LEASES`] say: sooner, nobody is taken for lost.
+pub const LOST_AFTER: Duration = Duration::from_secs(3);
+
 /// Where the control plane keeps its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {

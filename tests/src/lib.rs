@@ -17,6 +17,7 @@ pub mod metrics;
 /// The agent's own tests have it as well.
 #[path = "../../agent/tests/support/name_server.rs"]
 pub mod name_server;
+pub mod observe;
 pub mod pki;
 pub mod ports;
 pub mod postgres;

@@ -233,6 +233,11 @@ pub fn most_memory(id: u32) -> Result<u64> {
     status_kib(id, "VmHWM:")
 }
 
+/// How many files a process has open.
+pub fn open_files(id: u32) -> Result<usize> {
+    Ok(fs::read_dir(format!("/proc/{id}/fd"))?.count())
+}
+
 /// The soft limit and the hard one of a process's open files.
 pub fn open_files_limits(id: u32) -> Result<[u64; 2]> {
     let limits = fs::read_to_string(format!("/proc/{id}/limits"))?;

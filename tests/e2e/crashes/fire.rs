@@ -6,21 +6,12 @@
 
 use std::time::Duration;
 
-use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::cluster::{Cluster, Description, Engine, SHORT_LEASES};
 use postrider_tests::postgres::Server;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use tokio::time::sleep;
 
-/// Losing a process costs a second or two, so that a round is short.
-pub const SHORT_LEASES: &str = "[ownership]
-lease_duration_seconds = 4
-renew_interval_seconds = 1
-lease_margin_seconds = 1
-lost_after_seconds = 3
-";
-/// As `SHORT_LEASES` say: sooner, nobody is taken for lost.
-pub const LOST_AFTER: Duration = Duration::from_secs(3);
 /// Longer than a lease: somebody else has the shards before their owner is back.
 const LONG_PAUSE_MILLISECONDS: u64 = 5_500;
 const SHORT_PAUSE_MILLISECONDS: u64 = 900;

@@ -10,7 +10,7 @@ use http::StatusCode;
 use postrider_proto::v1::{
     Attempt, AttemptOutcome, Delivery, DeliveryState, ListAgentsRequest, Subscription,
 };
-use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::cluster::{Cluster, Description, Engine, LOST_AFTER};
 use postrider_tests::history::{self, CrashHistory, Post};
 use postrider_tests::receiver::behaviour::{Gate, held, status};
 use postrider_tests::wait;
@@ -146,7 +146,7 @@ async fn late_successes_end_what_was_exhausted(engine: Engine) {
             .map(|exhausted| (exhausted.name, DeliveryState::Exhausted))
             .collect(),
         // The last that was heard of it was up to a heartbeat before its attempt.
-        unknown_after: Some(super::fire::LOST_AFTER - Duration::from_secs(1)),
+        unknown_after: Some(LOST_AFTER - Duration::from_secs(1)),
         accounts: vec![witness::account(&stage.api, &stage.tenant, published, begun).await],
         ..CrashHistory::default()
     };

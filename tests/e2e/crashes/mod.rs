@@ -17,8 +17,7 @@ use std::env;
 use std::str::FromStr;
 
 use postrider_tests::cluster::Engine;
-
-pub use self::fire::SHORT_LEASES;
+pub use postrider_tests::cluster::SHORT_LEASES;
 
 /// In CI: enough for each kind of victim twice.
 fn default_rounds(engine: Engine) -> u64 {

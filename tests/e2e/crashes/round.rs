@@ -10,14 +10,14 @@ use std::time::{Duration, SystemTime};
 use futures::future::{join, join_all};
 use postrider_proto::v1::{AttemptOutcome, DeliveryState};
 use postrider_tests::api::Api;
-use postrider_tests::cluster::Engine;
+use postrider_tests::cluster::{Engine, LOST_AFTER};
 use postrider_tests::history::{self, CrashHistory};
 use postrider_tests::receiver::{Options, Receiver};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::time::{Instant, sleep};
 
-use super::fire::{CrashTargets, KillRound, LOST_AFTER};
+use super::fire::{CrashTargets, KillRound};
 use super::load::{self, TOTAL_EVENTS, Tenant};
 use super::publishers::{PublishLedger, Publisher};
 use super::{first_seed, variable, witness};

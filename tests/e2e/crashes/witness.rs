@@ -8,25 +8,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use futures::{StreamExt, TryStreamExt, stream};
-use postrider_proto::v1::reconcile_events_response::Part;
-use postrider_proto::v1::{
-    Delivery, DeliveryState, PublishEventsRequest, ReconcileEventsRequest, publish_result,
-};
+use postrider_proto::v1::{Attempt, Delivery, DeliveryState, PublishEventsRequest, publish_result};
 use postrider_tests::api::Api;
 use postrider_tests::history::{Account, CrashHistory, Pair, Post};
+use postrider_tests::observe;
 use postrider_tests::receiver::Receiver;
 use postrider_tests::wait;
-use prost_types::Timestamp;
 use tokio::time::sleep;
-use tonic::Status;
 
 use super::load::Tenant;
 use super::publishers::{AcknowledgedPublish, SETTLED_LIMIT};
 
 const UNFINISHED_FILTER: &str = "state != SUCCEEDED AND state != EXHAUSTED";
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
-const PARALLEL_READS: usize = 16;
 
 /// Where deliveries were seen to stand, in the order of time.
 pub type Sightings = Vec<(String, DeliveryState)>;
@@ -116,18 +110,8 @@ fn owed<'a>(
 }
 
 /// Each delivery with its attempts.
-pub async fn with_attempts(
-    api: &Api,
-    deliveries: Vec<Delivery>,
-) -> Vec<(Delivery, Vec<postrider_proto::v1::Attempt>)> {
-    let read = stream::iter(deliveries).map(|delivery| {
-        let mut api = api.clone();
-        async move {
-            let attempts = api.attempts(&delivery.name).await?;
-            Ok::<_, Status>((delivery, attempts))
-        }
-    });
-    read.buffer_unordered(PARALLEL_READS).try_collect().await.unwrap()
+pub async fn with_attempts(api: &Api, deliveries: Vec<Delivery>) -> Vec<(Delivery, Vec<Attempt>)> {
+    observe::with_attempts(api, deliveries).await.unwrap()
 }
 
 /// The account of everything that a tenant published.
@@ -137,21 +121,7 @@ pub async fn account(
     published: BTreeSet<String>,
     begun: SystemTime,
 ) -> Account {
-    let request = ReconcileEventsRequest {
-        parent: tenant.to_owned(),
-        start_time: Some(Timestamp::from(begun)),
-        ..ReconcileEventsRequest::default()
-    };
-    let answer = api.clone().events.reconcile_events(request).await.unwrap();
-    let parts: Vec<_> = answer.into_inner().try_collect().await.unwrap();
-    let mut account = Account { tenant: tenant.to_owned(), published, ..Account::default() };
-    for response in parts {
-        match response.part.expect("a part") {
-            Part::Row(row) => account.rows.push(row),
-            Part::Summary(summary) => account.summary = summary,
-        }
-    }
-    account
+    observe::account(api, tenant, published, begun).await.unwrap()
 }
 
 /// Whoever publishes again with his keys is told of the same events.

@@ -21,9 +21,8 @@ pub(super) fn faults(story: &CrashHistory) -> Vec<String> {
     for (delivery, attempts) in &story.deliveries {
         let pair = (delivery.event.clone(), delivery.subscription.clone());
         let received = posts.get(&pair).cloned().unwrap_or_default();
-        let brief = story.brief.contains(&delivery.subscription);
         let found = [
-            ended(delivery, brief),
+            ended(delivery, story),
             counted(delivery, attempts),
             matched(attempts, received, story.agents_live),
             concluded(delivery, attempts, story.unknown_after.filter(|_| !story.agents_live)),
@@ -34,10 +33,11 @@ pub(super) fn faults(story: &CrashHistory) -> Vec<String> {
     faults
 }
 
-fn ended(delivery: &Delivery, brief: bool) -> Vec<String> {
+fn ended(delivery: &Delivery, story: &CrashHistory) -> Vec<String> {
     match delivery.state() {
         DeliveryState::Succeeded => Vec::new(),
-        DeliveryState::Exhausted if brief => Vec::new(),
+        DeliveryState::Exhausted if story.brief.contains(&delivery.subscription) => Vec::new(),
+        DeliveryState::Cancelled if story.deleted.contains(&delivery.subscription) => Vec::new(),
         state => vec![format!("is {}", state.as_str_name())],
     }
 }

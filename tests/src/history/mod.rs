@@ -63,6 +63,9 @@ pub struct CrashHistory {
     pub deliveries: Vec<(Delivery, Vec<Attempt>)>,
     /// Subscriptions that give up, so that a delivery may end EXHAUSTED.
     pub brief: BTreeSet<String>,
+    /// Subscriptions that were deleted in the meantime, so that a delivery may end CANCELLED.
+    /// Nothing is owed to them.
+    pub deleted: BTreeSet<String>,
     /// How soon an attempt may become UNKNOWN, where an agent can be out of reach for
     /// longer; its late success can then stand beside the one that came after it.
     pub unknown_after: Option<Duration>,

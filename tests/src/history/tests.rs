@@ -94,6 +94,7 @@ fn good() -> CrashHistory {
             .chain([delivery("c", 3, failed)])
             .collect(),
         brief: BTreeSet::new(),
+        deleted: BTreeSet::new(),
         unknown_after: None,
         agents_live: false,
         places: BTreeMap::from([("a", 0), ("b", 1), ("c", 2)].map(|(e, p)| (e.to_owned(), p))),
@@ -168,6 +169,13 @@ fn kept_promises_have_no_faults() {
         story.unknown_after = Some(Duration::from_secs(3));
     });
     assert_eq!(under_way, none);
+    // What waited when its subscription was deleted was cancelled.
+    let deleted = doctored(|story| {
+        story.deleted.insert(SUBSCRIPTION_NAME.to_owned());
+        set_state(story, 0, DeliveryState::Cancelled);
+        story.accounts.clear();
+    });
+    assert_eq!(deleted, none);
     // A late success is a success.
     let late = doctored(|story| {
         story.sightings.push(("t/deliveries/c".to_owned(), DeliveryState::Exhausted));
@@ -225,6 +233,7 @@ fn wrong_ends_are_seen() {
     assert_seen(&[
         ("is DELIVERY_STATE_WAITING", |story| set_state(story, 0, DeliveryState::Waiting)),
         ("is DELIVERY_STATE_EXHAUSTED", |story| set_state(story, 0, DeliveryState::Exhausted)),
+        ("is DELIVERY_STATE_CANCELLED", |story| set_state(story, 0, DeliveryState::Cancelled)),
         ("is exhausted, and has succeeded", |story| {
             story.brief.insert(SUBSCRIPTION_NAME.to_owned());
             set_state(story, 0, DeliveryState::Exhausted);
