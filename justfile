@@ -68,6 +68,10 @@ readme:
 signatures:
     ./tests/run signatures
 
+# a minute of soaking on each engine
+soak:
+    ./tests/run soak
+
 # the benchmark, small
 bench:
     ./tests/run bench
