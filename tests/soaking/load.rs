@@ -37,10 +37,11 @@ const KEY_COUNT: usize = 4;
 const BATCH_PERIOD: usize = 5;
 const MAX_FILLER_BYTES: usize = 4 << 10;
 const SLOW_RESPONSE: Duration = Duration::from_millis(150);
-const RETRY_DELAY: Duration = Duration::from_millis(100);
+const RETRY_DELAY: Duration = Duration::from_millis(200);
 /// So that some wait when their subscription is deleted.
 const DOOMED_RETRY_DELAY: Duration = Duration::from_secs(1);
-const PATIENT_RETRIES: usize = 100;
+/// As many as a policy may have.
+const PATIENT_RETRIES: usize = 50;
 const BRIEF_RETRIES: usize = 2;
 /// Answers drawn for a receiver that fails; afterwards it is well.
 const DRAWN_ANSWERS: usize = 500;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use postrider_tests::cluster::Engine;
 
-pub const USAGE_TEXT: &str = "usage: tests/soak --minutes N [--engine postgres|sqlite] [--rate EVENTS_PER_SECOND] [--seed N]";
+pub const USAGE_TEXT: &str = "usage: tests/soak --minutes N [--engine postgres|sqlite] \
+    [--rate EVENTS_PER_SECOND] [--seed N]";
 
 /// Two days: what it keeps in memory of each round would allow for more.
 const MAX_MINUTES: u64 = 2_880;

@@ -4,8 +4,6 @@
 //! through all of it, so that their slopes say something, and that there is a second one of
 //! whatever may be struck.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Description, Engine, SHORT_LEASES};
