@@ -18,7 +18,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::clock::Clock;
-use crate::progress::{ProgressHandle, WatchedLoops};
+use crate::progress::WatchedLoops;
 use crate::state::cluster::ClusterState;
 use crate::state::context::ReplicaContext;
 use crate::state::result_commits::ResultCommitHealth;
@@ -56,17 +56,12 @@ pub struct HealthMonitor {
 impl HealthMonitor {
     pub fn new(context: &ReplicaContext) -> Self {
         Self {
-            loops: WatchedLoops::new(Arc::clone(&context.clock)),
+            loops: context.loops.clone(),
             clock: Arc::clone(&context.clock),
             store: Arc::clone(&context.store),
             cluster: context.cluster.clone(),
             results: context.result_commits.clone(),
         }
-    }
-
-    /// Registers a loop whose progress is watched.
-    pub fn register_loop(&self, name: &'static str) -> ProgressHandle {
-        self.loops.register(name)
     }
 
     async fn check_ready(&self) -> Result<(), String> {
@@ -202,7 +197,7 @@ mod tests {
         let health = HealthMonitor { loops, clock: shown, store, cluster, results };
 
         let (sender, mut receiver) = channel::<char, u32>(SMALL_LIMITS);
-        receiver.set_progress_reporter(health.register_loop("publish"));
+        receiver.set_progress_reporter(health.loops.register_writer("publish"));
         let idle = async {
             tokio::task::yield_now().await;
             passes(3600);

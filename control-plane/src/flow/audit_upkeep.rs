@@ -17,9 +17,10 @@ use postrider_identity::{AuditChain, ChainHash, ChainState};
 use postrider_store::{ForgottenRecords, Store, StoreResult};
 use tokio_util::sync::CancellationToken;
 
-use super::faults::FaultLog;
+use super::faults::LoopRounds;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::progress::{RoundCounts, WatchedLoops};
 use crate::state::cluster::{ClusterState, ShardOwner};
 use crate::state::context::ReplicaContext;
 
@@ -32,6 +33,7 @@ const SHARD_POLL_INTERVAL: Duration = Duration::from_secs(1);
 pub struct AuditUpkeep {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    loops: WatchedLoops,
     cluster: ClusterState,
     metrics: Metrics,
     interval: Duration,
@@ -47,6 +49,7 @@ impl AuditUpkeep {
         Self {
             store: Arc::clone(&context.store),
             clock: Arc::clone(&context.clock),
+            loops: context.loops.clone(),
             cluster: context.cluster.clone(),
             metrics: context.metrics.clone(),
             interval: context.settings.audit.head_log_interval(),
@@ -59,20 +62,24 @@ impl AuditUpkeep {
     /// Keeps them until told to stop. Ends soon then, with what has changed since the last
     /// round logged.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut log = FaultLog::new("audit records");
+        let mut rounds = LoopRounds::new(self.loops.register_slow_loop("audit-records"));
         loop {
+            rounds.begin();
+            let mut counts = RoundCounts::default();
             let kept = tokio::select! {
-                kept = self.keep() => kept,
+                kept = self.keep(&mut counts) => kept,
                 () = stop.cancelled() => break,
             };
-            log.note(kept.as_ref().err(), self.clock.now());
+            let now = self.clock.now();
+            rounds.end(counts, kept.as_ref().err(), now, Some(now + self.interval));
             tokio::select! {
                 () = self.wait_for_round() => {}
                 () = stop.cancelled() => break,
             }
         }
-        let logged = self.log_heads().await;
-        log.note(logged.as_ref().err(), self.clock.now());
+        let mut counts = RoundCounts::default();
+        let logged = self.log_heads(&mut counts).await;
+        rounds.end(counts, logged.as_ref().err(), self.clock.now(), None);
     }
 
     /// Until the interval is over, or this replica has shards that it did not have.
@@ -83,11 +90,11 @@ impl AuditUpkeep {
         }
     }
 
-    async fn keep(&mut self) -> StoreResult<()> {
+    async fn keep(&mut self, counts: &mut RoundCounts) -> StoreResult<()> {
         self.shards = self.cluster.own_shards();
-        self.log_heads().await?;
+        self.log_heads(counts).await?;
         if self.is_kept_here(&AuditChain::Installation) {
-            self.forget_old().await?;
+            self.forget_old(counts).await?;
         }
         Ok(())
     }
@@ -101,7 +108,7 @@ impl AuditUpkeep {
         owner == ShardOwner::ThisReplica
     }
 
-    async fn log_heads(&mut self) -> StoreResult<()> {
+    async fn log_heads(&mut self, counts: &mut RoundCounts) -> StoreResult<()> {
         let mut unseen: HashSet<AuditChain> = self.logged.keys().cloned().collect();
         let mut after = None;
         loop {
@@ -110,7 +117,7 @@ impl AuditUpkeep {
             after = chains.last().map(|state| state.chain.clone());
             for state in chains {
                 unseen.remove(&state.chain);
-                self.log_head(state);
+                counts.add_all("heads_logged", self.log_head(state).into());
             }
             if is_last {
                 break;
@@ -132,16 +139,17 @@ impl AuditUpkeep {
         }
     }
 
-    fn log_head(&mut self, state: ChainState) {
+    /// Logs a chain's head if it has changed; whether it did.
+    fn log_head(&mut self, state: ChainState) -> bool {
         let ChainState { chain, sequence, hash, .. } = state;
         if !self.is_kept_here(&chain) {
             // Its next owner may have logged later heads.
             self.logged.remove(&chain);
-            return;
+            return false;
         }
         let name = name_of(&chain);
         match head_change(self.logged.get(&chain).copied(), (sequence, hash)) {
-            HeadChange::None => return,
+            HeadChange::None => return false,
             HeadChange::Longer => tracing::info!(chain = name, sequence, %hash, "audit head"),
             HeadChange::SetBack => {
                 self.metrics.audit_alarm("head_set_back");
@@ -156,13 +164,15 @@ impl AuditUpkeep {
             }
         }
         self.logged.insert(chain, (sequence, hash));
+        true
     }
 
-    async fn forget_old(&self) -> StoreResult<()> {
+    async fn forget_old(&self, counts: &mut RoundCounts) -> StoreResult<()> {
         let now = self.clock.now();
         let (before, mut after) = (now - self.retention, None);
         while let Some(done) = self.store.forget_audit_records(after.as_ref(), before, now).await? {
             let ForgottenRecords { chain, removed, is_stuck } = done;
+            counts.add("records_removed", removed);
             if is_stuck {
                 self.metrics.audit_alarm("retention_stuck");
                 tracing::error!(

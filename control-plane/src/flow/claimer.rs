@@ -43,12 +43,13 @@ impl Claimer {
         }
     }
 
-    /// Makes one round of claims; whether another may find more.
-    pub async fn claim_due(&self) -> StoreResult<bool> {
+    /// Makes one round of claims; returns how many deliveries it claimed, or `None` if there
+    /// was nothing to claim.
+    pub async fn claim_due(&self) -> StoreResult<Option<usize>> {
         let at = self.clock.now();
         let wanted = self.dispatcher.update(|scheduler, now| scheduler.claims(now));
         if wanted.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
         let mut claims = Vec::with_capacity(wanted.len());
         let mut refused = Vec::new();
@@ -85,7 +86,8 @@ impl Claimer {
         let (left, fault) = bisection.into_untaken();
         refused.extend(left);
         let failed = failed.or(fault);
-        let cut_short = work.len() >= MAX_DELIVERIES_PER_CLAIM as usize;
+        let claimed_count = work.len();
+        let cut_short = claimed_count >= MAX_DELIVERIES_PER_CLAIM as usize;
         let mut counts: HashMap<SubscriptionKey, u32> = HashMap::new();
         for claimed in &work {
             *counts.entry(claimed.delivery.subscription.clone()).or_default() += 1;
@@ -101,7 +103,7 @@ impl Claimer {
                 scheduler.claim_done(&claim.subscription, limit, claimed, at, now);
             }
         });
-        failed.map_or(Ok(true), Err)
+        failed.map_or(Ok(Some(claimed_count)), Err)
     }
 
     async fn running_time(&self, key: &SubscriptionKey, now: Timestamp) -> StoreResult<Timestamp> {

@@ -17,6 +17,7 @@ use postrider_domain::subscription::{Subscription, SubscriptionStatus};
 use postrider_store::{FirstFault, Store, StoreResult};
 
 use crate::clock::Clock;
+use crate::progress::RoundCounts;
 use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
 use crate::state::failure_streaks::{FailureStreaks, RememberedStreak, STREAK_CHECK_INTERVAL};
@@ -45,8 +46,8 @@ impl EndpointWatch {
         }
     }
 
-    /// Reads the streaks of newly owned shards, and decides those that are due.
-    pub async fn check_streaks(&self) -> StoreResult<()> {
+    /// Reads the streaks of newly owned shards, and decides those that are due; counts them.
+    pub async fn check_streaks(&self, counts: &mut RoundCounts) -> StoreResult<()> {
         let new = self.failure_streaks.retain_owned(&self.dispatcher.read(|s, _| s.leases()));
         if !new.is_empty() {
             let rows = self.read_streaks(&new).await?;
@@ -60,6 +61,7 @@ impl EndpointWatch {
         }
         let mut faults = FirstFault::default();
         for (shard, key, entry, just_failed) in self.failure_streaks.take_due(self.clock.now()) {
+            counts.add_all("streaks_checked", 1);
             faults.keep(self.check_streak(shard, &key, entry, just_failed).await)?;
         }
         faults.into_result()

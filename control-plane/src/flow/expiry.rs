@@ -43,12 +43,13 @@ impl Expiry {
         }
     }
 
-    /// Expires a subscription's waiting and held deliveries that are past their deadline.
+    /// Expires a subscription's waiting and held deliveries that are past their deadline;
+    /// returns how many.
     pub async fn expire_overdue(
         &self,
         snapshot: &TenantSnapshot,
         subscription: &Subscription,
-    ) -> StoreResult<()> {
+    ) -> StoreResult<u64> {
         let key = subscription.key();
         let running = self.cluster.running_time(subscription, self.clock.now());
         let is_wanted = snapshot.wants_event(&self.outbox, OperationalEventType::DeliveryExhausted);
@@ -68,7 +69,7 @@ impl Expiry {
             tracing::info!(subscription = %key, ended, "deliveries expired");
             self.outbox.notify();
         }
-        Ok(())
+        Ok(ended)
     }
 }
 

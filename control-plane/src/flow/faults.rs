@@ -1,8 +1,9 @@
 //! What every loop does when the database refuses or does not answer.
 //!
-//! Fed by the loops with errors and refused batches; feeds the log, and the loops with
-//! the next part to try. Guarantees that a fault is logged once and not once for each
-//! try, and that what the database refuses delays nothing else.
+//! Fed by the loops with what their rounds came to and with refused batches; feeds the log,
+//! what operators see of the loops (`progress`), and the loops with the next part to try.
+//! Guarantees that a fault is logged once and not once for each try, that the last outcome
+//! of each loop is known, and that what the database refuses delays nothing else.
 //!
 //! Keeps the invariants `bad-row-isolated` and `database-faults-blame-nobody`.
 
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 use postrider_domain::time::Timestamp;
 use postrider_store::StoreError;
+
+use crate::progress::{ProgressHandle, RoundCounts};
 
 /// How soon after a fault a different one is reported. A person can follow a few lines a
 /// minute.
@@ -65,10 +68,54 @@ impl FaultLog {
         }
         should_report
     }
+}
 
-    /// How long to wait after the failures so far.
-    pub fn pause(&self, shortest: Duration, longest: Duration) -> Duration {
-        backoff_pause(self.failures, shortest, longest)
+/// Tells how a loop's rounds go: operators each of them, the log when faults begin and end.
+///
+/// How to drive it: `begin` before each round, `end` after it.
+pub struct LoopRounds {
+    progress: ProgressHandle,
+    faults: FaultLog,
+}
+
+impl LoopRounds {
+    pub fn new(progress: ProgressHandle) -> Self {
+        let faults = FaultLog::new(progress.name());
+        Self { progress, faults }
+    }
+
+    /// A round begins.
+    pub fn begin(&self) {
+        self.progress.begin_round();
+    }
+
+    /// The round did this, and failed or not; the next begins at `next` if nothing asks for
+    /// it before.
+    pub fn end(
+        &mut self,
+        counts: RoundCounts,
+        error: Option<&StoreError>,
+        now: Timestamp,
+        next: Option<Timestamp>,
+    ) {
+        self.faults.note(error, now);
+        self.progress.end_round(counts, error.map(failure_words), next);
+    }
+
+    /// How long to wait after the failures so far and one more, which is not told yet.
+    pub fn pause_after_another(&self, shortest: Duration, longest: Duration) -> Duration {
+        backoff_pause(self.faults.failures.saturating_add(1), shortest, longest)
+    }
+}
+
+/// What callers may be told of a failure.
+const fn failure_words(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Unavailable(_) => "the database is unavailable",
+        StoreError::Rejected(_) => "the database cannot store this data",
+        StoreError::Faulty(_) | StoreError::Corrupt(_) => {
+            "the database fails calls of this kind and must be repaired"
+        }
     }
 }
 
@@ -124,6 +171,8 @@ impl<T> BatchBisection<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::SystemClock;
+    use crate::progress::WatchedLoops;
 
     fn faulty() -> StoreError {
         StoreError::Faulty("refused".to_owned())
@@ -187,6 +236,22 @@ mod tests {
         assert_eq!((left.len(), tries <= 2 * MAX_REFUSED_PARTS), (100, true));
         let away = StoreError::Unavailable("away".to_owned());
         assert_eq!(divide(&[99], &away), (all, 1));
+    }
+
+    #[test]
+    fn what_a_round_failed_by_is_told_without_the_databases_words() {
+        let loops = WatchedLoops::new(SystemClock::starting_at(Timestamp::default()));
+        let mut rounds = LoopRounds::new(loops.register_slow_loop("tokens"));
+        let mut round = |error: Option<StoreError>| {
+            rounds.begin();
+            rounds.end(RoundCounts::default(), error.as_ref(), Timestamp::default(), None);
+            loops.outcomes().remove(0)
+        };
+        let away = round(Some(StoreError::Unavailable("connection to 10.0.0.7 lost".to_owned())));
+        assert_eq!(away.last.unwrap().failure.unwrap(), "the database is unavailable");
+        assert_eq!(round(Some(faulty())).failures, 2);
+        let well = round(None);
+        assert_eq!((well.failures, well.last.unwrap().failure), (0, None));
     }
 
     #[test]

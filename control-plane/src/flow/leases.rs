@@ -11,7 +11,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fair_batch::ProgressReporter as _;
 use postrider_domain::ids::{AgentId, Epoch, ReplicaId, Shard};
 use postrider_domain::scheduler::{AgentIdentity, ShardLease};
 use postrider_domain::time::Timestamp;
@@ -20,12 +19,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::agent_admission::AgentAdmission;
 use super::agent_presence::AgentPresence;
-use super::faults::FaultLog;
+use super::faults::LoopRounds;
 use super::heartbeat::Heartbeat;
 use super::region_clocks::RegionClocks;
 use super::unsent::UnsentReturner;
 use crate::clock::{Clock, wall_clock};
-use crate::progress::ProgressHandle;
+use crate::progress::{RoundCounts, WatchedLoops};
 use crate::settings::Settings;
 use crate::state::cluster::ClusterState;
 use crate::state::context::ReplicaContext;
@@ -51,6 +50,7 @@ pub struct LeaseKeeper {
     replica: ReplicaId,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    loops: WatchedLoops,
     settings: Arc<Settings>,
     tenants: TenantConfigs,
     dispatcher: Dispatcher,
@@ -75,6 +75,7 @@ impl LeaseKeeper {
             replica: context.replica.clone(),
             store: Arc::clone(&context.store),
             clock: Arc::clone(&context.clock),
+            loops: context.loops.clone(),
             settings: Arc::clone(&context.settings),
             tenants: context.tenants.clone(),
             dispatcher: context.dispatcher.clone(),
@@ -93,13 +94,15 @@ impl LeaseKeeper {
     }
 
     /// Sends heartbeats and keeps leases until told to stop.
-    pub async fn run(mut self, progress: ProgressHandle, stop: CancellationToken) {
-        let mut log = FaultLog::new("leases");
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut rounds = LoopRounds::new(self.loops.register_loop("leases"));
+        let beat = self.settings.ownership.heartbeat();
         while !stop.is_cancelled() {
-            progress.report_progress();
-            let done = self.run_round().await;
-            log.note(done.as_ref().err(), self.clock.now());
-            let beat = self.settings.ownership.heartbeat();
+            rounds.begin();
+            let mut counts = RoundCounts::default();
+            let done = self.run_round(&mut counts).await;
+            let now = self.clock.now();
+            rounds.end(counts, done.as_ref().err(), now, Some(now + beat));
             tokio::select! {
                 () = self.clock.sleep(beat) => {}
                 () = stop.cancelled() => {}
@@ -108,13 +111,13 @@ impl LeaseKeeper {
     }
 
     /// One round. A part that fails does not stop the others.
-    async fn run_round(&mut self) -> StoreResult<()> {
+    async fn run_round(&mut self, counts: &mut RoundCounts) -> StoreResult<()> {
         let mut refused = std::mem::take(&mut self.refused_agents);
         let heartbeat = self.heartbeat.clone();
         let asked = self.clock.now();
         // In parallel, so that a slow heartbeat does not cost a lease.
         let (renewed, view) =
-            tokio::join!(self.renew_if_due(), heartbeat.send_heartbeat(&mut refused));
+            tokio::join!(self.renew_if_due(counts), heartbeat.send_heartbeat(&mut refused));
         self.refused_agents = refused;
         let view = view?;
         if self.clock.follows_database() {
@@ -130,7 +133,7 @@ impl LeaseKeeper {
         self.presence.observe(self.cluster.has_live_agent(), self.clock.now());
         self.forget_lost_inventories();
         let clocks = self.region_clocks.update().await;
-        let balanced = self.balance_shards().await;
+        let balanced = self.balance_shards(counts).await;
         self.is_first_round &= balanced.is_err();
         renewed.and(clocks).and(balanced)
     }
@@ -145,16 +148,16 @@ impl LeaseKeeper {
         tracing::error!(%replica, %address, "another process has taken this replica's name; dispatching stops");
     }
 
-    async fn renew_if_due(&mut self) -> StoreResult<()> {
+    async fn renew_if_due(&mut self, counts: &mut RoundCounts) -> StoreResult<()> {
         if self.clock.now() >= self.next_renewal {
-            self.renew_leases().await?;
+            self.renew_leases(counts).await?;
             self.next_renewal = self.clock.now()
                 + Duration::from_secs(self.settings.ownership.renew_interval_seconds);
         }
         Ok(())
     }
 
-    async fn renew_leases(&mut self) -> StoreResult<()> {
+    async fn renew_leases(&mut self, counts: &mut RoundCounts) -> StoreResult<()> {
         let owned: Vec<(Shard, Epoch)> =
             self.dispatcher.read(|s, _| s.leases()).iter().map(|l| (l.shard, l.epoch)).collect();
         if owned.is_empty() {
@@ -163,11 +166,13 @@ impl LeaseKeeper {
         let asked = self.clock.now();
         let lease = Duration::from_secs(self.settings.ownership.lease_duration_seconds);
         let renewed = self.store.renew_shards(&self.replica, &owned, lease, asked).await?;
+        counts.add_all("leases_renewed", renewed.len());
         for (shard, _) in owned {
             if renewed.contains(&shard) {
                 let stop_at = self.dispatch_deadline(asked);
                 self.dispatcher.update(|s, now| s.renew_shard(shard, stop_at, now));
             } else {
+                counts.add_all("leases_lost", 1);
                 tracing::warn!(shard = shard.0, "a lease was lost");
                 self.drop_shard_of(shard);
             }
@@ -187,10 +192,10 @@ impl LeaseKeeper {
     }
 
     /// Acquires free shards up to this replica's share; releases those above it.
-    async fn balance_shards(&mut self) -> StoreResult<()> {
+    async fn balance_shards(&mut self, counts: &mut RoundCounts) -> StoreResult<()> {
         let view = self.cluster.view();
         let share = self.fair_share(&view);
-        self.release_drained_shards().await?;
+        counts.add_all("shards_released", self.release_drained_shards().await?);
         let owned = self.dispatcher.read(|s, _| s.leases());
         let staying =
             owned.iter().filter(|lease| !self.draining.contains_key(&lease.shard)).count();
@@ -204,7 +209,8 @@ impl LeaseKeeper {
                 self.dispatcher.update(|scheduler, _| scheduler.drain_shard(shard));
             }
         } else if staying < share {
-            self.acquire_free_shards(&view, share - staying).await?;
+            let acquired = self.acquire_free_shards(&view, share - staying).await?;
+            counts.add_all("shards_acquired", acquired);
         }
         Ok(())
     }
@@ -225,7 +231,12 @@ impl LeaseKeeper {
         shards / replicas + usize::from(rank < shards % replicas)
     }
 
-    async fn acquire_free_shards(&mut self, view: &ClusterView, wanted: usize) -> StoreResult<()> {
+    /// Acquires free shards; returns how many.
+    async fn acquire_free_shards(
+        &mut self,
+        view: &ClusterView,
+        wanted: usize,
+    ) -> StoreResult<usize> {
         let force = self.is_first_round && self.settings.single_process();
         // Our own lapsed lease that no one has taken is renewed instead.
         let owned = self.dispatcher.read(|s, _| s.leases());
@@ -244,7 +255,7 @@ impl LeaseKeeper {
             .filter(|row| force || row.owner.is_none() || over(row.lease_until));
         let free: Vec<Shard> = free.take(wanted).map(|row| row.shard).collect();
         if free.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let asked = self.clock.now();
         let taken = self.store.acquire_shards(&self.replica, &free, lease, force).await?;
@@ -267,7 +278,7 @@ impl LeaseKeeper {
         self.dispatcher.announce_take_overs(&announced);
         let shards: Vec<Shard> = announced.iter().map(|lease| lease.shard).collect();
         self.tenants.configure_shards(&shards);
-        Ok(())
+        Ok(shards.len())
     }
 
     fn is_agent_lost(&self, agent: &AgentIdentity) -> bool {
@@ -287,7 +298,8 @@ impl LeaseKeeper {
         agents
     }
 
-    async fn release_drained_shards(&mut self) -> StoreResult<()> {
+    /// Releases shards of which nothing is in flight any more; returns how many.
+    async fn release_drained_shards(&mut self) -> StoreResult<usize> {
         let now = self.clock.now();
         let done: Vec<Shard> = self
             .draining
@@ -298,7 +310,8 @@ impl LeaseKeeper {
             })
             .map(|(shard, _)| *shard)
             .collect();
-        self.hand_back_shards(&done).await
+        self.hand_back_shards(&done).await?;
+        Ok(done.len())
     }
 
     async fn hand_back_shards(&mut self, shards: &[Shard]) -> StoreResult<()> {

@@ -30,7 +30,7 @@
 //! - `audit_upkeep`: heads of audit chains, and retention.
 //! - `token_upkeep`: when tokens were used, and forgetting them.
 //! - `faults`: what every loop does when the database refuses or does not answer;
-//!   `new_delivery`: what a new delivery is like.
+//!   `new_delivery`: what a new delivery is like; `shard_numbers`: shards in the log.
 
 pub mod agent_admission;
 mod agent_presence;
@@ -57,6 +57,7 @@ pub mod publish;
 mod recovery;
 mod region_clocks;
 mod rescheduler;
+mod shard_numbers;
 mod stale_rows;
 mod take_over;
 pub mod token_upkeep;

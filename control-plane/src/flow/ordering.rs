@@ -20,8 +20,9 @@ use postrider_store::{FirstFault, KeyEnd, KeyHold, Store, StoreResult};
 use tokio::sync::mpsc;
 
 use super::expiry::Expiry;
-use super::faults::{BatchBisection, FaultLog};
+use super::faults::{BatchBisection, LoopRounds};
 use crate::clock::Clock;
+use crate::progress::{RoundCounts, WatchedLoops};
 use crate::state::cluster::{ClusterState, ShardOwner};
 use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
@@ -41,6 +42,7 @@ pub struct OrderingReleaser {
     keys: mpsc::Receiver<OrderedKey>,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    loops: WatchedLoops,
     owners: OwnerHints,
 }
 
@@ -50,6 +52,7 @@ impl OrderingReleaser {
             keys,
             store: Arc::clone(&context.store),
             clock: Arc::clone(&context.clock),
+            loops: context.loops.clone(),
             owners: OwnerHints::new(context),
         }
     }
@@ -57,19 +60,25 @@ impl OrderingReleaser {
     /// Releases deliveries until every queue handle is gone.
     pub async fn run(mut self) {
         let mut batch = Vec::with_capacity(MAX_KEYS_PER_RELEASE);
-        let mut log = FaultLog::new("ordering keys");
+        let mut rounds = LoopRounds::new(self.loops.register_slow_loop("ordering-keys"));
         while self.keys.recv_many(&mut batch, MAX_KEYS_PER_RELEASE).await > 0 {
+            rounds.begin();
+            let mut counts = RoundCounts::default();
             batch.sort_unstable();
             batch.dedup();
             let mut bisection = BatchBisection::new(std::mem::take(&mut batch));
             while let Some(part) = bisection.next() {
                 match self.store.release_next(&part, self.clock.now()).await {
-                    Ok(gone) => self.owners.hint(gone),
+                    Ok(gone) => {
+                        counts.add_all("keys_checked", part.len());
+                        counts.add_all("keys_released", gone.len());
+                        self.owners.hint(gone);
+                    }
                     Err(error) => bisection.note_refused(part, error),
                 }
             }
             let (_, fault) = bisection.into_untaken();
-            log.note(fault.as_ref(), self.clock.now());
+            rounds.end(counts, fault.as_ref(), self.clock.now(), None);
         }
     }
 }
@@ -278,7 +287,7 @@ impl OrderingKeys {
         if self.cluster.owner(&key.tenant) == ShardOwner::ThisReplica
             && !self.cluster.has_clock_jumped()
         {
-            expired = self.expiry.expire_overdue(snapshot, subscription).await;
+            expired = self.expiry.expire_overdue(snapshot, subscription).await.map(drop);
         }
         keys.into_iter().for_each(|key| self.ordering_queue.push(key));
         expired

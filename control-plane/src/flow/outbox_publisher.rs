@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use fair_batch::ProgressReporter as _;
 use futures::stream::{self, StreamExt};
 use postrider_domain::event::{DEFAULT_CONTENT_TYPE, EventContent};
 use postrider_domain::ids::{Shard, SubscriptionKey};
@@ -22,10 +21,10 @@ use postrider_store::{OutboxEntry, Store, StoreResult};
 use tokio_util::sync::CancellationToken;
 
 use super::endpoint_watch::EndpointWatch;
-use super::faults::FaultLog;
+use super::faults::LoopRounds;
 use super::publish::{PublishError, Publisher};
 use crate::clock::Clock;
-use crate::progress::ProgressHandle;
+use crate::progress::{RoundCounts, WatchedLoops};
 use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
 use crate::state::outbox::Outbox;
@@ -43,6 +42,7 @@ const PARALLEL_SUBSCRIPTIONS: usize = 64;
 pub struct OutboxPublisher {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    loops: WatchedLoops,
     dispatcher: Dispatcher,
     sweep_interval: Duration,
     outbox: Outbox,
@@ -55,6 +55,7 @@ impl OutboxPublisher {
         Self {
             store: Arc::clone(&context.store),
             clock: Arc::clone(&context.clock),
+            loops: context.loops.clone(),
             dispatcher: context.dispatcher.clone(),
             sweep_interval: context.settings.ownership.sweep(),
             outbox: context.outbox.clone(),
@@ -64,15 +65,20 @@ impl OutboxPublisher {
     }
 
     /// Checks failure streaks and publishes the outbox until told to stop.
-    pub async fn run(self, progress: ProgressHandle, stop: CancellationToken) {
-        let (mut streak_faults, mut outbox_faults) =
-            (FaultLog::new("failing endpoints"), FaultLog::new("operational events"));
+    pub async fn run(self, stop: CancellationToken) {
+        let mut watching = LoopRounds::new(self.loops.register_slow_loop("failing-endpoints"));
+        let mut publishing = LoopRounds::new(self.loops.register_loop("operational-events"));
         while !stop.is_cancelled() {
-            progress.report_progress();
-            let looked = self.endpoint_watch.check_streaks().await;
-            streak_faults.note(looked.as_ref().err(), self.clock.now());
-            let published = self.publish_pending().await;
-            outbox_faults.note(published.as_ref().err(), self.clock.now());
+            watching.begin();
+            let mut counts = RoundCounts::default();
+            let looked = self.endpoint_watch.check_streaks(&mut counts).await;
+            let now = self.clock.now();
+            watching.end(counts, looked.as_ref().err(), now, Some(now + self.sweep_interval));
+            publishing.begin();
+            let mut counts = RoundCounts::default();
+            let published = self.publish_pending(&mut counts).await;
+            let now = self.clock.now();
+            publishing.end(counts, published.as_ref().err(), now, Some(now + self.sweep_interval));
             tokio::select! {
                 () = self.outbox.notified() => {}
                 () = self.clock.sleep(self.sweep_interval) => {}
@@ -81,7 +87,7 @@ impl OutboxPublisher {
         }
     }
 
-    async fn publish_pending(&self) -> StoreResult<()> {
+    async fn publish_pending(&self, counts: &mut RoundCounts) -> StoreResult<()> {
         let shards: Vec<Shard> =
             self.dispatcher.read(|s, _| s.settled()).into_iter().map(|lease| lease.shard).collect();
         if shards.is_empty() {
@@ -92,6 +98,7 @@ impl OutboxPublisher {
         let finished = self.publish_all(waiting).await;
         if !finished.is_empty() {
             self.store.delete_from_outbox(&finished).await?;
+            counts.add_all("events_published", finished.len());
         }
         // What failed is published by the next sweep; if there is more, the loop comes back
         // at once, after checking the streaks.

@@ -27,6 +27,7 @@ use super::ordering::OrderingKeys;
 use super::stale_rows::{MAX_ROWS_PER_READ, StaleRows};
 use super::waiting_scan::WaitingScan;
 use crate::clock::Clock;
+use crate::progress::RoundCounts;
 use crate::state::cluster::ClusterState;
 use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
@@ -79,8 +80,8 @@ impl Recovery {
         }
     }
 
-    /// Finds what other loops left unfinished.
-    pub async fn sweep(&self) -> StoreResult<()> {
+    /// Finds what other loops left unfinished, and counts it.
+    pub async fn sweep(&self, counts: &mut RoundCounts) -> StoreResult<()> {
         let round = self.cluster.count_sweep();
         let mut faults = FirstFault::default();
         faults.keep(self.tenants.refresh_stale().await)?;
@@ -88,37 +89,42 @@ impl Recovery {
         faults.keep(self.holds.refresh_holds().await)?;
         faults.keep(self.holds.end_holds_of_edited().await)?;
         faults.keep(self.clock_recovery.recover_from_clock_set_back().await)?;
-        faults.keep(self.waiting_scan.scan_waiting().await)?;
+        let expired = faults.keep(self.waiting_scan.scan_waiting().await)?;
+        counts.add("deliveries_expired", expired.unwrap_or_default());
         let settled = self.dispatcher.read(|s, _| s.settled());
         if let Some(taken) = faults.keep(self.stale_rows.recover_stale_rows(&settled).await)? {
+            counts.add_all("stale_rows_found", taken.found);
             faults.keep(taken.faults.into_result())?;
         }
-        self.conclude_work_of_lost_agents().await;
+        counts.add_all("attempts_of_lost_agents", self.conclude_work_of_lost_agents().await);
         faults.keep(self.find_results_of_parked().await)?;
         faults.keep(self.check_overdue_attempts().await)?;
         if round.is_multiple_of(SWEEPS_PER_OWN_ROW_CHECK) || self.cluster.take_uncertain_commit() {
-            faults.keep(self.recover_unsent_rows().await)?;
+            faults.keep(self.recover_unsent_rows(counts).await)?;
         }
         if round.is_multiple_of(SWEEPS_PER_HELD_CHECK) {
             faults.keep(self.ordering_keys.sweep_held_keys().await)?;
         }
         if round.is_multiple_of(SWEEPS_PER_DELETED_CHECK) {
-            faults.keep(self.end_deliveries_of_deleted().await)?;
+            faults.keep(self.end_deliveries_of_deleted(counts).await)?;
         }
         faults.into_result()
     }
 
-    /// Concludes the attempts of lost agents as UNKNOWN.
-    async fn conclude_work_of_lost_agents(&self) {
+    /// Concludes the attempts of lost agents as UNKNOWN; returns how many.
+    async fn conclude_work_of_lost_agents(&self) -> usize {
+        let mut concluded = 0;
         for agent in self.dispatcher.read(|s, _| s.agents_with_work()) {
             if self.dispatcher.is_agent_lost(&self.cluster, self.lost_after, &agent) {
                 for scheduled in self.dispatcher.update(|s, _| s.take_work_of_lost_agent(&agent)) {
                     self.stale_rows
                         .conclude_as_unknown(scheduled.delivery.clone(), Some(&agent))
                         .await;
+                    concluded += 1;
                 }
             }
         }
+        concluded
     }
 
     /// Finds results that other replicas recorded for parked attempts: while a shard had no
@@ -179,7 +185,7 @@ impl Recovery {
 
     /// Recovers rows that are IN_FLIGHT at our own epoch but not in memory: they were never
     /// sent (no-invented-unknown).
-    async fn recover_unsent_rows(&self) -> StoreResult<()> {
+    async fn recover_unsent_rows(&self, counts: &mut RoundCounts) -> StoreResult<()> {
         let leases = self.dispatcher.read(|s, _| s.settled());
         let shards: Vec<_> = leases.iter().map(|lease| (lease.shard, lease.epoch)).collect();
         if shards.is_empty() {
@@ -194,6 +200,7 @@ impl Recovery {
             let found = rows.into_iter().map(|row| row.id).collect();
             let missing = self.dispatcher.update(|s, _| s.find_missing_since_sweep(found));
             if !missing.is_empty() {
+                counts.add_all("deliveries_recovered", missing.len());
                 tracing::info!(
                     deliveries = missing.len(),
                     "recovered deliveries that were never sent"
@@ -237,7 +244,7 @@ impl Recovery {
     }
 
     /// Ends the waiting deliveries of deleted subscriptions.
-    async fn end_deliveries_of_deleted(&self) -> StoreResult<()> {
+    async fn end_deliveries_of_deleted(&self, counts: &mut RoundCounts) -> StoreResult<()> {
         let shards: Vec<_> =
             self.dispatcher.read(|s, _| s.settled()).into_iter().map(|lease| lease.shard).collect();
         if shards.is_empty() {
@@ -245,7 +252,8 @@ impl Recovery {
         }
         let mut faults = FirstFault::default();
         for key in self.store.deleted_with_unfinished(&shards, MAX_ROWS_PER_READ).await? {
-            faults.keep(self.tenants.end_waiting(&key, EndReason::SubscriptionDeleted).await)?;
+            let ended = self.tenants.end_waiting(&key, EndReason::SubscriptionDeleted).await;
+            counts.add("deliveries_cancelled", faults.keep(ended)?.unwrap_or_default());
         }
         faults.into_result()
     }

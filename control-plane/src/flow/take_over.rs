@@ -14,6 +14,7 @@ use postrider_store::StoreResult;
 
 use super::conclude::ResultIntake;
 use super::hold_keeper::HoldKeeper;
+use super::shard_numbers::shard_numbers;
 use super::stale_rows::{MAX_ROWS_PER_READ, StaleRows};
 use super::waiting_scan::WaitingScan;
 use crate::clock::Clock;
@@ -44,11 +45,12 @@ impl TakeOverSettler {
         }
     }
 
-    /// Finishes the take-over of shards whose agents have all sent their inventories.
-    pub async fn settle_take_overs(&self) -> StoreResult<()> {
+    /// Finishes the take-over of shards whose agents have all sent their inventories; returns
+    /// how many shards.
+    pub async fn settle_take_overs(&self) -> StoreResult<usize> {
         let ready = self.dispatcher.read(|scheduler, now| scheduler.ready_to_settle(now));
         if ready.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let leases: Vec<ShardLease> = ready.into_iter().map(|ready| ready.lease).collect();
         let (unclear, faults) = loop {
@@ -60,12 +62,22 @@ impl TakeOverSettler {
             self.clock.sleep(BATCH_PAUSE).await;
         };
         self.holds.resume_holds(&leases).await?;
+        let settled: Vec<ShardLease> =
+            leases.into_iter().filter(|lease| !unclear.contains(&lease.shard)).collect();
         self.dispatcher.update(|scheduler, now| {
-            for lease in leases.iter().filter(|lease| !unclear.contains(&lease.shard)) {
+            for lease in &settled {
                 scheduler.settle(*lease, now);
             }
         });
+        if !settled.is_empty() {
+            let numbers = shard_numbers(settled.iter().map(|lease| lease.shard));
+            tracing::info!(
+                shards = settled.len(),
+                numbers,
+                "shards are settled: what waits in them is dispatched"
+            );
+        }
         self.waiting_scan.scan_waiting().await?;
-        faults.into_result()
+        faults.into_result().map(|()| settled.len())
     }
 }

@@ -10,8 +10,9 @@ use postrider_identity::TokenKind;
 use postrider_store::{Store, StoreResult};
 use tokio_util::sync::CancellationToken;
 
-use super::faults::FaultLog;
+use super::faults::LoopRounds;
 use crate::clock::Clock;
+use crate::progress::{RoundCounts, WatchedLoops};
 use crate::state::context::ReplicaContext;
 use crate::state::tokens::Tokens;
 
@@ -26,32 +27,38 @@ const ENDED_PORTAL_TOKEN_RETENTION: Duration = Duration::from_secs(3600);
 pub struct TokenUpkeep {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    loops: WatchedLoops,
     tokens: Tokens,
 }
 
 impl TokenUpkeep {
     pub fn new(context: &ReplicaContext) -> Self {
         let (store, clock) = (Arc::clone(&context.store), Arc::clone(&context.clock));
-        Self { store, clock, tokens: context.tokens.clone() }
+        let loops = context.loops.clone();
+        Self { store, clock, loops, tokens: context.tokens.clone() }
     }
 
     /// Keeps it until told to stop.
     pub async fn run(self, stop: CancellationToken) {
-        let mut log = FaultLog::new("tokens");
+        let mut rounds = LoopRounds::new(self.loops.register_slow_loop("tokens"));
         while !stop.is_cancelled() {
             tokio::select! {
                 () = tokio::time::sleep(UPKEEP_PERIOD) => {}
                 () = stop.cancelled() => break,
             }
-            let kept = self.keep().await;
-            log.note(kept.as_ref().err(), self.clock.now());
+            rounds.begin();
+            let mut counts = RoundCounts::default();
+            let kept = self.keep(&mut counts).await;
+            let now = self.clock.now();
+            rounds.end(counts, kept.as_ref().err(), now, Some(now + UPKEEP_PERIOD));
         }
     }
 
-    async fn keep(&self) -> StoreResult<()> {
+    async fn keep(&self, counts: &mut RoundCounts) -> StoreResult<()> {
         let uses = self.tokens.take_uses();
         if !uses.is_empty() {
             self.store.note_token_uses(&uses).await?;
+            counts.add_all("token_uses_written", uses.len());
         }
         let now = self.clock.now();
         let (service, portal) = (TokenKind::Service, TokenKind::Portal);

@@ -33,9 +33,10 @@ impl UnsentReturner {
         }
     }
 
-    /// Returns attempts that were never sent to the table.
-    pub async fn return_unsent(&self) -> StoreResult<()> {
+    /// Returns attempts that were never sent to the table; how many.
+    pub async fn return_unsent(&self) -> StoreResult<usize> {
         let mut faults = FirstFault::default();
+        let mut returned = 0;
         let mut keys = self.dispatcher.take_unsent();
         while !keys.is_empty() {
             let later = keys.split_off(keys.len().min(MAX_ATTEMPTS_PER_RELEASE));
@@ -43,7 +44,8 @@ impl UnsentReturner {
             while let Some(part) = bisection.next() {
                 match self.store.release(&part, self.clock.now()).await {
                     Ok(()) => {
-                        self.dispatcher.update(|scheduler, _| scheduler.confirm_return(&part))
+                        returned += part.len();
+                        self.dispatcher.update(|scheduler, _| scheduler.confirm_return(&part));
                     }
                     Err(error) => bisection.note_refused(part, error),
                 }
@@ -56,6 +58,6 @@ impl UnsentReturner {
             }
             keys = later;
         }
-        faults.into_result()
+        faults.into_result().map(|()| returned)
     }
 }

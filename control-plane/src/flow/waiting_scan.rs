@@ -39,14 +39,15 @@ impl WaitingScan {
     }
 
     /// Scans what waits in the owned shards: tells the scheduler when it is due, and expires
-    /// what is past its deadline.
-    pub async fn scan_waiting(&self) -> StoreResult<()> {
+    /// what is past its deadline; returns how many expired.
+    pub async fn scan_waiting(&self) -> StoreResult<u64> {
         let shards: Vec<_> =
             self.dispatcher.read(|s, _| s.settled()).into_iter().map(|lease| lease.shard).collect();
         if shards.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let mut faults = FirstFault::default();
+        let mut expired = 0;
         for waiting in self.store.waiting(&shards).await? {
             let key = &waiting.subscription;
             let snapshot = faults.keep(self.tenants.snapshot(&key.tenant).await)?.flatten();
@@ -54,7 +55,8 @@ impl WaitingScan {
             let Some((snapshot, subscription)) = snapshot.as_ref().zip(found) else { continue };
             let running = self.cluster.running_time(subscription, self.clock.now());
             if waiting.first_deadline <= running && !self.cluster.has_clock_jumped() {
-                faults.keep(self.expiry.expire_overdue(snapshot, subscription).await)?;
+                let ended = self.expiry.expire_overdue(snapshot, subscription).await;
+                expired += faults.keep(ended)?.unwrap_or_default();
             }
             let shard = waiting.shard;
             self.dispatcher.update(|scheduler, now| {
@@ -64,6 +66,6 @@ impl WaitingScan {
                 scheduler.note_due(key, waiting.first_due, now);
             });
         }
-        faults.into_result()
+        faults.into_result().map(|()| expired)
     }
 }

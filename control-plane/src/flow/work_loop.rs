@@ -9,19 +9,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fair_batch::ProgressReporter as _;
 use postrider_domain::time::Timestamp;
 use postrider_store::{FirstFault, StoreResult};
 use tokio_util::sync::CancellationToken;
 
 use super::claimer::Claimer;
 use super::conclude::ResultIntake;
-use super::faults::FaultLog;
+use super::faults::LoopRounds;
 use super::recovery::Recovery;
 use super::take_over::TakeOverSettler;
 use super::unsent::UnsentReturner;
 use crate::clock::Clock;
-use crate::progress::ProgressHandle;
+use crate::progress::{RoundCounts, WatchedLoops};
 use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
 
@@ -32,6 +31,7 @@ const REFUSED_ROUND_PAUSE: Duration = Duration::from_millis(100);
 /// Moves deliveries between the table and memory.
 pub struct WorkLoop {
     clock: Arc<dyn Clock>,
+    loops: WatchedLoops,
     dispatcher: Dispatcher,
     sweep_interval: Duration,
     unsent: UnsentReturner,
@@ -44,6 +44,7 @@ impl WorkLoop {
     pub fn new(context: &ReplicaContext, results: &ResultIntake) -> Self {
         Self {
             clock: Arc::clone(&context.clock),
+            loops: context.loops.clone(),
             dispatcher: context.dispatcher.clone(),
             sweep_interval: context.settings.ownership.sweep(),
             unsent: UnsentReturner::new(context),
@@ -54,13 +55,15 @@ impl WorkLoop {
     }
 
     /// Moves deliveries between the table and memory until told to stop.
-    pub async fn run(self, progress: ProgressHandle, stop: CancellationToken) {
+    pub async fn run(self, stop: CancellationToken) {
         let mut next_sweep = self.clock.now();
-        let mut log = FaultLog::new("due work");
+        let mut rounds = LoopRounds::new(self.loops.register_loop("due-work"));
+        let mut sweeps = LoopRounds::new(self.loops.register_slow_loop("sweep"));
         while !stop.is_cancelled() {
-            progress.report_progress();
-            let worked = self.run_round(&mut next_sweep).await;
-            log.note(worked.as_ref().err(), self.clock.now());
+            rounds.begin();
+            let mut counts = RoundCounts::default();
+            let worked = self.run_round(&mut next_sweep, &mut counts, &mut sweeps).await;
+            rounds.end(counts, worked.as_ref().err(), self.clock.now(), Some(next_sweep));
             if let Err(error) = worked {
                 // After a refusal the rest of the work goes on soon.
                 let pause =
@@ -81,16 +84,34 @@ impl WorkLoop {
         }
     }
 
-    async fn run_round(&self, next_sweep: &mut Timestamp) -> StoreResult<()> {
+    async fn run_round(
+        &self,
+        next_sweep: &mut Timestamp,
+        counts: &mut RoundCounts,
+        sweeps: &mut LoopRounds,
+    ) -> StoreResult<()> {
         let mut faults = FirstFault::default();
-        faults.keep(self.unsent.return_unsent().await)?;
-        faults.keep(self.take_over.settle_take_overs().await)?;
+        let returned = faults.keep(self.unsent.return_unsent().await)?;
+        counts.add_all("attempts_returned", returned.unwrap_or_default());
+        let settled = faults.keep(self.take_over.settle_take_overs().await)?;
+        counts.add_all("shards_settled", settled.unwrap_or_default());
         faults.keep(self.recovery.check_unconfirmed_attempts().await)?;
         if self.clock.now() >= *next_sweep {
             *next_sweep = self.clock.now() + self.sweep_interval;
-            faults.keep(self.recovery.sweep().await)?;
+            faults.keep(self.sweep(*next_sweep, sweeps).await)?;
         }
-        while faults.keep(self.claimer.claim_due().await)? == Some(true) {}
+        while let Some(Some(claimed)) = faults.keep(self.claimer.claim_due().await)? {
+            counts.add_all("deliveries_claimed", claimed);
+        }
         faults.into_result()
+    }
+
+    /// Sweeps, and tells what came of it apart from the rest of the round.
+    async fn sweep(&self, next: Timestamp, sweeps: &mut LoopRounds) -> StoreResult<()> {
+        sweeps.begin();
+        let mut counts = RoundCounts::default();
+        let swept = self.recovery.sweep(&mut counts).await;
+        sweeps.end(counts, swept.as_ref().err(), self.clock.now(), Some(next));
+        swept
     }
 }

@@ -32,6 +32,7 @@ use crate::flow::work_loop::WorkLoop;
 use crate::flow::{Flow, conclude, publish};
 use crate::health::HealthMonitor;
 use crate::metrics::Metrics;
+use crate::progress::WatchedLoops;
 use crate::settings::Settings;
 use crate::state::cluster::ClusterState;
 use crate::state::context::ReplicaContext;
@@ -92,10 +93,10 @@ pub fn assemble(
     let health = HealthMonitor::new(&context);
     let (publisher, publish_writers) = publish::new(&context);
     for writer in publish_writers {
-        tasks.spawn(writer.with_progress(health.register_loop("publish")).run());
+        tasks.spawn(writer.with_progress(context.loops.register_writer("publish")).run());
     }
     let (results, conclude_writer) = conclude::new(&context);
-    tasks.spawn(conclude_writer.with_progress(health.register_loop("results")).run());
+    tasks.spawn(conclude_writer.with_progress(context.loops.register_writer("results")).run());
     let (store, turns) = (Arc::clone(&context.store), context.read_turns.clone());
     let (api, feed_metrics) = (&context.settings.api, context.metrics.clone());
     let loops = Box::new(Loops {
@@ -154,6 +155,7 @@ fn build_state(
     let rate_limits = RateLimits::new(&settings.rates, Arc::clone(&clock), limits.clone());
     let read_turns = ReadTurns::new(&settings.requests, &settings.database, limits);
     let (ordering_queue, keys) = ordering_queue();
+    let loops = WatchedLoops::new(Arc::clone(&clock));
     let watermark = PublishWatermark::default();
     if !(settings.server.replica_id.is_empty() || settings.single_process()) {
         watermark.inherit_unresolved(clock.now(), cluster.unresolved_commit_span());
@@ -165,6 +167,7 @@ fn build_state(
         clock,
         assignment_key,
         metrics,
+        loops,
         tenants,
         event_types,
         dispatcher,
@@ -207,17 +210,16 @@ pub struct AwaitedLoops {
 pub fn spawn_loops(
     tasks: &mut JoinSet<()>,
     loops: Box<Loops>,
-    health: &HealthMonitor,
     draining: &CancellationToken,
     stopped: &CancellationToken,
 ) -> AwaitedLoops {
     let Loops { dispatch, work, outbox, operations, leases, tokens, audit } = *loops;
     tasks.spawn(tokens.run(stopped.clone()));
     tasks.spawn(dispatch.run(stopped.clone()));
-    tasks.spawn(work.run(health.register_loop("work"), stopped.clone()));
-    tasks.spawn(outbox.run(health.register_loop("operational events"), stopped.clone()));
-    tasks.spawn(operations.run(health.register_loop("operations"), stopped.clone()));
-    let leases = leases.run(health.register_loop("leases"), draining.clone());
+    tasks.spawn(work.run(stopped.clone()));
+    tasks.spawn(outbox.run(stopped.clone()));
+    tasks.spawn(operations.run(stopped.clone()));
+    let leases = leases.run(draining.clone());
     AwaitedLoops { leases: tokio::spawn(leases), audit: tokio::spawn(audit.run(stopped.clone())) }
 }
 

@@ -128,7 +128,7 @@ async fn open_and_start(
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
 
     let (reporter, health_service) = tonic_health::server::health_reporter();
-    let awaited = spawn_loops(&mut tasks, loops, &health, &draining, &stopped);
+    let awaited = spawn_loops(&mut tasks, loops, &draining, &stopped);
     let health_stop = draining.clone();
     let probes = HealthProbes::default();
     let told = probes.clone();

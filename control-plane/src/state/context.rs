@@ -25,6 +25,7 @@ use super::tokens::Tokens;
 use super::watermark::PublishWatermark;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::progress::WatchedLoops;
 use crate::settings::Settings;
 
 /// What every part of a replica works with. Cheap to clone.
@@ -36,6 +37,7 @@ pub struct ReplicaContext {
     pub clock: Arc<dyn Clock>,
     pub assignment_key: AssignmentKey,
     pub metrics: Metrics,
+    pub loops: WatchedLoops,
     pub tenants: TenantConfigs,
     pub event_types: EventTypes,
     pub dispatcher: Dispatcher,

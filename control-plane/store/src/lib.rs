@@ -55,7 +55,7 @@ pub use history::{
     TailedAttempt,
 };
 pub use latency::{latency_bucket, latency_quantile};
-pub use maintenance::{MaintenanceOptions, MaintenanceStore};
+pub use maintenance::{MaintenanceCounts, MaintenanceOptions, MaintenanceStore};
 pub use operations::{HistoryRange, OperationEnd, OperationStep, OperationStore};
 pub use ordering::{KeyBacklog, KeyEnd, KeyHold, OrderingStore};
 pub use outbox::{OutboxEntry, OutboxStore, StreakChange};

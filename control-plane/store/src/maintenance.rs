@@ -21,8 +21,12 @@ use crate::work::Conclusion;
 pub trait MaintenanceStore {
     /// Makes partitions ahead of `now` and removes what is older than retention,
     /// after copying events that unfinished deliveries still need. Safe to run on
-    /// several replicas at once.
-    async fn maintain(&self, now: Timestamp, settings: MaintenanceOptions) -> StoreResult<()>;
+    /// several replicas at once. Returns what it did itself.
+    async fn maintain(
+        &self,
+        now: Timestamp,
+        settings: MaintenanceOptions,
+    ) -> StoreResult<MaintenanceCounts>;
 
     /// Whether the store can accept what is published today and tomorrow; the error
     /// says what is missing.
@@ -43,6 +47,15 @@ pub struct MaintenanceOptions {
     pub retention: Duration,
     /// Partitions are made this many days ahead.
     pub days_ahead: u32,
+}
+
+/// What a run of the maintenance did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MaintenanceCounts {
+    pub partitions_made: u64,
+    pub partitions_dropped: u64,
+    /// Rows that were removed one by one, of every table.
+    pub rows_removed: u64,
 }
 
 /// What [`MaintenanceStore::rehearse_conclusion`] concludes: an IN_FLIGHT delivery that

@@ -123,7 +123,8 @@ async fn readiness_asks_for_tomorrows_partition_of_each_table_on_postgres() {
             execute(&url, &format!("DROP TABLE {name}")).await;
             let error = store.ready(now).await.unwrap_err();
             assert!(error.to_string().contains(&name), "{error}");
-            store.maintain(now, settings).await.unwrap();
+            let done = store.maintain(now, settings).await.unwrap();
+            assert_eq!((done.partitions_made, done.partitions_dropped), (1, 0));
             store.ready(now).await.unwrap();
         }
         store.close().await;
@@ -174,7 +175,8 @@ async fn old_partitions_are_dropped_and_a_reader_only_delays_it_on_postgres() {
             tokio::time::sleep(Duration::from_millis(700)).await;
             reader.execute("COMMIT").await.unwrap();
         });
-        kept.unwrap();
+        // Eight days of three tables.
+        assert_eq!(kept.unwrap().partitions_dropped, 24);
         let after: i64 = one(&url, count).await;
         // Of the 9 days made ten days ago only the last is not past; 9 more were made
         // on opening.

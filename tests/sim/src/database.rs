@@ -33,13 +33,13 @@ use postrider_store::{
     CatalogueError, ClaimLimits, ClaimRequest, ClaimedDelivery, ClockStore, ClusterView,
     Conclusion, ConclusionOutcome, ConfigStore, DataKeyStore, DeliveryCounts, DeliveryQuery,
     EndWaitingRequest, EventQuery, EventTypeQuery, EventTypeStore, ForgottenRecords, HistoryRange,
-    HistoryStore, KeyBacklog, KeyHold, ListPage, ListedEvent, MaintenanceOptions, MaintenanceStore,
-    NewEvent, OperationStep, OperationStore, OrderingStore, OutboxEntry, OutboxStore,
-    OwnershipStore, ProcessInstance, PublishOutcome, PublishingStore, RecordedAttempt, RegionClock,
-    ReplacementStep, ReplicaRow, RescheduleRequest, StatsRow, Store, StoreError, StoreResult,
-    SubscriptionBacklog, SubscriptionQuery, SubscriptionSideEffects, TailPage, TenantQuery,
-    TokenBounds, TokenCreation, TokenQuery, TokenStore, UsedIdempotencyKey, WaitingSubscription,
-    WorkStore, WrappedKeyCount, WriteError,
+    HistoryStore, KeyBacklog, KeyHold, ListPage, ListedEvent, MaintenanceCounts,
+    MaintenanceOptions, MaintenanceStore, NewEvent, OperationStep, OperationStore, OrderingStore,
+    OutboxEntry, OutboxStore, OwnershipStore, ProcessInstance, PublishOutcome, PublishingStore,
+    RecordedAttempt, RegionClock, ReplacementStep, ReplicaRow, RescheduleRequest, StatsRow, Store,
+    StoreError, StoreResult, SubscriptionBacklog, SubscriptionQuery, SubscriptionSideEffects,
+    TailPage, TenantQuery, TokenBounds, TokenCreation, TokenQuery, TokenStore, UsedIdempotencyKey,
+    WaitingSubscription, WorkStore, WrappedKeyCount, WriteError,
 };
 
 use crate::entropy;
@@ -318,7 +318,7 @@ passed_on!(TokenStore {
 });
 
 passed_on!(MaintenanceStore {
-    maintain(now: Timestamp, settings: MaintenanceOptions) -> StoreResult<()>;
+    maintain(now: Timestamp, settings: MaintenanceOptions) -> StoreResult<MaintenanceCounts>;
     ready(now: Timestamp) -> StoreResult<()>;
     rehearse_conclusion(now: Timestamp) -> StoreResult<()>;
 }

@@ -53,7 +53,7 @@ pub fn start(world: &Arc<World>, place: usize) {
     let settings = Arc::new(REPLICA_SETTINGS.clone());
     let metrics = Metrics::default();
     let key = AssignmentKey::new(ASSIGNMENT_KEY);
-    let AssembledReplica { context, flow, loops, mut tasks, health } =
+    let AssembledReplica { context, flow, loops, mut tasks, .. } =
         serve::assemble(settings, (store, key), clock, address(place), calls, metrics);
     world.note(format_args!("replica {place} starts as {}", context.replica.0));
     let agents = Arc::new(AgentSessions::new(context.clone(), flow.clone(), closing.clone()));
@@ -77,7 +77,7 @@ pub fn start(world: &Arc<World>, place: usize) {
                 *slot = Some(running);
             }
             let stopped = CancellationToken::new();
-            let awaited = serve::spawn_loops(&mut tasks, loops, &health, &draining, &stopped);
+            let awaited = serve::spawn_loops(&mut tasks, loops, &draining, &stopped);
             let _ = awaited.leases.await;
             std::future::pending::<()>().await;
         };

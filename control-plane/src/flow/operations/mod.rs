@@ -25,10 +25,10 @@ use postrider_store::{OperationStep, Store, StoreResult};
 use tokio_util::sync::CancellationToken;
 
 use self::planner::{StepDraft, StepPlanner};
-use super::faults::{FaultLog, backoff_pause};
+use super::faults::{LoopRounds, backoff_pause};
 use crate::audited_fields;
 use crate::clock::Clock;
-use crate::progress::ProgressHandle;
+use crate::progress::{RoundCounts, WatchedLoops};
 use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
 use crate::state::ordering_queue::OrderingQueue;
@@ -120,6 +120,7 @@ struct StepRunner {
 pub struct OperationRunner {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    loops: WatchedLoops,
     dispatcher: Dispatcher,
     sweep_interval: Duration,
     steps: StepRunner,
@@ -132,6 +133,7 @@ impl OperationRunner {
         Self {
             store: Arc::clone(&context.store),
             clock: Arc::clone(&context.clock),
+            loops: context.loops.clone(),
             dispatcher: context.dispatcher.clone(),
             sweep_interval: context.settings.ownership.sweep(),
             steps: StepRunner::new(context),
@@ -140,18 +142,19 @@ impl OperationRunner {
     }
 
     /// Runs operations until told to stop.
-    pub async fn run(mut self, progress: ProgressHandle, stop: CancellationToken) {
-        let mut log = FaultLog::new("operations");
+    pub async fn run(mut self, stop: CancellationToken) {
+        let mut rounds = LoopRounds::new(self.loops.register_loop("operations"));
         while !stop.is_cancelled() {
-            progress.report_progress();
+            rounds.begin();
+            let mut counts = RoundCounts::default();
             let looked = self.load_running().await;
-            log.note(looked.as_ref().err(), self.clock.now());
             if looked.is_err() {
                 self.state.next_sweep = self.clock.now() + self.sweep_interval;
             }
-            self.run_due_steps(&stop).await;
+            self.run_due_steps(&mut counts, &stop).await;
             let steps = self.state.running.values().map(|running| running.next);
             let next = steps.chain([self.state.next_sweep]).min().unwrap_or(self.state.next_sweep);
+            rounds.end(counts, looked.as_ref().err(), self.clock.now(), Some(next));
             tokio::select! {
                 () = self.clock.sleep_until(next) => {}
                 () = stop.cancelled() => {}
@@ -183,7 +186,7 @@ impl OperationRunner {
         Ok(())
     }
 
-    async fn run_due_steps(&mut self, stop: &CancellationToken) {
+    async fn run_due_steps(&mut self, counts: &mut RoundCounts, stop: &CancellationToken) {
         let now = self.clock.now();
         let due = self.state.running.values().filter(|running| running.next <= now);
         let due: Vec<OperationId> = due.map(|running| running.operation.id).collect();
@@ -200,11 +203,14 @@ impl OperationRunner {
             match stepped {
                 Ok(Some(after)) if after.state == OperationState::Running => {
                     let made = after.made.saturating_sub(running.operation.made);
+                    counts.add_all("steps", 1);
+                    counts.add("deliveries_made", made);
                     let pause = running.operation.task.pause_after(made);
                     running.next = started + pause.max(MIN_STEP_PAUSE);
                     running.operation = after;
                 }
                 Ok(Some(after)) => {
+                    counts.add_all("operations_ended", 1);
                     tracing::info!(
                         tenant = %after.tenant, operation = %after.id, state = ?after.state,
                         examined = after.examined, made = after.made, "operation ended"
@@ -218,6 +224,7 @@ impl OperationRunner {
                 Err(error) => {
                     let refused = self.state.refused.entry(id).or_insert((0, started));
                     refused.0 = refused.0.saturating_add(1);
+                    counts.add_all("steps_failed", 1);
                     let sweep = self.sweep_interval;
                     refused.1 = started + backoff_pause(refused.0, sweep, MAX_REFUSED_STEP_PAUSE);
                     if refused.0 == 1 {

@@ -13,7 +13,7 @@ use super::call::DatabaseCall;
 use super::{PostgresStore, data_keys, partitions};
 use crate::codec;
 use crate::error::{FirstFault, StoreError, StoreResult};
-use crate::maintenance::{MaintenanceOptions, MaintenanceStore};
+use crate::maintenance::{MaintenanceCounts, MaintenanceOptions, MaintenanceStore};
 use crate::sql_file::without_comment;
 
 /// It drops and deletes with one statement after another. As long as the pause until the
@@ -60,16 +60,25 @@ const DELETE_OLD_LATER_DELIVERIES: &str = "DELETE FROM later_deliveries
 
 #[async_trait]
 impl MaintenanceStore for PostgresStore {
-    async fn maintain(&self, now: Timestamp, settings: MaintenanceOptions) -> StoreResult<()> {
+    async fn maintain(
+        &self,
+        now: Timestamp,
+        settings: MaintenanceOptions,
+    ) -> StoreResult<MaintenanceCounts> {
         let mut call = self.call_for("maintain", MAINTENANCE_LIMIT);
         // One table, or one day of it, that fails does not keep the others from being
         // maintained.
         let mut faults = FirstFault::default();
-        faults.keep(partitions::create(&mut call, now, settings.days_ahead).await)?;
+        let mut counts = MaintenanceCounts::default();
+        let made = partitions::create(&mut call, now, settings.days_ahead).await;
+        counts.partitions_made = faults.keep(made)?.unwrap_or_default();
         let cutoff = now - settings.retention;
         let past = faults.keep(partitions::past(&mut call, cutoff).await)?;
         for (partition, name) in past.unwrap_or_default() {
-            faults.keep(drop_partition(&mut call, &partition, &name).await)?;
+            if faults.keep(drop_partition(&mut call, &partition, &name).await)?.is_some() {
+                counts.partitions_dropped += 1;
+                tracing::info!(partition = name, "a partition past retention was dropped");
+            }
         }
         faults.keep(forget_retained(&mut call).await)?;
         for (sql, below) in [
@@ -78,10 +87,11 @@ impl MaintenanceStore for PostgresStore {
             (DELETE_OLD_OPERATIONS, RetentionBound::Time(cutoff)),
             (DELETE_OLD_LATER_DELIVERIES, RetentionBound::Id(codec::first_id_from(cutoff))),
         ] {
-            faults.keep(delete_chunks(&mut call, sql, below).await)?;
+            let removed = faults.keep(delete_chunks(&mut call, sql, below).await)?;
+            counts.rows_removed += removed.unwrap_or_default();
         }
         faults.keep(data_keys::rewrite_after_removals(&mut call, now).await)?;
-        faults.into_result()
+        faults.into_result().map(|()| counts)
     }
 
     async fn ready(&self, now: Timestamp) -> StoreResult<()> {
@@ -134,7 +144,8 @@ async fn delete_chunks(
     call: &mut DatabaseCall<'_>,
     sql: &'static str,
     below: RetentionBound,
-) -> StoreResult<()> {
+) -> StoreResult<u64> {
+    let mut removed = 0;
     loop {
         let query = match below {
             RetentionBound::Time(time) => sqlx::query(sql).bind(time.as_micros()),
@@ -142,7 +153,8 @@ async fn delete_chunks(
         };
         let done = call.execute(query.bind(MAX_DELETED_ROWS)).await?;
         if done == 0 {
-            return Ok(());
+            return Ok(removed);
         }
+        removed += done;
     }
 }

@@ -73,28 +73,39 @@ async fn existing(call: &mut DatabaseCall<'_>) -> StoreResult<Vec<String>> {
     call.values(sqlx::query(SELECT_PARTITIONS)).await
 }
 
-/// Creates missing partitions; other replicas may do the same.
+/// Creates missing partitions; other replicas may do the same. Returns how many.
 pub(super) async fn create(
     call: &mut DatabaseCall<'_>,
     now: Timestamp,
     days_ahead: u32,
-) -> StoreResult<()> {
+) -> StoreResult<u64> {
     let existing = existing(call).await?;
     let mut faults = FirstFault::default();
+    let mut made = Vec::new();
     for partition in wanted(now, days_ahead) {
         let name = partition.name()?;
         if !existing.contains(&name) {
-            faults.keep(create_one(call, &partition, &name).await)?;
+            match create_one(call, &partition, &name).await {
+                Ok(true) => made.push(name),
+                Ok(false) => {}
+                Err(error) => {
+                    faults.keep::<()>(Err(error))?;
+                }
+            }
         }
     }
-    faults.into_result()
+    if !made.is_empty() {
+        tracing::info!(count = made.len(), partitions = made.join(","), "partitions were made");
+    }
+    faults.into_result().map(|()| made.len() as u64)
 }
 
+/// Creates a partition; false if another replica was first.
 async fn create_one(
     call: &mut DatabaseCall<'_>,
     partition: &DayPartition,
     name: &str,
-) -> StoreResult<()> {
+) -> StoreResult<bool> {
     let DayPartition { table, column, from, until } = partition;
     // The constraint spares the check of the rows; the bounds follow from it.
     let sql = format!(
@@ -106,10 +117,11 @@ async fn create_one(
     );
     call.begin().await?;
     // Unless another replica created it at the same time.
-    if call.run_unless(AssertSqlSafe(sql), exists_already).await? {
+    let is_new = call.run_unless(AssertSqlSafe(sql), exists_already).await?;
+    if is_new {
         call.commit().await?;
     }
-    Ok(())
+    Ok(is_new)
 }
 
 /// What today or tomorrow has no partition for.

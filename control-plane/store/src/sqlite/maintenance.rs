@@ -17,7 +17,7 @@ use super::rows::RowReader;
 use super::{conclude, publishing};
 use crate::codec;
 use crate::error::{FirstFault, StoreError, StoreResult};
-use crate::maintenance::{MaintenanceOptions, MaintenanceStore, rehearsal};
+use crate::maintenance::{MaintenanceCounts, MaintenanceOptions, MaintenanceStore, rehearsal};
 use crate::work::ConclusionOutcome;
 
 /// About one commit of events, so that nobody waits longer for the writer than for a
@@ -89,18 +89,26 @@ const DELETE_OLD_STATS: &str = "DELETE FROM attempt_stats
 
 #[async_trait]
 impl MaintenanceStore for SqliteStore {
-    async fn maintain(&self, now: Timestamp, settings: MaintenanceOptions) -> StoreResult<()> {
+    async fn maintain(
+        &self,
+        now: Timestamp,
+        settings: MaintenanceOptions,
+    ) -> StoreResult<MaintenanceCounts> {
         let cutoff = now - settings.retention;
         // One table that fails does not keep the others from being maintained.
         let mut faults = FirstFault::default();
-        faults.keep(self.cut(&CUT_ENDED, cutoff).await)?;
-        faults.keep(self.cut_events(cutoff).await)?;
-        faults.keep(self.cut(&CUT_ATTEMPTS, cutoff).await)?;
-        faults.keep(self.cut(&CUT_KEYS, now).await)?;
-        faults.keep(self.cut_operations(cutoff).await)?;
-        faults.keep(self.cut_stats(cutoff).await)?;
+        let removed = [
+            faults.keep(self.cut(&CUT_ENDED, cutoff).await)?,
+            faults.keep(self.cut_events(cutoff).await)?,
+            faults.keep(self.cut(&CUT_ATTEMPTS, cutoff).await)?,
+            faults.keep(self.cut(&CUT_KEYS, now).await)?,
+            faults.keep(self.cut_operations(cutoff).await)?,
+            faults.keep(self.cut_stats(cutoff).await)?,
+        ];
         faults.keep(self.truncate_after_removals().await)?;
-        faults.into_result()
+        let rows_removed = removed.into_iter().flatten().sum();
+        faults.into_result()?;
+        Ok(MaintenanceCounts { rows_removed, ..MaintenanceCounts::default() })
     }
 
     async fn ready(&self, _now: Timestamp) -> StoreResult<()> {
@@ -140,8 +148,9 @@ impl MaintenanceStore for SqliteStore {
 }
 
 impl SqliteStore {
-    async fn cut(&self, table: &RetentionCut, cutoff: Timestamp) -> StoreResult<()> {
-        let mut after = 0;
+    /// Removes the old rows of a table, as all below do; returns how many.
+    async fn cut(&self, table: &RetentionCut, cutoff: Timestamp) -> StoreResult<u64> {
+        let (mut after, mut removed) = (0, 0);
         loop {
             let rows = self.look(table.look, after).await?;
             let mut seen = Vec::with_capacity(rows.len());
@@ -150,20 +159,20 @@ impl SqliteStore {
                 seen.push((columns.int()?, columns.time()?));
             }
             let Some(step) = CutStep::over(&seen, cutoff) else {
-                return Ok(());
+                return Ok(removed);
             };
-            self.remove(table.remove, &step, |values| {
+            let bind = |values: &mut BoundValues| {
                 values.add(cutoff.as_micros());
-            })
-            .await?;
+            };
+            removed += self.remove(table.remove, &step, bind).await?;
             after = step.last;
         }
     }
 
-    async fn cut_events(&self, cutoff: Timestamp) -> StoreResult<()> {
+    async fn cut_events(&self, cutoff: Timestamp) -> StoreResult<u64> {
         // Ids below are of milliseconds that were over at the cutoff.
         let bound = codec::first_id_from(cutoff);
-        let mut after = 0;
+        let (mut after, mut removed) = (0, 0);
         loop {
             let rows = self.look(SCAN_EVENTS, after).await?;
             let mut seen = Vec::with_capacity(rows.len());
@@ -172,28 +181,30 @@ impl SqliteStore {
                 seen.push((columns.int()?, postrider_domain::ids::EventId(columns.id()?).time()));
             }
             let Some(step) = CutStep::over(&seen, cutoff) else {
-                return Ok(());
+                return Ok(removed);
             };
-            self.remove(&[DELETE_EVENTS], &step, |values| {
+            let bind = |values: &mut BoundValues| {
                 let (millis, _) = bound.as_bytes().split_at(6);
                 values.add(millis);
-            })
-            .await?;
+            };
+            removed += self.remove(&[DELETE_EVENTS], &step, bind).await?;
             after = step.last;
         }
     }
 
     /// There are few of them.
-    async fn cut_operations(&self, cutoff: Timestamp) -> StoreResult<()> {
+    async fn cut_operations(&self, cutoff: Timestamp) -> StoreResult<u64> {
         let mut values = BoundValues::default();
         values.add(cutoff.as_micros());
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
-        values.change(&mut tx, DELETE_OLD_OPERATIONS).await?;
-        tx.commit().await
+        let removed = values.change(&mut tx, DELETE_OLD_OPERATIONS).await?;
+        tx.commit().await?;
+        Ok(removed)
     }
 
-    async fn cut_stats(&self, cutoff: Timestamp) -> StoreResult<()> {
+    async fn cut_stats(&self, cutoff: Timestamp) -> StoreResult<u64> {
+        let mut all = 0;
         loop {
             let mut values = BoundValues::default();
             values.add(codec::hour(cutoff)).add(STEP_ROWS);
@@ -203,8 +214,9 @@ impl SqliteStore {
             tx.commit().await?;
             drop(writing);
             if removed == 0 {
-                return Ok(());
+                return Ok(all);
             }
+            all += removed;
             tokio::time::sleep(PAUSE_BETWEEN_STEPS).await;
         }
     }
@@ -223,21 +235,22 @@ impl SqliteStore {
         &self,
         statements: &[&'static str],
         step: &CutStep,
-        bound: impl Fn(&mut BoundValues),
-    ) -> StoreResult<()> {
+        bind: impl Fn(&mut BoundValues),
+    ) -> StoreResult<u64> {
+        let mut removed = 0;
         {
             let mut writing = self.writer.lock().await?;
             let mut tx = writing.begin().await?;
             for sql in statements {
                 let mut values = BoundValues::default();
                 values.add(step.first).add(step.last);
-                bound(&mut values);
-                values.change(&mut tx, *sql).await?;
+                bind(&mut values);
+                removed += values.change(&mut tx, *sql).await?;
             }
             tx.commit().await?;
         }
         tokio::time::sleep(PAUSE_BETWEEN_STEPS).await;
-        Ok(())
+        Ok(removed)
     }
 }
 

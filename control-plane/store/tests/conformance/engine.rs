@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures::FutureExt;
 use postrider_domain::time::Timestamp;
 use postrider_secret_encryption::LocalKeys;
-use postrider_store::{MaintenanceOptions, OpenOptions, Store};
+use postrider_store::{MaintenanceCounts, MaintenanceOptions, OpenOptions, Store};
 use postrider_store_memory::MemoryStore;
 
 use crate::support::FreshDatabase;
@@ -119,11 +119,12 @@ impl Engine {
         matches!(self.place, Place::Server(_))
     }
 
-    /// Maintains as it would have been done some time ago, up to a day past now.
-    pub async fn maintain(&self, ago: Duration, retention: Duration) {
+    /// Maintains as it would have been done some time ago, up to a day past now; returns what
+    /// that did.
+    pub async fn maintain(&self, ago: Duration, retention: Duration) -> MaintenanceCounts {
         let now = self.store.now().await.unwrap() - ago;
         let days_ahead = 7 + u32::try_from(ago.as_secs() / DAY.as_secs()).unwrap();
-        self.store.maintain(now, MaintenanceOptions { retention, days_ahead }).await.unwrap();
+        self.store.maintain(now, MaintenanceOptions { retention, days_ahead }).await.unwrap()
     }
 
     async fn remove(self) {
