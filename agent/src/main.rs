@@ -10,7 +10,7 @@ use anyhow::Context;
 use clap::Parser;
 use mimalloc::MiMalloc;
 use postrider_agent::{AgentConfig, Settings};
-use postrider_telemetry::{init_telemetry, raise_open_files_limit};
+use postrider_telemetry::{init_telemetry, raise_open_files_limit, reload_at_hangup};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -110,7 +110,9 @@ fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
 
 fn start(settings: &Settings, config: AgentConfig) -> anyhow::Result<()> {
     runtime(settings.worker_threads())?.block_on(async {
-        let telemetry = init_telemetry("postrider-agent", &settings.telemetry())?;
+        let options = settings.telemetry();
+        let telemetry = init_telemetry("postrider-agent", &options)?;
+        let _hangups = reload_at_hangup(options.log_filter_file)?;
         raise_open_files_limit(config.most_open_files(), "receivers.max_connections");
         let shutdown = CancellationToken::new();
         let mut terminate = signal(SignalKind::terminate())?;

@@ -96,3 +96,39 @@ async fn the_limit_of_open_files_is_raised_and_told_if_it_is_too_low() {
         "{log}"
     );
 }
+
+#[tokio::test]
+async fn the_filter_of_the_log_is_read_again_at_sighup() {
+    let folder = tempfile::tempdir().unwrap();
+    let [filter, log, config] =
+        ["filter", "log", "agent.toml"].map(|name| folder.path().join(name));
+    std::fs::write(&filter, "warn\n").unwrap();
+    let setting = format!("[telemetry]\nlog_filter_file = \"{}\"\n", filter.display());
+    std::fs::write(&config, setting).unwrap();
+    let mut replica = ScriptedReplica::start("replica-1").await;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_postrider-agent"))
+        .args(["--control-plane", &replica.url, "--region", "eu-1", "--config"])
+        .arg(&config)
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn()
+        .unwrap();
+    let process = child.id().to_string();
+    let mut stream = replica.welcome_stream().await;
+    assert!(stream.receive().await.is_some(), "it was welcomed");
+
+    std::fs::write(&filter, "info\n").unwrap();
+    assert!(Command::new("kill").args(["-HUP", &process]).status().unwrap().success());
+    let said = || std::fs::read_to_string(&log).unwrap();
+    let read_again = async {
+        while !said().contains("the filter of the log was read again") {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(support::TEST_TIMEOUT, read_again).await.unwrap();
+    assert!(Command::new("kill").arg(&process).status().unwrap().success());
+    while stream.receive().await.is_some() {}
+    drop(stream);
+    let ended = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+    assert_eq!(ended.code(), Some(0), "{}", said());
+    assert!(said().contains("agent stopped") && !said().contains("agent started"), "{}", said());
+}

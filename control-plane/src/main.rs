@@ -239,6 +239,7 @@ fn runtime(threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
 async fn serve_until_told(settings: Settings) -> anyhow::Result<()> {
     let telemetry =
         postrider_telemetry::init_telemetry("postrider", &settings.telemetry.options())?;
+    let _hangups = postrider_telemetry::reload_at_hangup(settings.telemetry.log_filter_file())?;
     let mut stop_requested = pin!(stop_signal()?);
     let is_stopped = tokio::select! {
         waited = serve::wait_to_serve(&settings) => waited.map(|()| false)?,

@@ -89,6 +89,11 @@ impl Program {
         self.signal(Signal::TERM)
     }
 
+    /// SIGHUP: what can be read again is.
+    pub fn hang_up(&self) -> Result<()> {
+        self.signal(Signal::HUP)
+    }
+
     /// SIGSTOP: the program freezes as if its machine had.
     pub fn freeze(&self) -> Result<()> {
         self.signal(Signal::STOP)

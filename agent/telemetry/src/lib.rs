@@ -1,4 +1,5 @@
-//! What both programs need to be watched: logs, traces and a metrics port; the addresses
+//! What both programs need to be watched: logs, whose levels change while they run, traces
+//! and a metrics port; the addresses
 //! that they listen on, and how many files they may open.
 //!
 //! Fed by the `[telemetry]` section that both programs' settings have; feeds the log, the
@@ -6,14 +7,18 @@
 //! measure in the same form. Nothing in here knows events, attempts or any other setting
 //! of a program.
 
+mod hangup;
 mod listen_address;
+mod log_levels;
 mod logging;
 mod metrics_port;
 mod open_files;
 mod otlp_endpoint;
 mod settings;
 
+pub use hangup::reload_at_hangup;
 pub use listen_address::{ListenAddress, ListenAddressError, host_name};
+pub use log_levels::{LogFilter, LogFilterError, LogLevels, process_log_levels};
 pub use logging::{TelemetryGuard, TelemetryOptions, init_telemetry};
 pub use metrics_port::{HealthProbes, serve_metrics};
 pub use open_files::raise_open_files_limit;

@@ -5,6 +5,7 @@
 //! excludes it.
 
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use opentelemetry::trace::TracerProvider;
@@ -15,8 +16,10 @@ use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, reload};
 
+use crate::hangup::read_filter;
+use crate::log_levels::{LogFilter, process_log_levels};
 use crate::otlp_endpoint::OtlpEndpoint;
 
 /// Spans of these crates are exported; those of libraries are noise.
@@ -29,6 +32,8 @@ pub struct TelemetryOptions {
     pub json: bool,
     /// The collector, `http://host:4317`; none means no traces.
     pub otlp_endpoint: Option<String>,
+    /// Where the filter of the log stands; none: in `RUST_LOG`.
+    pub log_filter_file: Option<PathBuf>,
     /// Only warnings and errors, where `RUST_LOG` does not say otherwise.
     pub quiet: bool,
 }
@@ -55,15 +60,14 @@ impl TelemetryGuard {
 const DEFAULT_LIBRARY_LEVELS: &str = "sqlx=warn,h2=error";
 
 /// Sets logs and traces up for the whole process; to be called once, inside the
-/// runtime. `RUST_LOG` filters the log.
+/// runtime. The file of the settings filters the log, or `RUST_LOG`, until
+/// `process_log_levels` changes it.
 pub fn init_telemetry(
     service_name: &'static str,
     options: &TelemetryOptions,
 ) -> anyhow::Result<TelemetryGuard> {
-    let level = if options.quiet { Level::WARN } else { Level::INFO };
-    let wanted = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|filter| !filter.is_empty());
-    let wanted = wanted.unwrap_or_else(|| format!("{level},{DEFAULT_LIBRARY_LEVELS}"));
-    let filter = EnvFilter::builder().parse(wanted).context("RUST_LOG is not a valid filter")?;
+    let configured = configured_filter(options)?;
+    let (filter, handle) = reload::Layer::new(configured.build()?);
     // A file, or a collector of logs, has no use for colours.
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let text = tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(std::io::stderr);
@@ -92,7 +96,19 @@ pub fn init_telemetry(
         .with(log.with_filter(filter))
         .try_init()
         .context("logging is already set up")?;
+    process_log_levels().begin(configured, handle);
     Ok(TelemetryGuard(provider))
+}
+
+/// The filter that the process begins with.
+fn configured_filter(options: &TelemetryOptions) -> anyhow::Result<LogFilter> {
+    if let Some(file) = &options.log_filter_file {
+        return read_filter(file);
+    }
+    let level = if options.quiet { Level::WARN } else { Level::INFO };
+    let wanted = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|filter| !filter.is_empty());
+    let wanted = wanted.unwrap_or_else(|| format!("{level},{DEFAULT_LIBRARY_LEVELS}"));
+    LogFilter::parse(&wanted).context("RUST_LOG is not a valid filter")
 }
 
 fn build_exporter(service_name: &'static str, endpoint: &str) -> anyhow::Result<SdkTracerProvider> {

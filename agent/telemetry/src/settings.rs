@@ -2,6 +2,8 @@
 //!
 //! Read from the settings of a program; gives the options of its logs and traces.
 
+use std::path::PathBuf;
+
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
@@ -19,6 +21,8 @@ pub struct TelemetrySettings {
     /// Where spans go; none: what OpenTelemetry's own variable says.
     #[serde(deserialize_with = "endpoint")]
     pub otlp_endpoint: Option<OtlpEndpoint>,
+    /// A file with the filter of the log; empty: what `RUST_LOG` says.
+    pub log_filter_file: String,
     /// "text" or "json".
     pub log_format: LogFormat,
 }
@@ -53,11 +57,17 @@ impl TryFrom<String> for LogFormat {
 }
 
 impl TelemetrySettings {
+    /// The file with the filter of the log, if there is one.
+    pub fn log_filter_file(&self) -> Option<PathBuf> {
+        Some(&self.log_filter_file).filter(|file| !file.is_empty()).map(PathBuf::from)
+    }
+
     /// The process's logging and tracing options.
     pub fn options(&self) -> TelemetryOptions {
         let configured = self.otlp_endpoint.as_ref().map(|endpoint| endpoint.as_str().to_owned());
         TelemetryOptions {
             json: self.log_format == LogFormat::Json,
+            log_filter_file: self.log_filter_file(),
             otlp_endpoint: configured.or_else(|| std::env::var(ENDPOINT_VARIABLE).ok()),
             ..TelemetryOptions::default()
         }

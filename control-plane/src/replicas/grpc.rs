@@ -12,14 +12,15 @@ use postrider_domain::time::Timestamp;
 use postrider_identity::TokenId;
 use postrider_proto::replica::v1::replica_service_client::ReplicaServiceClient;
 use postrider_proto::replica::v1::{
-    ForgetTokenRequest, GetPublishWatermarkRequest, GetReplicaRequest, ListRegionDemandRequest,
-    ListRegionFiguresRequest, RefreshCatalogueRequest,
+    ForgetTokenRequest, GetPublishWatermarkRequest, GetReplicaRequest, ListLoopOutcomesRequest,
+    ListRegionDemandRequest, ListRegionFiguresRequest, RefreshCatalogueRequest,
 };
 use postrider_tls::{Reloading, TlsDialer};
 use rustls::ClientConfig;
 use tonic::transport::{Channel, Endpoint, Uri};
 
-use super::convert;
+use super::{convert, loop_outcomes};
+use crate::progress::LoopOutcome;
 use crate::state::peers::calls::{CALL_TIMEOUT, PeerCalls, PeerHint};
 
 /// Replicas stand near one another; half of `CALL_TIMEOUT`.
@@ -117,6 +118,12 @@ impl PeerCalls for GrpcCalls {
         let request = with_call_timeout(ListRegionDemandRequest {});
         let answer = self.client(address)?.list_region_demand(request).await?;
         convert::demand_from_wire(answer.into_inner())
+    }
+
+    async fn loop_outcomes(&self, address: &str) -> anyhow::Result<Vec<LoopOutcome>> {
+        let request = with_call_timeout(ListLoopOutcomesRequest {});
+        let answer = self.client(address)?.list_loop_outcomes(request).await?;
+        Ok(loop_outcomes::from_wire(answer.into_inner()))
     }
 
     fn forget(&self, address: &str) {

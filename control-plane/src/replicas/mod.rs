@@ -6,6 +6,7 @@
 
 pub mod convert;
 mod grpc;
+mod loop_outcomes;
 mod metrics;
 mod service;
 

@@ -8,14 +8,15 @@ use postrider_proto::replica::v1::replica_service_server::{ReplicaService, Repli
 use postrider_proto::replica::v1::{
     CheckReplicaRequest, CheckReplicaResponse, ForgetTokenRequest, ForgetTokenResponse,
     GetPublishWatermarkRequest, GetPublishWatermarkResponse, GetReplicaRequest, GetReplicaResponse,
-    HintRequest, HintResponse, ListRegionDemandRequest, ListRegionDemandResponse,
-    ListRegionFiguresRequest, ListRegionFiguresResponse, RefreshCatalogueRequest,
-    RefreshCatalogueResponse, RefreshTenantRequest, RefreshTenantResponse,
+    HintRequest, HintResponse, ListLoopOutcomesRequest, ListLoopOutcomesResponse,
+    ListRegionDemandRequest, ListRegionDemandResponse, ListRegionFiguresRequest,
+    ListRegionFiguresResponse, RefreshCatalogueRequest, RefreshCatalogueResponse,
+    RefreshTenantRequest, RefreshTenantResponse,
 };
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::convert;
+use super::{convert, loop_outcomes};
 use crate::listeners::ReplicaGrants;
 use crate::state::context::ReplicaContext;
 
@@ -145,6 +146,13 @@ impl ReplicaService for PeerService {
         _request: Request<ListRegionDemandRequest>,
     ) -> Result<Response<ListRegionDemandResponse>, Status> {
         Ok(Response::new(convert::demand_to_wire(self.context.dispatcher.demand())))
+    }
+
+    async fn list_loop_outcomes(
+        &self,
+        _request: Request<ListLoopOutcomesRequest>,
+    ) -> Result<Response<ListLoopOutcomesResponse>, Status> {
+        Ok(Response::new(loop_outcomes::to_wire(self.context.loops.outcomes())))
     }
 
     async fn get_publish_watermark(

@@ -19,9 +19,10 @@ use postrider_proto::replica::v1::replica_service_server::{ReplicaService, Repli
 use postrider_proto::replica::v1::{
     CheckReplicaRequest, CheckReplicaResponse, ForgetTokenRequest, ForgetTokenResponse,
     GetPublishWatermarkRequest, GetPublishWatermarkResponse, GetReplicaRequest, GetReplicaResponse,
-    HintRequest, HintResponse, ListRegionDemandRequest, ListRegionDemandResponse,
-    ListRegionFiguresRequest, ListRegionFiguresResponse, RefreshCatalogueRequest,
-    RefreshCatalogueResponse, RefreshTenantRequest, RefreshTenantResponse,
+    HintRequest, HintResponse, ListLoopOutcomesRequest, ListLoopOutcomesResponse,
+    ListRegionDemandRequest, ListRegionDemandResponse, ListRegionFiguresRequest,
+    ListRegionFiguresResponse, RefreshCatalogueRequest, RefreshCatalogueResponse,
+    RefreshTenantRequest, RefreshTenantResponse,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -110,6 +111,13 @@ impl ReplicaService for BareServices {
         &self,
         _: Request<ListRegionFiguresRequest>,
     ) -> Result<Response<ListRegionFiguresResponse>, Status> {
+        Err(Status::unimplemented("no part of the chain"))
+    }
+
+    async fn list_loop_outcomes(
+        &self,
+        _: Request<ListLoopOutcomesRequest>,
+    ) -> Result<Response<ListLoopOutcomesResponse>, Status> {
         Err(Status::unimplemented("no part of the chain"))
     }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use postrider_proto::v1::{
-    Agent, AgentState, DeliveryState, DrainAgentRequest, ListAgentsRequest, ListRegionsRequest,
-    ListReplicasRequest,
+    Agent, AgentState, BackgroundLoop, DeliveryState, DrainAgentRequest, ListAgentsRequest,
+    ListBackgroundLoopsRequest, ListRegionsRequest, ListReplicasRequest,
 };
 use postrider_tests::api::{Api, channel, reason};
 use postrider_tests::cluster::Cluster;
@@ -74,6 +74,58 @@ pub async fn the_fleet_is_listed(cluster: &Cluster) {
         let regions = regions.await.unwrap();
         let told: Vec<_> = regions.iter().map(|r| (r.name.as_str(), r.agent_count)).collect();
         assert_eq!(told, [(DEFAULT_REGION, 2), ("regions/us", 1)]);
+    }
+}
+
+/// Every loop of a replica, in the order of the names.
+const LOOPS: [&str; 10] = [
+    "audit-records",
+    "due-work",
+    "failing-endpoints",
+    "leases",
+    "maintenance",
+    "operational-events",
+    "operations",
+    "ordering-keys",
+    "sweep",
+    "tokens",
+];
+
+pub async fn loops_show_their_last_outcome(cluster: &Cluster) {
+    for replica in 0..2 {
+        let listed = wait::until("loops that have run", SOON_LIMIT, || {
+            let mut api = cluster.api_of(replica).unwrap();
+            async move {
+                let request = ListBackgroundLoopsRequest {
+                    parent: "replicas/-".to_owned(),
+                    ..ListBackgroundLoopsRequest::default()
+                };
+                let listed = api.fleet.list_background_loops(request).await;
+                let listed = listed.map_err(|e| e.to_string())?.into_inner();
+                let has_run = |known: &BackgroundLoop| {
+                    let quick = ["/leases", "/due-work", "/sweep", "/operations"];
+                    !quick.iter().any(|end| known.name.ends_with(end)) || known.round_count > 1
+                };
+                wait::when(listed, |listed| {
+                    listed.background_loops.len() == 2 * LOOPS.len()
+                        && listed.background_loops.iter().all(has_run)
+                })
+            }
+        });
+        let listed = listed.await.unwrap();
+        assert!(listed.unreachable.is_empty());
+        let expected = ["replica-1", "replica-2"].iter().flat_map(|replica| {
+            LOOPS.map(|name| format!("replicas/{replica}/backgroundLoops/{name}"))
+        });
+        let names = listed.background_loops.iter().map(|known| known.name.clone());
+        assert!(names.eq(expected), "{listed:?}");
+        for known in &listed.background_loops {
+            assert_eq!(known.failure_count, 0, "{known:?}");
+        }
+        let leases = &listed.background_loops[3];
+        let did = leases.last_busy_round.as_ref().unwrap();
+        assert!(did.counts.values().all(|count| *count > 0), "{leases:?}");
+        assert!(leases.next_round_time.is_some(), "{leases:?}");
     }
 }
 

@@ -7,6 +7,7 @@
 mod errors;
 mod fleet;
 mod lists;
+mod log_levels;
 mod pages;
 mod reconciled;
 mod requests;
@@ -51,6 +52,7 @@ on_both_engines!(what_happened_can_be_read);
 async fn two_replicas_tell_the_same_on_postgres() {
     let agents = vec![("eu".to_owned(), 2), ("us".to_owned(), 1)];
     let mut cluster = two_replicas_that(Description { agents, ..Description::default() }).await;
-    play!(&cluster; watching::a_watcher_sees_every_attempt_of_two_replicas, fleet::the_fleet_is_listed, reconciled::windows_stay_closed);
+    play!(&cluster; watching::a_watcher_sees_every_attempt_of_two_replicas, fleet::the_fleet_is_listed, fleet::loops_show_their_last_outcome, reconciled::windows_stay_closed);
+    log_levels::log_levels_are_set_everywhere_for_a_while(&mut cluster).await;
     fleet::a_drained_agent_finishes_and_leaves(&mut cluster).await;
 }

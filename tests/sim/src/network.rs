@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::{Stream, StreamExt as _};
 use postrider::listeners::AgentGrants;
+use postrider::progress::LoopOutcome;
 use postrider::replicas::convert;
 use postrider::state::peers::calls::{PeerCalls, PeerHint};
 use postrider_agent::parts::{AgentMessageStream, ReplicaMessageStream};
@@ -290,6 +291,10 @@ impl PeerCalls for Line {
 
     async fn region_demand(&self, address: &str) -> anyhow::Result<ReplicaDemand> {
         Ok(self.reach(address).await?.context.dispatcher.demand())
+    }
+
+    async fn loop_outcomes(&self, address: &str) -> anyhow::Result<Vec<LoopOutcome>> {
+        Ok(self.reach(address).await?.context.loops.outcomes())
     }
 
     fn channel(&self, _address: &str) -> anyhow::Result<tonic::transport::Channel> {

@@ -16,6 +16,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::api::fleet::filter::AgentFilter;
+use crate::api::fleet::{log_levels, loops};
 use crate::api::lists::listing::ListCall;
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ResourceKind};
@@ -290,6 +291,23 @@ impl FleetService for FleetApi {
     ) -> Result<Response<v1::ListReplicasResponse>, Status> {
         let (_, message) = Caller::admit(request)?;
         async { self.list_replicas(&message) }.await.map(Response::new)
+    }
+
+    async fn list_background_loops(
+        &self,
+        request: Request<v1::ListBackgroundLoopsRequest>,
+    ) -> Result<Response<v1::ListBackgroundLoopsResponse>, Status> {
+        let (_, message) = Caller::admit(request)?;
+        loops::list(&self.context, &message).await.map(Response::new)
+    }
+
+    async fn set_log_levels(
+        &self,
+        request: Request<v1::SetLogLevelsRequest>,
+    ) -> Result<Response<v1::SetLogLevelsResponse>, Status> {
+        let metadata = request.metadata().clone();
+        let (caller, message) = Caller::admit(request)?;
+        log_levels::set(&self.context, &metadata, message, &caller).await.map(Response::new)
     }
 }
 

@@ -45,6 +45,7 @@ pub enum ResourceKind {
     Delivery,
     Attempt,
     Agent,
+    Replica,
     Operation,
     Token,
 }
@@ -59,6 +60,7 @@ impl ResourceKind {
             Self::Delivery => "postrider/Delivery",
             Self::Attempt => "postrider/Attempt",
             Self::Agent => "postrider/Agent",
+            Self::Replica => "postrider/Replica",
             Self::Operation => "postrider/Operation",
             Self::Token => "postrider/Token",
         }

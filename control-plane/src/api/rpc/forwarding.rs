@@ -1,8 +1,8 @@
 //! Forwards a call to the replica that owns the tenant's shard.
 //!
 //! Fed by the calls that need an owner's memory: `TestSubscription`, `RetryDelivery`,
-//! `ResendEvent`, `CancelDelivery`, and `DrainAgent` for an agent connected to another
-//! replica. Guarantees that a call is forwarded at most once, so that replicas that
+//! `ResendEvent`, `CancelDelivery`, `DrainAgent` for an agent connected to another
+//! replica, and `SetLogLevels` for other replicas. Guarantees that a call is forwarded at most once, so that replicas that
 //! disagree about the owner do not pass it in circles; and that at the replicas' door
 //! these methods are served and no other of the public API.
 
@@ -38,12 +38,13 @@ const MAX_CALLER_BYTES: usize = 8192;
 const FORWARDED_METADATA: [&str; 3] = ["grpc-timeout", "traceparent", "tracestate"];
 
 /// The methods that are forwarded.
-const FORWARDED_METHODS: [&str; 5] = [
+const FORWARDED_METHODS: [&str; 6] = [
     "/postrider.v1.SubscriptionService/TestSubscription",
     "/postrider.v1.DeliveryService/RetryDelivery",
     "/postrider.v1.DeliveryService/CancelDelivery",
     "/postrider.v1.EventService/ResendEvent",
     "/postrider.v1.FleetService/DrainAgent",
+    "/postrider.v1.FleetService/SetLogLevels",
 ];
 
 /// Who called, from where and by which call.

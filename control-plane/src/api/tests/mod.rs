@@ -5,6 +5,7 @@ mod audit;
 mod built_in;
 mod callers;
 mod configuration;
+mod fleet;
 mod history;
 mod layer;
 mod limits;

@@ -7,8 +7,8 @@ use std::str::FromStr;
 
 use postrider_domain::event_type_name::validate_event_type;
 use postrider_domain::ids::{
-    AgentId, AttemptKey, DeliveryId, EventId, IdError, OperationId, Region, SubscriptionId,
-    SubscriptionKey, TenantId,
+    AgentId, AttemptKey, DeliveryId, EventId, IdError, OperationId, Region, ReplicaId,
+    SubscriptionId, SubscriptionKey, TenantId,
 };
 use postrider_identity::{AuditChain, TokenId};
 
@@ -43,6 +43,7 @@ const OPERATION_FORM: &str = "tenants/{tenant}/operations/{operation}";
 const REGION_FORM: &str = "regions/{region}";
 const TOKEN_FORM: &str = "tokens/{token}";
 const AGENT_FORM: &str = "agents/{agent}";
+const REPLICA_FORM: &str = "replicas/{replica}\" or \"replicas/-";
 const AUDIT_FORM: &str = "tenants/{tenant}\", \"tenants/-\" or \"installation";
 const CHAIN_FORM: &str = "tenants/{tenant}\" or \"installation";
 
@@ -237,6 +238,33 @@ pub fn agent(text: &str) -> ParsedName<AgentId> {
         return Err(NameError::Form(AGENT_FORM));
     }
     Ok(AgentId(agent.into()))
+}
+
+/// Which replicas a request is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReplicaChoice {
+    All,
+    Only(ReplicaId),
+}
+
+impl ReplicaChoice {
+    pub fn includes(&self, replica: &ReplicaId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(chosen) => chosen == replica,
+        }
+    }
+}
+
+/// A replica is named by its settings, usually as its pod or host is.
+pub fn replica_choice(text: &str) -> ParsedName<ReplicaChoice> {
+    let [replica] = parts(text, REPLICA_FORM)?;
+    match replica {
+        "-" => Ok(ReplicaChoice::All),
+        "" => Err(NameError::Form(REPLICA_FORM)),
+        _ if replica.len() > MAX_AGENT_NAME_BYTES => Err(NameError::Form(REPLICA_FORM)),
+        _ => Ok(ReplicaChoice::Only(ReplicaId(replica.into()))),
+    }
 }
 
 pub fn of_tenant(tenant: &TenantId) -> String {

@@ -13,6 +13,8 @@ use postrider_domain::time::Timestamp;
 use postrider_identity::TokenId;
 use tonic::transport::Channel;
 
+use crate::progress::LoopOutcome;
+
 /// How long a call to another replica may take. A change waits for every replica, and one
 /// that is silent for 5 s is lost.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);
@@ -64,6 +66,9 @@ pub trait PeerCalls: Send + Sync + 'static {
 
     /// What regions want of a replica, for autoscalers.
     async fn region_demand(&self, address: &str) -> anyhow::Result<ReplicaDemand>;
+
+    /// What the last rounds of a replica's loops came to, for people.
+    async fn loop_outcomes(&self, address: &str) -> anyhow::Result<Vec<LoopOutcome>>;
 
     /// Drops the connection to an address that is no longer used.
     fn forget(&self, _address: &str) {}

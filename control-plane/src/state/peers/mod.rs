@@ -25,6 +25,7 @@ use self::calls::{CALL_TIMEOUT, PeerCalls, PeerHint, identify};
 use self::links::PeerLinks;
 use super::cluster::ClusterState;
 use crate::clock::Clock;
+use crate::progress::LoopOutcome;
 
 /// How often it is looked whether a heartbeat has come.
 const VIEW_POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -91,6 +92,19 @@ impl Peers {
         let calls = self.0.cluster.live_peers().into_iter().map(|(id, address)| async move {
             let answer = tokio::time::timeout(CALL_TIMEOUT, self.0.calls.region_demand(&address));
             answer_or_silent(id, answer.await)
+        });
+        part_answers(futures::future::join_all(calls).await)
+    }
+
+    /// What the last rounds of these other replicas' loops came to, and the replicas that did
+    /// not answer.
+    pub async fn loop_outcomes(
+        &self,
+        replicas: Vec<(ReplicaId, String)>,
+    ) -> (Vec<(ReplicaId, Vec<LoopOutcome>)>, Vec<ReplicaId>) {
+        let calls = replicas.into_iter().map(|(id, address)| async move {
+            let answer = tokio::time::timeout(CALL_TIMEOUT, self.0.calls.loop_outcomes(&address));
+            answer_or_silent(id.clone(), answer.await).map(|outcomes| (id, outcomes))
         });
         part_answers(futures::future::join_all(calls).await)
     }
@@ -229,7 +243,7 @@ fn answer_or_silent<T>(
     let answer = answer.context("it does not answer").and_then(|answer| answer);
     answer.map_err(|error| {
         let error = format!("{error:#}");
-        tracing::debug!(replica = %replica.0, error, "a replica did not report its regions");
+        tracing::debug!(replica = %replica.0, error, "a replica did not report its figures");
         replica
     })
 }
