@@ -220,7 +220,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             runtime(1)?.block_on(key_commands::list(&arguments.settings()?))
         }
         Command::Keys(KeysCommand::Rewrap { database, data }) => {
-            runtime(1)?.block_on(key_commands::rewrap(&database.settings()?, data))
+            runtime(1)?.block_on(rewrap(database.settings()?, data))
         }
         Command::Tokens(TokensCommand::Create { database, wanted }) => {
             runtime(1)?.block_on(tokens_command::create(database.settings()?, wanted))
@@ -286,6 +286,14 @@ async fn migrate(mut settings: Settings) -> anyhow::Result<()> {
     }
     telemetry.shutdown().await;
     println!("the schema is up to date");
+    Ok(())
+}
+
+async fn rewrap(settings: Settings, data: bool) -> anyhow::Result<()> {
+    let telemetry =
+        postrider_telemetry::init_telemetry("postrider", &settings.telemetry.options())?;
+    key_commands::rewrap(&settings, data).await?;
+    telemetry.shutdown().await;
     Ok(())
 }
 

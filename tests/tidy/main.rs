@@ -5,10 +5,12 @@
 //! Guarantees that what the design forbids is found by a machine, with the place
 //! and the rule, and not by a reviewer's luck.
 
+mod background_loops;
 mod circles;
 mod crates;
 mod heads;
 mod invariants;
+mod log_lines;
 mod rules;
 mod source;
 mod test_places;
@@ -66,6 +68,20 @@ fn invariants_are_cited_where_they_are_kept() {
     let files = source::all().unwrap();
     let mut findings = invariants::unknown_invariants(&files);
     findings.extend(invariants::other_keepers(&files));
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+#[test]
+fn lines_of_the_log_are_listed() {
+    let files = source::all().unwrap();
+    let mut findings = log_lines::other_than_listed(&files);
+    findings.extend(log_lines::with_values_or_full_stops(&files));
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+#[test]
+fn background_loops_are_listed() {
+    let findings = background_loops::other_than_listed(&source::all().unwrap());
     assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
 }
 

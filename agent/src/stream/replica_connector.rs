@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
+use parking_lot::Mutex;
 use postrider_proto::agent::v1::agent_service_client::AgentServiceClient;
 use postrider_telemetry::HealthProbes;
 use postrider_tls::{Reloading, TlsDialer};
@@ -71,6 +72,8 @@ pub struct ReplicaConnector {
 struct LoggedOnce {
     id_in_use: AtomicBool,
     region_is_unsubscribed: AtomicBool,
+    /// Names that cannot be resolved, and since when.
+    unresolved: Mutex<HashMap<String, Instant>>,
 }
 
 impl ReplicaConnector {
@@ -106,6 +109,7 @@ impl ReplicaConnector {
                     tokio::spawn(keeper.maintain_stream(control_plane, *address, listed.clone()))
                 });
             }
+            log_changed_addresses(&before, &found);
             listing.send_replace(found);
         }
         for (_, stream) in streams {
@@ -119,12 +123,13 @@ impl ReplicaConnector {
         for control_plane in &self.control_planes {
             match tokio::net::lookup_host((control_plane.host.as_str(), control_plane.port)).await {
                 Ok(addresses) => {
+                    self.log_resolved(control_plane);
                     for address in addresses {
                         found.entry(address).or_insert_with(|| Arc::clone(control_plane));
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(host = control_plane.host, %error, "the control plane's name cannot be resolved; keeping the known addresses");
+                    self.log_unresolved(control_plane, &error);
                     let of_plane = before.iter().filter(|(_, before)| *before == control_plane);
                     found.extend(
                         of_plane.map(|(address, of_plane)| (*address, Arc::clone(of_plane))),
@@ -213,6 +218,26 @@ impl ReplicaConnector {
         }
     }
 
+    fn log_unresolved(&self, control_plane: &ControlPlaneEndpoint, error: &std::io::Error) {
+        let host = &control_plane.host;
+        let mut unresolved = self.logged.unresolved.lock();
+        if unresolved.contains_key(host) {
+            tracing::debug!(host, %error, "the control plane's name still cannot be resolved");
+        } else {
+            unresolved.insert(host.clone(), Instant::now());
+            tracing::warn!(host, %error, "the control plane's name cannot be resolved; keeping the known addresses");
+        }
+    }
+
+    fn log_resolved(&self, control_plane: &ControlPlaneEndpoint) {
+        let since = self.logged.unresolved.lock().remove(&control_plane.host);
+        if let Some(since) = since {
+            let seconds = since.elapsed().as_secs();
+            let host = &control_plane.host;
+            tracing::info!(host, seconds, "the control plane's name is resolved again");
+        }
+    }
+
     fn log_id_in_use(&self, error: &ReplicaSessionError) {
         if !self.logged.id_in_use.swap(true, Ordering::Relaxed) {
             tracing::warn!(
@@ -286,6 +311,25 @@ fn retry_delay(failures: u32, random: u64) -> Duration {
     let limit = (FIRST_RETRY_DELAY * 2_u32.pow(doublings)).min(MAX_RETRY_DELAY);
     let limit_us = limit.as_micros() as u64;
     Duration::from_micros(random % (limit_us + 1))
+}
+
+/// Logs which addresses of replicas have come and gone.
+fn log_changed_addresses(before: &ReplicaAddresses, found: &ReplicaAddresses) {
+    let left_of = |of: &ReplicaAddresses, other: &ReplicaAddresses| {
+        let mut left: Vec<String> = of
+            .keys()
+            .filter(|address| !other.contains_key(*address))
+            .map(ToString::to_string)
+            .collect();
+        left.sort();
+        left.join(",")
+    };
+    let (new, gone) = (left_of(found, before), left_of(before, found));
+    let has_changed = !(new.is_empty() && gone.is_empty());
+    // At the start each stream that is opened has a line.
+    if has_changed && !before.is_empty() {
+        tracing::info!(count = found.len(), new, gone, "the addresses of replicas have changed");
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! of a program.
 
 mod hangup;
+mod line_limit;
 mod listen_address;
 mod log_levels;
 mod logging;
@@ -17,6 +18,7 @@ mod otlp_endpoint;
 mod settings;
 
 pub use hangup::reload_at_hangup;
+pub use line_limit::LineLimit;
 pub use listen_address::{ListenAddress, ListenAddressError, host_name};
 pub use log_levels::{LogFilter, LogFilterError, LogLevels, process_log_levels};
 pub use logging::{TelemetryGuard, TelemetryOptions, init_telemetry};

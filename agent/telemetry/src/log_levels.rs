@@ -107,8 +107,10 @@ impl LogLevels {
     pub(crate) fn begin<S: 'static>(&self, configured: LogFilter, handle: Handle<EnvFilter, S>) {
         let mut state = self.0.lock();
         state.configured = Some(configured);
-        // It fails only once the log is gone, with the process.
-        state.apply = Some(Box::new(move |filter| drop(handle.reload(filter))));
+        state.apply = Some(Box::new(move |filter| {
+            // It fails only once the log is gone, with the process.
+            let _ = handle.reload(filter);
+        }));
     }
 
     /// What the settings say now.

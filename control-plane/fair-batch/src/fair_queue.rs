@@ -27,6 +27,8 @@ pub struct FairQueue<K, T>(Mutex<QueueState<K, T>>);
 /// The batch that a receiver is processing.
 pub struct ActiveBatch<K> {
     keys: Vec<K>,
+    /// Keys that cool down since the batch before.
+    held_back: Vec<K>,
     items: usize,
     since: Instant,
 }
@@ -89,7 +91,12 @@ impl<K, T> FairQueue<K, T> {
 
 impl<K> ActiveBatch<K> {
     pub fn new() -> Self {
-        Self { keys: Vec::new(), items: 0, since: Instant::now() }
+        Self { keys: Vec::new(), held_back: Vec::new(), items: 0, since: Instant::now() }
+    }
+
+    /// The keys that began to cool down when the batch before ended.
+    pub fn take_held_back(&mut self) -> Vec<K> {
+        std::mem::take(&mut self.held_back)
     }
 }
 
@@ -278,7 +285,8 @@ impl<K: Eq + Hash + Clone, T> QueueState<K, T> {
         if (1..=ITEMS_PER_TURN).contains(&active.items) {
             self.admission_limit.record_small_commit(span, now);
         }
-        for key in active.keys.drain(..) {
+        let ActiveBatch { keys, held_back, .. } = active;
+        for key in keys.drain(..) {
             let Some(queue) = self.by_key.get_mut(&key) else {
                 continue;
             };
@@ -288,6 +296,7 @@ impl<K: Eq + Hash + Clone, T> QueueState<K, T> {
             {
                 self.admission_limit.adjust(had, had == limit, max_items, now);
                 queue.is_cooling_down = true;
+                held_back.push(key.clone());
                 self.cooling_down.push((now + cool_down_for(span), key));
             } else if !queue.items.is_empty() {
                 self.ready.push_back(key);

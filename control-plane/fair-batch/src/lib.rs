@@ -80,6 +80,7 @@ pub struct BatchReceiver<K: Eq + Hash + Clone, T> {
     /// The batch that this receiver is processing.
     active: ActiveBatch<K>,
     progress: Option<Box<dyn ProgressReporter>>,
+    floods: Option<Box<dyn FloodReporter<K>>>,
 }
 
 /// Hears how a receiver gets on.
@@ -89,6 +90,12 @@ pub trait ProgressReporter: Send + Sync {
 
     /// The receiver waits for items, however long that takes.
     fn report_idle(&self);
+}
+
+/// Hears of keys that bring more than all others together.
+pub trait FloodReporter<K>: Send + Sync {
+    /// A key's batch was limited, and the key cools down. Told for each such batch.
+    fn report_held_back(&self, key: &K);
 }
 
 /// The limits of a queue.
@@ -133,6 +140,7 @@ pub fn channel<K: Eq + Hash + Clone, T>(
         max_bytes: limits.max_batch_bytes,
         active: ActiveBatch::new(),
         progress: None,
+        floods: None,
     };
     (sender, receiver)
 }
@@ -177,6 +185,7 @@ impl<K: Eq + Hash + Clone, T> BatchReceiver<K, T> {
             max_bytes: self.max_bytes,
             active: ActiveBatch::new(),
             progress: None,
+            floods: None,
         }
     }
 
@@ -184,6 +193,11 @@ impl<K: Eq + Hash + Clone, T> BatchReceiver<K, T> {
     /// each. During a batch the receiver's user reports it.
     pub fn set_progress_reporter(&mut self, progress: impl ProgressReporter + 'static) {
         self.progress = Some(Box::new(progress));
+    }
+
+    /// Reports which keys are held back after this receiver's batches.
+    pub fn set_flood_reporter(&mut self, floods: impl FloodReporter<K> + 'static) {
+        self.floods = Some(Box::new(floods));
     }
 
     /// The current batch makes progress.
@@ -206,6 +220,10 @@ impl<K: Eq + Hash + Clone, T> BatchReceiver<K, T> {
         loop {
             let NextBatch { items, has_more, cool_down_end } =
                 self.queue.take_batch(&mut self.active, self.max_items, self.max_bytes, !open);
+            // Not under the queue's lock, which whoever reports should not hold.
+            for key in self.active.take_held_back() {
+                self.floods.iter().for_each(|floods| floods.report_held_back(&key));
+            }
             if has_more && let Some(notify) = self.notify_others.upgrade() {
                 // If the channel is full, a notification is pending already.
                 let _ = notify.try_send(());

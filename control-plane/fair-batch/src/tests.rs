@@ -186,6 +186,27 @@ async fn a_dominating_key_gets_small_batches_and_cools_down() {
     assert_eq!(all, Vec::from_iter(132..300), "nothing is lost although it cooled down at the end");
 }
 
+#[derive(Clone, Default)]
+struct HeldKeys(Arc<parking_lot::Mutex<Vec<char>>>);
+
+impl FloodReporter<char> for HeldKeys {
+    fn report_held_back(&self, key: &char) {
+        self.0.lock().push(*key);
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_held_back_is_reported() {
+    let (sender, mut receiver) = channel(LARGE_LIMITS);
+    let held = HeldKeys::default();
+    receiver.set_flood_reporter(held.clone());
+    make_dominating(&sender, &mut receiver).await;
+    assert!(held.0.lock().is_empty(), "its limited batch is not over");
+    sender.send_timeout(&'b', 1001, 1).await.unwrap();
+    assert_eq!(items(&mut receiver).await, [1001]);
+    assert_eq!(*held.0.lock(), ['a']);
+}
+
 #[tokio::test]
 async fn what_cools_down_while_one_receiver_is_busy_is_taken_by_another() {
     let (sender, mut first) = channel(LARGE_LIMITS);

@@ -8,11 +8,13 @@
 //! Keeps the invariant `every-delivery-ends`.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use postrider_domain::delivery::{DeliveryState, EndReason};
 use postrider_domain::operational_event::{EndpointSummary, OperationalEventType};
 use postrider_domain::subscription::{DeliveryOrdering, ExhaustedKeyPolicy, Subscription};
 use postrider_store::{EndWaitingRequest, Store, StoreResult};
+use postrider_telemetry::LineLimit;
 
 use crate::clock::Clock;
 use crate::state::cluster::ClusterState;
@@ -23,6 +25,9 @@ use crate::state::tenants::TenantSnapshot;
 /// Most deliveries of one subscription that expire in one sweep. A long backlog ends over
 /// several sweeps; more at once would hold up what is due for others.
 const MAX_EXPIRED_PER_SWEEP: u32 = 1000;
+
+/// A backlog of many subscriptions expires over many sweeps, each with a line for each.
+static EXPIRED_DELIVERIES: LineLimit = LineLimit::new(20, Duration::from_secs(1));
 
 /// Ends what is past its deadline. Cheap to clone.
 #[derive(Clone)]
@@ -66,7 +71,9 @@ impl Expiry {
         let ended =
             self.store.end_waiting(&request, self.clock.now(), MAX_EXPIRED_PER_SWEEP).await?;
         if ended > 0 {
-            tracing::info!(subscription = %key, ended, "deliveries expired");
+            if let Some(left_out) = EXPIRED_DELIVERIES.next_line(Instant::now()) {
+                tracing::info!(subscription = %key, count = ended, left_out, "deliveries expired");
+            }
             self.outbox.notify();
         }
         Ok(ended)

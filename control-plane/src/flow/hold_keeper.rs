@@ -86,6 +86,7 @@ impl HoldKeeper {
             let Some(subscription) = self.tenants.find_subscription(&key).await? else { continue };
             if clock.held(now, subscription.update_time).is_none() {
                 self.rescheduler.reschedule_waiting(&subscription, shard, clock.since, now).await?;
+                tracing::info!(subscription = %key, "a hold is over: the subscription was changed");
                 self.shorten_hold(key, clock, now, now).await?;
             }
         }

@@ -7,7 +7,7 @@
 //!
 //! Keeps the invariant `one-owner`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +20,10 @@ use tokio_util::sync::CancellationToken;
 use super::agent_admission::AgentAdmission;
 use super::agent_presence::AgentPresence;
 use super::faults::LoopRounds;
+use super::fleet_watch::FleetWatch;
 use super::heartbeat::Heartbeat;
 use super::region_clocks::RegionClocks;
+use super::shard_numbers::shard_numbers;
 use super::unsent::UnsentReturner;
 use crate::clock::{Clock, wall_clock};
 use crate::progress::{RoundCounts, WatchedLoops};
@@ -66,6 +68,7 @@ pub struct LeaseKeeper {
     /// Agents whose rows the database refuses, already logged.
     refused_agents: HashSet<AgentId>,
     presence: AgentPresence,
+    fleet_watch: FleetWatch,
     next_renewal: Timestamp,
 }
 
@@ -89,6 +92,7 @@ impl LeaseKeeper {
             is_first_round: true,
             refused_agents: HashSet::new(),
             presence: AgentPresence::default(),
+            fleet_watch: FleetWatch::new(context),
             next_renewal: context.clock.now(),
         }
     }
@@ -130,6 +134,7 @@ impl LeaseKeeper {
         }
         self.peers.update_links();
         self.agent_admission.end_duplicate_streams();
+        self.fleet_watch.observe(&self.cluster.view());
         self.presence.observe(self.cluster.has_live_agent(), self.clock.now());
         self.forget_lost_inventories();
         let clocks = self.region_clocks.update().await;
@@ -274,7 +279,9 @@ impl LeaseKeeper {
                 announced.push(lease);
             }
         });
-        tracing::info!(shards = taken.len(), "acquired shards");
+        let numbers = shard_numbers(taken.iter().map(|(shard, _)| *shard));
+        let from = previous_owners(view, &taken);
+        tracing::info!(shards = taken.len(), numbers, from, "acquired shards");
         self.dispatcher.announce_take_overs(&announced);
         let shards: Vec<Shard> = announced.iter().map(|lease| lease.shard).collect();
         self.tenants.configure_shards(&shards);
@@ -323,7 +330,8 @@ impl LeaseKeeper {
             self.drop_shard_of(*shard);
         }
         self.store.release_shards(&self.replica, shards).await?;
-        tracing::info!(shards = shards.len(), "released shards");
+        let numbers = shard_numbers(shards.iter().copied());
+        tracing::info!(shards = shards.len(), numbers, "released shards");
         Ok(())
     }
 
@@ -336,4 +344,11 @@ impl LeaseKeeper {
             }
         }
     }
+}
+
+/// Whose these shards were, by their names.
+fn previous_owners(view: &ClusterView, taken: &[(Shard, Epoch)]) -> String {
+    let rows = view.shards.iter().filter(|row| taken.iter().any(|(shard, _)| *shard == row.shard));
+    let owners: BTreeSet<&str> = rows.filter_map(|row| Some(&*row.owner.as_ref()?.0)).collect();
+    owners.into_iter().collect::<Vec<_>>().join(",")
 }

@@ -14,6 +14,7 @@ use postrider_domain::ids::{ReplicaId, Shard};
 use postrider_store::{Store, StoreResult};
 
 use super::heartbeat::Heartbeat;
+use super::shard_numbers::shard_numbers;
 use super::unsent::UnsentReturner;
 use crate::clock::Clock;
 use crate::state::cluster::ClusterState;
@@ -102,6 +103,8 @@ impl Membership {
             }
         }
         self.store.release_shards(&self.replica, &shards).await?;
+        let numbers = shard_numbers(shards.iter().copied());
+        tracing::info!(shards = shards.len(), numbers, "released all shards before leaving");
         if self.cluster.has_clock_jumped() {
             // The next owner, by the other clock, has to know by which clock we wrote.
             self.store.note_clock(self.clock.now()).await?;

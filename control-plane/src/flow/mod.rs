@@ -19,7 +19,8 @@
 //!   `rescheduler`.
 //! - `leases`: shards and leases; `heartbeat`: signs of life; `region_clocks`: regions
 //!   without agents; `membership`: joining and leaving; `agent_admission`: two processes
-//!   with one agent id; `agent_presence`: whether there is an agent at all.
+//!   with one agent id; `agent_presence`: whether there is an agent at all; `fleet_watch`:
+//!   who joins, leaves and is lost.
 //! - `ordering`: releases the next delivery of an ordering key.
 //! - `outbox_publisher`: publishes operational events; `endpoint_watch`: warns about
 //!   endpoints that only fail, and disables them.
@@ -44,6 +45,7 @@ pub mod due_backlog;
 mod endpoint_watch;
 mod expiry;
 pub(crate) mod faults;
+mod fleet_watch;
 mod heartbeat;
 pub mod hold_keeper;
 pub mod leases;

@@ -72,7 +72,11 @@ impl RegionClocks {
             }
             if clock != before {
                 let row = RegionClock { region: region.clone(), clock };
-                result = result.and(self.store.put_region_clock(&row).await);
+                let put = self.store.put_region_clock(&row).await;
+                if put.is_ok() {
+                    log_region_change(region, before.since, now);
+                }
+                result = result.and(put);
             }
         }
         let now = self.clock.now();
@@ -82,9 +86,27 @@ impl RegionClocks {
             let unused = unused.filter(|&region| !served.contains(region));
             let unused = unused.filter(|&region| !in_use.contains(region));
             for region in unused.take(MAX_FORGOTTEN_REGIONS) {
-                result = result.and(self.store.forget_region(region).await);
+                let forgotten = self.store.forget_region(region).await;
+                if forgotten.is_ok() {
+                    tracing::info!(%region, "a region is forgotten: no agent and no subscription is in it");
+                }
+                result = result.and(forgotten);
             }
         }
         result
+    }
+}
+
+/// Logs that a region's clock was stopped, or runs again since it had stopped.
+fn log_region_change(region: &Region, stopped: Option<Timestamp>, now: Timestamp) {
+    match stopped {
+        None => tracing::warn!(
+            %region,
+            "a region has no agent: its deliveries wait, and their deadlines stand still"
+        ),
+        Some(since) => {
+            let seconds = now.since(since).as_secs();
+            tracing::info!(%region, seconds, "a region has an agent again");
+        }
     }
 }

@@ -111,7 +111,7 @@ async fn accept_all(
         };
         // Its place it takes after its handshake: who stalls that has none.
         if !intake.slots.have_room(door, address.ip()) {
-            tracing::debug!(%door, %address, "no place for a connection");
+            intake.denials.note_full(door, address);
             continue;
         }
         let (intake, tls, sender) = (Arc::clone(&intake), tls.clone(), sender.clone());

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
+use postrider_telemetry::LineLimit;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -24,38 +24,36 @@ pub(super) fn status_with_reason(code: Code, reason: &str, message: String) -> S
     Status::with_error_details(code, message, details)
 }
 
-/// When a line was written last, and how many were left out since.
-#[derive(Default)]
-pub struct DenialLog(Mutex<Option<(Instant, u64)>>);
+/// The lines about those who are let in nowhere.
+pub struct DenialLog(LineLimit);
+
+impl Default for DenialLog {
+    fn default() -> Self {
+        Self(LineLimit::new(1, DENIAL_LOG_INTERVAL))
+    }
+}
 
 impl DenialLog {
     /// The answer to somebody whose certificate lets him in nowhere.
     pub fn refuse(&self, door: Door, reason: String) -> Status {
-        if let Some(left_out) = self.next_line(Instant::now()) {
+        if let Some(left_out) = self.0.next_line(Instant::now()) {
             tracing::warn!(%door, reason, left_out, "a certificate was refused");
         }
         status_with_reason(Code::PermissionDenied, "PERMISSION_DENIED", reason)
     }
 
-    /// Notes that a handshake failed by the fault of whoever came, who is told little.
-    pub fn note_handshake(&self, door: Door, address: SocketAddr, reason: &str) {
-        if let Some(left_out) = self.next_line(Instant::now()) {
-            tracing::warn!(%door, %address, reason, left_out, "a connection was refused");
+    /// Notes that a connection was closed at once, since the door has no place.
+    pub fn note_full(&self, door: Door, address: SocketAddr) {
+        if let Some(left_out) = self.0.next_line(Instant::now()) {
+            tracing::warn!(%door, %address, left_out, "a connection was closed: its door, or its address, has no place for another");
         }
     }
 
-    /// How many lines were left out, if one is due.
-    fn next_line(&self, now: Instant) -> Option<u64> {
-        let mut last = self.0.lock();
-        if let Some((said, left_out)) = last.as_mut()
-            && now.saturating_duration_since(*said) < DENIAL_LOG_INTERVAL
-        {
-            *left_out += 1;
-            return None;
+    /// Notes that a handshake failed by the fault of whoever came, who is told little.
+    pub fn note_handshake(&self, door: Door, address: SocketAddr, reason: &str) {
+        if let Some(left_out) = self.0.next_line(Instant::now()) {
+            tracing::warn!(%door, %address, reason, left_out, "a connection was refused");
         }
-        let left_out = last.map_or(0, |(_, left_out)| left_out);
-        *last = Some((now, 0));
-        Some(left_out)
     }
 }
 
@@ -79,10 +77,10 @@ mod tests {
         let log = DenialLog::default();
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(log.next_line(start), Some(0));
-        assert_eq!(log.next_line(at(1)), None);
-        assert_eq!(log.next_line(at(9)), None);
-        assert_eq!(log.next_line(at(10)), Some(2));
-        assert_eq!(log.next_line(at(30)), Some(0));
+        assert_eq!(log.0.next_line(start), Some(0));
+        assert_eq!(log.0.next_line(at(1)), None);
+        assert_eq!(log.0.next_line(at(9)), None);
+        assert_eq!(log.0.next_line(at(10)), Some(2));
+        assert_eq!(log.0.next_line(at(30)), Some(0));
     }
 }

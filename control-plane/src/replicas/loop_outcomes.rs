@@ -107,7 +107,7 @@ mod tests {
             failures: 2,
             next: Some(Timestamp::from_micros(600)),
         };
-        assert_eq!(from_wire(to_wire(vec![outcome.clone()])), [outcome.clone()]);
+        assert_eq!(from_wire(to_wire(vec![outcome.clone()])), std::slice::from_ref(&outcome));
 
         let mut told = to_wire(vec![outcome; MAX_LOOPS + 1]);
         told.loops[0].name = "é".repeat(MAX_NAME_BYTES);

@@ -80,6 +80,8 @@ pub async fn rewrap(settings: &Settings, data: bool) -> anyhow::Result<()> {
         rewrapped += step;
         println!("{rewrapped} data keys are wrapped by the current key");
     }
+    let key = keys.current().map(KeyId::as_str);
+    tracing::info!(key, count = rewrapped, "data keys are wrapped by the current key");
     if data {
         replace_data_keys(&*store).await?;
     }
@@ -106,6 +108,7 @@ async fn replace_data_keys(store: &dyn Store) -> anyhow::Result<()> {
         tenants += 1;
         last = Some(tenant);
     }
+    tracing::info!(tenants, subscriptions, "tenants have new data keys, which seal their secrets");
     println!(
         "{tenants} tenants have new data keys, and {subscriptions} subscriptions are sealed by them"
     );

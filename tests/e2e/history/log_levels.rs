@@ -1,8 +1,9 @@
 //! What replicas log, and changing it while they run.
 //!
 //! Fed by clusters with replicas whose logs can be read; feeds `history`. Guarantees that
-//! levels are set at each replica that is named, for as long as they were set for, and that
-//! SIGHUP has the filter read again.
+//! levels are set at each replica that is named, for as long as they were set for, that
+//! SIGHUP has the filter read again, and that the log names who is lost and whose shards are
+//! taken.
 
 use std::fs;
 
@@ -59,6 +60,21 @@ pub async fn log_levels_are_set_everywhere_for_a_while(cluster: &mut Cluster) {
         ask_in_vain(cluster, replica).await;
         assert_eq!(lines(cluster, replica, REFUSED_LINE), before);
     }
+}
+
+/// Kills the second replica, and leaves it dead.
+pub async fn who_is_lost_is_named_in_the_log(cluster: &mut Cluster) {
+    let settled = lines(cluster, 0, "shards are settled");
+    assert!(settled >= 1, "its own, after its start");
+    cluster.replicas[1].kill().await.unwrap();
+    wait_for_line(cluster, 0, "a replica is lost", 0).await;
+    wait_for_line(cluster, 0, "from=\"replica-2\"", 0).await;
+    wait_for_line(cluster, 0, "shards are settled", settled).await;
+    let log = cluster.replicas[0].program().unwrap().log();
+    let lost = log.lines().find(|line| line.contains("a replica is lost")).unwrap();
+    assert!(lost.contains("WARN") && lost.contains("replica=replica-2"), "{lost}");
+    let taken = log.lines().find(|line| line.contains("from=\"replica-2\"")).unwrap();
+    assert!(taken.contains("acquired shards") && taken.contains("numbers=\""), "{taken}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -55,4 +55,5 @@ async fn two_replicas_tell_the_same_on_postgres() {
     play!(&cluster; watching::a_watcher_sees_every_attempt_of_two_replicas, fleet::the_fleet_is_listed, fleet::loops_show_their_last_outcome, reconciled::windows_stay_closed);
     log_levels::log_levels_are_set_everywhere_for_a_while(&mut cluster).await;
     fleet::a_drained_agent_finishes_and_leaves(&mut cluster).await;
+    log_levels::who_is_lost_is_named_in_the_log(&mut cluster).await;
 }

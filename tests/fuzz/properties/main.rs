@@ -80,6 +80,7 @@ properties! {
     certificates
     certificate_names
     settings
+    log_filters
     key_lists
     stored_secrets
 }

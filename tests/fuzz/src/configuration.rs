@@ -1,10 +1,11 @@
-//! The configuration of both programs, and the keys that it brings.
+//! The configuration of both programs, the keys that it brings, and filters of the log.
 
 use std::ffi::OsString;
 use std::fmt::Display;
 
 use postrider::settings::Settings;
 use postrider_secret_encryption::LocalKeys;
+use postrider_telemetry::LogFilter;
 
 use crate::target::texts;
 
@@ -44,6 +45,18 @@ pub fn key_lists(data: &[u8]) {
     }
 }
 
+/// A filter of the log, as operators send one and as a file has it. What is accepted is read
+/// back.
+pub fn log_filters(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    check(LogFilter::parse(&text));
+    let sent = LogFilter::parse_sent(&text);
+    if let Ok(filter) = &sent {
+        assert_eq!(LogFilter::parse_sent(&filter.to_string()).as_ref(), Ok(filter));
+    }
+    check(sent);
+}
+
 pub fn setting_texts() -> Vec<Vec<u8>> {
     let mut all = texts(&[
         "[server]\nlisten = \"127.0.0.1:7070\"\nmax_request_bytes = 1000000\n\0\
@@ -58,6 +71,14 @@ pub fn setting_texts() -> Vec<Vec<u8>> {
     all.push(include_bytes!("../../../control-plane/config.default.toml").to_vec());
     all.push(include_bytes!("../../../agent/config.default.toml").to_vec());
     all
+}
+
+pub fn log_filter_texts() -> Vec<Vec<u8>> {
+    texts(&[
+        "info,sqlx=warn,h2=error",
+        "warn, postrider::flow::leases=debug,[rpc{method=GetTenant}]=trace",
+        "off,postrider[attempt]=debug,a[{b=1}]=5",
+    ])
 }
 
 pub fn key_list_texts() -> Vec<Vec<u8>> {

@@ -56,6 +56,7 @@ pub const FUZZ_TARGETS: &[FuzzTarget] = &[
     FuzzTarget::text("certificates", certificates::certificates, certificates::ders),
     FuzzTarget::text("certificate_names", certificates::names, certificates::name_texts),
     FuzzTarget::text("settings", configuration::settings, configuration::setting_texts),
+    FuzzTarget::text("log_filters", configuration::log_filters, configuration::log_filter_texts),
     FuzzTarget::text("key_lists", configuration::key_lists, configuration::key_list_texts),
     FuzzTarget::text("stored_secrets", secrets::stored, secrets::sealed_values),
 ];

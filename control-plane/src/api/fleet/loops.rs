@@ -11,7 +11,7 @@ use tonic::Status;
 
 use crate::api::lists::listing::ListCall;
 use crate::api::rpc::errors::{self, ResourceKind};
-use crate::api::values::names::{self, ReplicaChoice};
+use crate::api::values::names;
 use crate::api::values::time::{duration, timestamp};
 use crate::progress::{LoopOutcome, LoopRound};
 use crate::state::context::ReplicaContext;

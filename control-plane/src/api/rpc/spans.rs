@@ -9,7 +9,7 @@ use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt};
-use parking_lot::Mutex;
+use postrider_telemetry::LineLimit;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use tracing::Span;
@@ -84,26 +84,8 @@ pub(super) fn log_failure(status: &Status) {
     }
 }
 
-/// Lines of one kind, at most one each second.
-struct LineLimit(Mutex<Option<(Instant, u64)>>);
-
-static UNAVAILABLE: LineLimit = LineLimit(Mutex::new(None));
-
-impl LineLimit {
-    /// How many were left out before this line; none if this one is left out.
-    fn next_line(&self, now: Instant) -> Option<u64> {
-        let mut last = self.0.lock();
-        if let Some((said, left_out)) = last.as_mut()
-            && now.saturating_duration_since(*said) < LINE_INTERVAL
-        {
-            *left_out += 1;
-            return None;
-        }
-        let left_out = last.map_or(0, |(_, left_out)| left_out);
-        *last = Some((now, 0));
-        Some(left_out)
-    }
-}
+/// The database is away, and everybody calls.
+static UNAVAILABLE: LineLimit = LineLimit::new(1, LINE_INTERVAL);
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "all other codes are the caller's")]
 fn is_server_fault(status: &Status) -> bool {
@@ -128,16 +110,6 @@ pub fn log_change(who: &str, what: &'static str, name: &dyn Display) {
 mod tests {
     use super::*;
     use crate::api::rpc::errors;
-
-    #[test]
-    fn lines_are_one_a_second_and_say_what_was_left_out() {
-        let (limit, start) = (LineLimit(Mutex::new(None)), Instant::now());
-        let line = |millis| limit.next_line(start + Duration::from_millis(millis));
-        assert_eq!(
-            [0, 1, 999, 1000, 1500, 9000].map(line),
-            [Some(0), None, None, Some(2), None, Some(1)]
-        );
-    }
 
     #[test]
     fn a_caller_s_mistake_is_not_ours() {

@@ -43,7 +43,7 @@ const OPERATION_FORM: &str = "tenants/{tenant}/operations/{operation}";
 const REGION_FORM: &str = "regions/{region}";
 const TOKEN_FORM: &str = "tokens/{token}";
 const AGENT_FORM: &str = "agents/{agent}";
-const REPLICA_FORM: &str = "replicas/{replica}\" or \"replicas/-";
+const REPLICA_FORM: &str = "replicas/{replica}";
 const AUDIT_FORM: &str = "tenants/{tenant}\", \"tenants/-\" or \"installation";
 const CHAIN_FORM: &str = "tenants/{tenant}\" or \"installation";
 

@@ -39,6 +39,11 @@ pub struct KeyAddress {
 }
 
 impl KeyAddress {
+    /// Where they are, without what a URL may have of credentials.
+    pub fn place(&self) -> String {
+        format!("{}{}", self.url.host_str().unwrap_or_default(), self.url.path())
+    }
+
     pub fn new(settings: &IssuerSettings) -> anyhow::Result<Self> {
         let url: Url = settings.jwks_url.parse().context("jwks_url")?;
         let tls = match url.scheme() {

@@ -48,6 +48,16 @@ enum KeySource {
     Address(KeyAddress),
 }
 
+impl KeySource {
+    /// As the log names it.
+    fn place(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Address(address) => address.place(),
+        }
+    }
+}
+
 #[derive(Default)]
 struct KeySetState {
     keys: Vec<IssuerKey>,
@@ -163,19 +173,36 @@ impl KeySet {
         };
         let end = now + began.elapsed();
         let mut state = self.state.lock();
-        state.failed = read.is_err();
+        let had_failed = std::mem::replace(&mut state.failed, read.is_err());
         match read {
             Ok(keys) => {
                 state.next_fetch = Some(now + FETCH_INTERVAL);
                 state.take(keys, now);
+                drop(state);
+                if had_failed {
+                    tracing::info!(
+                        place = self.source.place(),
+                        "the keys of an issuer can be read again"
+                    );
+                }
             }
             Err(error) => {
                 state.next_fetch = Some(end + FETCH_RETRY_INTERVAL);
                 drop(state);
-                tracing::warn!(
-                    error = format!("{error:#}"),
-                    "the keys of an issuer cannot be read"
-                );
+                let error = format!("{error:#}");
+                if had_failed {
+                    tracing::debug!(
+                        place = self.source.place(),
+                        error,
+                        "the keys of an issuer still cannot be read"
+                    );
+                } else {
+                    tracing::warn!(
+                        place = self.source.place(),
+                        error,
+                        "the keys of an issuer cannot be read; callers with its tokens are refused once known keys are too old"
+                    );
+                }
             }
         }
     }

@@ -4,10 +4,11 @@
 //! tenant configurations with subscriptions to disable.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postrider_domain::delivery::{AttemptRecord, GrantedWait, Outcome};
 use postrider_domain::subscription::Subscription;
+use postrider_telemetry::LineLimit;
 
 use super::ConcludeWriter;
 use super::report::AttemptReport;
@@ -19,6 +20,8 @@ const GONE_STATUS: u16 = 410;
 /// it is being disabled; being disabled ends the hold. Disabling takes one call, or a few
 /// tries while the database is away.
 pub(super) const GONE_HOLD: Duration = Duration::from_secs(30);
+/// Each answer of a held endpoint may make its hold longer.
+static BEGUN_HOLDS: LineLimit = LineLimit::new(20, Duration::from_secs(1));
 /// Statuses whose Retry-After applies to the whole endpoint (RFC 9110, RFC 6585).
 const ENDPOINT_WAIT_STATUSES: [u16; 2] = [429, 503];
 
@@ -49,6 +52,11 @@ impl ConcludeWriter {
             holds.begin(subscription, now, now + follow_up.hold?)
         };
         let clocks: Vec<_> = committed.iter().filter_map(begin_hold).collect();
+        for (key, clock) in &clocks {
+            if let Some(left_out) = BEGUN_HOLDS.next_line(Instant::now()) {
+                tracing::info!(subscription = %key, until = %clock.until, left_out, "an endpoint asked to be left alone; nothing is sent to it until then");
+            }
+        }
         if clocks.is_empty() {
             return;
         }

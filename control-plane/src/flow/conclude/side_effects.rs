@@ -1,17 +1,29 @@
 //! Log lines about what results did to endpoints.
 //!
 //! Fed by the writer with durable results; feeds the log. Guarantees one line for each
-//! change of a breaker, and one for each subscription of a batch: an endpoint that
-//! fails a million deliveries does not fill the log.
+//! change of a breaker, and one for each subscription of a batch, within a bound: endpoints
+//! that fail a million deliveries do not fill the log.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use postrider_domain::delivery::{DeliveryState, DeliveryTransition};
 use postrider_domain::ids::SubscriptionKey;
 use postrider_domain::scheduler::Scheduler;
 use postrider_domain::time::Timestamp;
+use postrider_telemetry::LineLimit;
 
 use super::stages::CommittedResult;
+
+/// Lines of one kind that are written in a row: a receiver's outage opens the breakers of
+/// some subscriptions at once, and each is of interest.
+const MAX_LINES_IN_A_ROW: u32 = 50;
+/// Then one in this time: nobody reads faster.
+const LINE_INTERVAL: Duration = Duration::from_secs(1);
+
+static OPENED_BREAKERS: LineLimit = LineLimit::new(MAX_LINES_IN_A_ROW, LINE_INTERVAL);
+static CLOSED_BREAKERS: LineLimit = LineLimit::new(MAX_LINES_IN_A_ROW, LINE_INTERVAL);
+static EXHAUSTED_DELIVERIES: LineLimit = LineLimit::new(MAX_LINES_IN_A_ROW, LINE_INTERVAL);
 
 /// Breakers that opened or closed, collected under the scheduler's lock and logged after
 /// it.
@@ -43,13 +55,19 @@ impl BreakerChanges {
     }
 
     pub fn log(self) {
+        let now = Instant::now();
         for (key, change) in self.0 {
+            let limit = match change {
+                BreakerChange::Opened => &OPENED_BREAKERS,
+                BreakerChange::Closed { .. } => &CLOSED_BREAKERS,
+            };
+            let Some(left_out) = limit.next_line(now) else { continue };
             match change {
                 BreakerChange::Opened => {
-                    tracing::warn!(subscription = %key, "circuit breaker opened; the endpoint is only probed until an attempt succeeds");
+                    tracing::warn!(subscription = %key, left_out, "circuit breaker opened; the endpoint is only probed until an attempt succeeds");
                 }
                 BreakerChange::Closed { since } => {
-                    tracing::info!(subscription = %key, %since, "circuit breaker closed");
+                    tracing::info!(subscription = %key, %since, left_out, "circuit breaker closed");
                 }
             }
         }
@@ -58,6 +76,7 @@ impl BreakerChanges {
 
 /// Logs deliveries that ended without success, one line for each subscription.
 pub(super) fn log_exhausted(committed: &[CommittedResult]) {
+    let now = Instant::now();
     let mut exhausted = BTreeMap::new();
     for CommittedResult { row, .. } in committed {
         if let DeliveryTransition::End { state: DeliveryState::Exhausted, reason } = row.transition
@@ -68,9 +87,11 @@ pub(super) fn log_exhausted(committed: &[CommittedResult]) {
         }
     }
     for (subscription, (count, record, reason)) in exhausted {
+        let Some(left_out) = EXHAUSTED_DELIVERIES.next_line(now) else { continue };
         tracing::warn!(
             %subscription,
             count,
+            left_out,
             first = %record.key.delivery,
             reason = reason.map(tracing::field::debug),
             last_outcome = ?record.outcome,

@@ -16,7 +16,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fair_batch::ProgressReporter as _;
 use postrider_domain::ids::{OperationId, SubscriptionKey, TenantId};
 use postrider_domain::operation::{Operation, OperationFailure, OperationState, OperationTask};
 use postrider_domain::time::Timestamp;

@@ -6,6 +6,8 @@
 //! was in force at the commit (read-your-writes); an event that the database refuses
 //! fails alone (bad-row-isolated).
 //!
+//! `flood_log` tells of tenants that are held back.
+//!
 //! An event's way, from one type to the next:
 //!
 //! | step | makes | of |
@@ -19,6 +21,7 @@
 
 mod answer;
 mod batch;
+mod flood_log;
 mod matching;
 mod publisher;
 mod rows;
@@ -29,6 +32,7 @@ use std::time::Duration;
 use fair_batch::{QueueLimits, channel};
 
 pub use self::answer::{PublishAnswer, PublishError};
+use self::flood_log::FloodLog;
 pub use self::publisher::Publisher;
 pub use self::writer::PublishWriter;
 use crate::state::context::ReplicaContext;
@@ -54,9 +58,10 @@ pub fn new(context: &ReplicaContext) -> (Publisher, [PublishWriter; 2]) {
         slows_floods: true,
         enqueue_timeout: ENQUEUE_TIMEOUT,
     });
-    let writers = [
-        PublishWriter::new(context, receiver.add_receiver()),
-        PublishWriter::new(context, receiver),
-    ];
+    let floods = FloodLog::default();
+    let writers = [receiver.add_receiver(), receiver].map(|mut receiver| {
+        receiver.set_flood_reporter(floods.clone());
+        PublishWriter::new(context, receiver)
+    });
     (Publisher::new(context, sender), writers)
 }
