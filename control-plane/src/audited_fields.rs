@@ -6,10 +6,10 @@
 
 use postrider_domain::delivery::{Delivery, DeliveryState};
 use postrider_domain::event_type::EventType;
-use postrider_domain::operation::{OperationState, OperationTask};
+use postrider_domain::operation::{Operation, OperationState, OperationTask};
 use postrider_domain::signature::SigningKey;
 use postrider_domain::subscription::{RequestHeader, Subscription, SubscriptionConfig};
-use postrider_domain::tenant::Tenant;
+use postrider_domain::tenant::{Tenant, TenantRetention};
 use postrider_domain::time::Timestamp;
 use postrider_identity::{AuditFields, Grant, TokenRecord};
 
@@ -26,6 +26,7 @@ pub fn of_tenant(tenant: &Tenant) -> AuditFields {
         display_name,
         allow_insecure_urls,
         labels,
+        retention,
         config_version: _,
         revision: _,
         create_time: _,
@@ -37,6 +38,12 @@ pub fn of_tenant(tenant: &Tenant) -> AuditFields {
     for (key, value) in labels {
         // An empty label is there all the same.
         fields.text(format!("labels.{key}"), &format!("\"{value}\""));
+    }
+    let TenantRetention { history, payload } = retention;
+    for (field, span) in [("history_retention", history), ("payload_retention", payload)] {
+        if let Some(span) = span {
+            fields.text(field, &format!("{span:?}"));
+        }
     }
     fields
 }
@@ -178,6 +185,16 @@ pub fn of_operation(task: &OperationTask, state: OperationState) -> AuditFields 
     };
     let mut fields = AuditFields::none();
     fields.json("task", task).text("state", state);
+    fields
+}
+
+/// What an expunge has removed.
+pub fn of_expunged(operation: &Operation) -> AuditFields {
+    let mut fields = AuditFields::none();
+    fields
+        .json("event_count", &operation.made)
+        .json("payload_bytes", &operation.payload_bytes)
+        .json("unfinished_event_count", &operation.unfinished);
     fields
 }
 

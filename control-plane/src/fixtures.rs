@@ -12,7 +12,7 @@ use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, Epoch, EventId, Rep
 use postrider_domain::secret::SigningSecret;
 use postrider_domain::signature::{KeyKind, SigningKey};
 use postrider_domain::subscription::{Subscription, SubscriptionConfig, SubscriptionStatus};
-use postrider_domain::tenant::Tenant;
+use postrider_domain::tenant::{Tenant, TenantRetention};
 use postrider_domain::time::{StoppedClock, Timestamp};
 use postrider_identity::{AuditDraft, AuditOrigin};
 use postrider_store::AgentSighting;
@@ -30,6 +30,7 @@ pub fn tenant() -> Tenant {
         display_name: "Acme".into(),
         allow_insecure_urls: false,
         labels: BTreeMap::new(),
+        retention: TenantRetention::default(),
         config_version: 3,
         revision: 2,
         create_time: FIXTURE_TIME,
@@ -77,6 +78,7 @@ pub fn event() -> Event {
         ),
         matched: 1,
         test: false,
+        payload_removal: None,
     }
 }
 

@@ -40,6 +40,7 @@ settings are here that the program checks against each other (control-plane/src/
   (list "agents.max_message_bytes" "requests.max_receiving_bytes_per_connection")
   (list "replicas.max_message_bytes" "requests.max_receiving_bytes_per_connection")
   (list "connections.reserved_for_agents" "connections.max_agents_connections")
+  (list "database.min_history_retention_days" "database.retention_days")
   (list "dispatch.max_deliveries_in_memory_per_subscription" "dispatch.max_deliveries_in_memory")
   (list "dispatch.breaker_first_probe_pause_seconds" "dispatch.breaker_max_probe_pause_seconds")
   (list "api.default_page_size" "api.max_page_size")

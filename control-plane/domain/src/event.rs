@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ids::{EventId, TenantId};
@@ -84,6 +85,37 @@ pub struct Event {
     pub matched: u32,
     /// Whether `TestSubscription` made it.
     pub test: bool,
+    /// The payload is no longer stored, and empty here.
+    pub payload_removal: Option<PayloadRemoval>,
+}
+
+/// Why a payload is no longer stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RemovalReason {
+    /// Somebody asked for it.
+    Expunged,
+    /// It was kept as long as its tenant keeps payloads.
+    RetentionEnded,
+}
+
+impl RemovalReason {
+    /// Part of the storage format: what serde writes.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Expunged => "expunged",
+            Self::RetentionEnded => "retention_ended",
+        }
+    }
+}
+
+/// What is left of a payload that was removed, besides its hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PayloadRemoval {
+    pub reason: RemovalReason,
+    pub time: Timestamp,
+    /// How many bytes it had.
+    pub bytes: u64,
 }
 
 impl Event {
@@ -111,6 +143,14 @@ pub fn sha256(payload: &[u8]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_is_written_as_it_is_named() {
+        for reason in [RemovalReason::Expunged, RemovalReason::RetentionEnded] {
+            let json = serde_json::to_string(&reason).unwrap();
+            assert_eq!(json, format!("\"{}\"", reason.name()));
+        }
+    }
 
     #[test]
     fn json_has_many_names() {

@@ -1,8 +1,8 @@
-//! Replays and backfills.
+//! Replays, backfills and expunges.
 //!
 //! Fed by `api` with what a caller asks for, and by `flow::operations` with rows of
-//! history; feeds the latter which rows get a new delivery, how many at once, and when
-//! to continue. Guarantees that one id, the cursor, describes an operation's progress:
+//! history; feeds the latter which rows get a new delivery or lose a payload, how many at
+//! once, and when to continue. Guarantees that one id, the cursor, describes an operation's progress:
 //! everything up to it was looked at, and nothing after it.
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::content_filter::{ContentFilter, FilterInput};
 use crate::delivery::{Delivery, DeliveryState, coded};
 use crate::event::Event;
 use crate::event_type_name::EventTypePattern;
-use crate::ids::{DeliveryId, OperationId, Shard, SubscriptionId, TenantId};
+use crate::ids::{DeliveryId, EventId, OperationId, Shard, SubscriptionId, TenantId};
 use crate::matching::matches;
 use crate::subscription::SubscriptionConfig;
 use crate::time::Timestamp;
@@ -25,6 +25,9 @@ const MAX_STEP_DELIVERIES: u32 = 500;
 /// Steps in a second, so that what a receiver sees is even. More would be more commits for
 /// the same deliveries.
 const STEPS_PER_SECOND: u32 = 10;
+/// Events that an expunge removes the payloads of. Each is a row that is written anew, with
+/// its attempts: a step of 100 is a transaction of some milliseconds.
+const EXPUNGED_PER_SECOND: u32 = 1000;
 
 coded!(
     /// How an operation stands.
@@ -57,8 +60,12 @@ pub struct Operation {
     pub cursor: Option<Uuid>,
     /// Rows looked at.
     pub examined: u64,
-    /// Deliveries made.
+    /// Deliveries made, or payloads removed.
     pub made: u64,
+    /// Events left as they are, because a delivery of theirs is unfinished.
+    pub unfinished: u64,
+    /// Bytes of the payloads removed.
+    pub payload_bytes: u64,
     pub create_time: Timestamp,
     pub end_time: Option<Timestamp>,
 }
@@ -81,6 +88,7 @@ impl Operation {
 pub enum OperationTask {
     Replay(Replay),
     Backfill(Backfill),
+    Expunge(ExpungeTask),
 }
 
 impl OperationTask {
@@ -88,6 +96,7 @@ impl OperationTask {
         match self {
             Self::Replay(replay) => replay.window,
             Self::Backfill(backfill) => backfill.window,
+            Self::Expunge(expunge) => expunge.window,
         }
     }
 
@@ -95,16 +104,17 @@ impl OperationTask {
         match self {
             Self::Replay(replay) => replay.per_second,
             Self::Backfill(backfill) => backfill.per_second,
+            Self::Expunge(_) => EXPUNGED_PER_SECOND,
         }
     }
 
-    /// Most deliveries that one step may make.
+    /// Most deliveries that one step may make, or payloads that it may remove.
     pub fn step_limit(&self) -> usize {
         let limit = self.per_second().div_ceil(STEPS_PER_SECOND).clamp(1, MAX_STEP_DELIVERIES);
         usize::try_from(limit).unwrap_or(usize::MAX)
     }
 
-    /// The pause after the beginning of a step that made this many deliveries.
+    /// The pause after the beginning of a step that made or removed this many.
     pub fn pause_after(&self, made: u64) -> Duration {
         let per_second = u64::from(self.per_second().max(1));
         Duration::from_micros(made.saturating_mul(1_000_000).div_ceil(per_second))
@@ -151,6 +161,38 @@ pub struct Backfill {
     pub subscription: SubscriptionId,
 }
 
+/// Removes payloads, and what receivers answered to them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpungeTask {
+    pub window: TimeWindow,
+    pub selection: ExpungeSelection,
+    /// Whether deliveries that have not ended are cancelled; otherwise their events keep
+    /// their payloads.
+    pub cancel_unfinished: bool,
+    /// Only count.
+    pub dry_run: bool,
+}
+
+/// Which events lose their payloads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExpungeSelection {
+    /// These, in the order of their ids.
+    Events(Vec<EventId>),
+    /// All of one account.
+    Account(String),
+}
+
+impl ExpungeTask {
+    /// Whether the account of an event or a delivery is the one.
+    pub fn wants_account(&self, account: Option<&str>) -> bool {
+        match &self.selection {
+            ExpungeSelection::Events(_) => false,
+            ExpungeSelection::Account(wanted) => account == Some(wanted.as_str()),
+        }
+    }
+}
+
 /// The subscription, as it is now, wants a past event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BackfillMatch {
@@ -167,7 +209,11 @@ pub fn wants_event(
 ) -> Option<BackfillMatch> {
     let content = &event.content;
     let account = content.account.as_deref();
-    if event.test || !matches(settings, &content.event_type, account) {
+    // Without its payload it could not be sent.
+    if event.test
+        || event.payload_removal.is_some()
+        || !matches(settings, &content.event_type, account)
+    {
         return None;
     }
     let Some(filter) = filter else { return Some(BackfillMatch { filter_failed: false }) };
@@ -210,7 +256,7 @@ mod state_codes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::EventContent;
+    use crate::event::{EventContent, PayloadRemoval, RemovalReason};
 
     fn replay(per_second: u32) -> OperationTask {
         let window = TimeWindow { from: Timestamp::default(), until: Timestamp::MAX };
@@ -252,6 +298,7 @@ mod tests {
             },
             matched: 0,
             test: false,
+            payload_removal: None,
         };
         let settings = SubscriptionConfig {
             event_types: vec!["payment.*".parse().unwrap()],
@@ -264,6 +311,10 @@ mod tests {
         assert_eq!(wants_event(&other, None, &event), None);
         let test = Event { test: true, ..event.clone() };
         assert_eq!(wants_event(&settings, None, &test), None);
+        let (reason, time) = (RemovalReason::Expunged, Timestamp::default());
+        let removal = Some(PayloadRemoval { reason, time, bytes: 5 });
+        let expunged = Event { payload_removal: removal, ..event.clone() };
+        assert_eq!(wants_event(&settings, None, &expunged), None);
         for (source, expected) in [
             ("event.payload.amount > 4", wanted(false)),
             ("event.payload.amount > 5", None),
@@ -280,7 +331,11 @@ mod tests {
         let window = TimeWindow { from: Timestamp::default(), until: Timestamp::from_micros(7) };
         let subscription = "erp".parse().unwrap();
         let backfill = OperationTask::Backfill(Backfill { window, per_second: 3, subscription });
-        for task in [replay(5), backfill] {
+        let selection = ExpungeSelection::Account("SE1".to_owned());
+        let (cancel_unfinished, dry_run) = (true, false);
+        let expunge = ExpungeTask { window, selection, cancel_unfinished, dry_run };
+        assert!(expunge.wants_account(Some("SE1")) && !expunge.wants_account(None));
+        for task in [replay(5), backfill, OperationTask::Expunge(expunge)] {
             let json = serde_json::to_string(&task).unwrap();
             assert_eq!(serde_json::from_str::<OperationTask>(&json).unwrap(), task, "{json}");
         }

@@ -15,6 +15,7 @@ pub enum Permission {
     WriteEventTypes,
     PublishEvents,
     ReadEvents,
+    ExpungeEvents,
     ReadSubscriptions,
     WriteSubscriptions,
     SetSubscriptionStatus,
@@ -35,13 +36,14 @@ pub enum Permission {
 }
 
 /// Every permission, in the order of the documents.
-pub const ALL_PERMISSIONS: [Permission; 23] = [
+pub const ALL_PERMISSIONS: [Permission; 24] = [
     Permission::ReadTenants,
     Permission::WriteTenants,
     Permission::ReadEventTypes,
     Permission::WriteEventTypes,
     Permission::PublishEvents,
     Permission::ReadEvents,
+    Permission::ExpungeEvents,
     Permission::ReadSubscriptions,
     Permission::WriteSubscriptions,
     Permission::SetSubscriptionStatus,
@@ -71,6 +73,7 @@ impl Permission {
             Self::WriteEventTypes => "eventTypes.write",
             Self::PublishEvents => "events.publish",
             Self::ReadEvents => "events.read",
+            Self::ExpungeEvents => "events.expunge",
             Self::ReadSubscriptions => "subscriptions.read",
             Self::WriteSubscriptions => "subscriptions.write",
             Self::SetSubscriptionStatus => "subscriptions.setStatus",

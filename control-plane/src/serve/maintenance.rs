@@ -22,7 +22,7 @@ const MAINTENANCE_RETRY_PAUSE: Duration = Duration::from_secs(5);
 /// What the settings want.
 pub fn options(settings: &Settings) -> MaintenanceOptions {
     MaintenanceOptions {
-        retention: Duration::from_secs(u64::from(settings.database.retention_days) * 86_400),
+        retention: settings.database.retention(),
         days_ahead: settings.database.partitions_ahead_days,
     }
 }

@@ -26,6 +26,8 @@ pub struct DatabaseSettings {
     pub migrate_at_start: bool,
     pub shard_count: u16,
     pub retention_days: u32,
+    pub min_history_retention_days: u32,
+    pub min_payload_retention_hours: u32,
     pub partitions_ahead_days: u32,
 }
 
@@ -33,6 +35,21 @@ impl DatabaseSettings {
     /// How long a start waits for a database that is away.
     pub fn start_timeout(&self) -> Duration {
         Duration::from_secs(self.start_timeout_seconds)
+    }
+
+    /// How long history is kept, where a tenant has no retention of its own.
+    pub fn retention(&self) -> Duration {
+        Duration::from_secs(u64::from(self.retention_days) * 86_400)
+    }
+
+    /// The shortest history that a tenant may have.
+    pub fn min_history_retention(&self) -> Duration {
+        Duration::from_secs(u64::from(self.min_history_retention_days) * 86_400)
+    }
+
+    /// The shortest that a tenant may keep payloads.
+    pub fn min_payload_retention(&self) -> Duration {
+        Duration::from_secs(u64::from(self.min_payload_retention_hours) * 3_600)
     }
 
     /// The file that holds the URL, if one does.

@@ -60,6 +60,10 @@ pub static SETTING_RANGES: &[SettingRange] = &[
     whole_numbers("database.shard_count", 1, 4_096, "shards"),
     // At 0 what was just published is deleted.
     whole_numbers("database.retention_days", 1, 3_650, "days"),
+    // At 0 what was just published is deleted.
+    whole_numbers("database.min_history_retention_days", 1, 3_650, "days"),
+    // At 0 a payload goes as soon as it is delivered. A day is the least that history is kept.
+    whole_numbers("database.min_payload_retention_hours", 1, 24, "hours"),
     // Tomorrow's must be there before midnight. Each day has partitions of its own.
     whole_numbers("database.partitions_ahead_days", 2, 366, "days"),
     // Half of what an agent reads in one message.

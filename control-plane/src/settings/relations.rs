@@ -11,7 +11,7 @@ use super::{OwnershipSettings, Settings};
 impl Settings {
     /// Refuses numbers that cannot work together.
     pub(super) fn check_relations(&self) -> Result<(), SettingsError> {
-        let Self { server, publish, dispatch, ownership, agents, api, .. } = self;
+        let Self { server, database, publish, dispatch, ownership, agents, api, .. } = self;
         ownership.check_relations()?;
         let beat =
             ("agents.heartbeat_interval_milliseconds", agents.heartbeat_interval_milliseconds);
@@ -24,6 +24,10 @@ impl Settings {
         require_at_most(
             ("publish.max_payload_bytes", publish.max_payload_bytes as u64),
             ("server.max_request_bytes", server.max_request_bytes as u64),
+        )?;
+        require_at_most(
+            ("database.min_history_retention_days", database.min_history_retention_days.into()),
+            ("database.retention_days", database.retention_days.into()),
         )?;
         require_at_most(
             (

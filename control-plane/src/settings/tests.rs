@@ -236,6 +236,7 @@ fn a_relation_is_told_with_the_setting_that_was_given() {
         ),
         ("api.max_scaler_streams_per_caller", "256", "server.max_concurrent_streams (256)"),
         ("server.max_concurrent_streams", "128", "api.max_scaler_streams_per_caller (128)"),
+        ("database.min_history_retention_days", "31", "database.retention_days (30)"),
         ("api.max_page_size", "49", "api.default_page_size (50)"),
         ("api.default_page_size", "1001", "api.max_page_size (1000)"),
         (

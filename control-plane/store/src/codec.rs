@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use postrider_domain::delivery::{DeliveryState, DeliveryStatus, EndReason, Outcome, Trigger};
+use postrider_domain::event::PayloadRemoval;
 use postrider_domain::event_type::ValidationMode;
 use postrider_domain::failure_streak::WarningStage;
 use postrider_domain::operation::{OperationFailure, OperationState};
@@ -160,6 +161,11 @@ pub(crate) fn encode_headers(headers: &[(String, Bytes)]) -> StoreResult<Vec<u8>
         out.extend_from_slice(value);
     }
     Ok(out)
+}
+
+/// Reads what became of a payload that is no longer there.
+pub(crate) fn payload_removal(json: Option<&str>) -> StoreResult<Option<PayloadRemoval>> {
+    json.map(|json| from_json("payload_removal", json)).transpose()
 }
 
 /// Reads what [`encode_headers`] wrote.

@@ -29,6 +29,7 @@ mod outbox;
 mod ownership;
 pub mod postgres;
 mod publishing;
+mod retention;
 mod schema;
 mod sealing;
 mod sql_file;
@@ -56,7 +57,9 @@ pub use history::{
 };
 pub use latency::{latency_bucket, latency_quantile};
 pub use maintenance::{MaintenanceCounts, MaintenanceOptions, MaintenanceStore};
-pub use operations::{HistoryRange, OperationEnd, OperationStep, OperationStore};
+pub use operations::{
+    ExpungeBatch, HistoryRange, OperationEnd, OperationStep, OperationStore, RemovalCounts,
+};
 pub use ordering::{KeyBacklog, KeyEnd, KeyHold, OrderingStore};
 pub use outbox::{OutboxEntry, OutboxStore, StreakChange};
 pub use ownership::{

@@ -1,8 +1,8 @@
-//! Replays and backfills, and the history that they read.
+//! Replays, backfills and expunges, and the history that they read.
 //!
 //! An operation is carried out in steps. A step is planned from what was read, and
-//! [`OperationStore::step_operation`] commits its deliveries together with the cursor,
-//! if the cursor is still where the step began: repeating a step, after a crash or
+//! [`OperationStore::step_operation`] commits its deliveries, or removes its payloads,
+//! together with the cursor, if the cursor is still where the step began: repeating a step, after a crash or
 //! beside another owner, repeats nothing.
 
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use postrider_domain::delivery::Delivery;
 use postrider_domain::event::Event;
 use postrider_domain::ids::{
-    EventId, OperationId, Shard, SubscriptionId, SubscriptionKey, TenantId,
+    DeliveryId, EventId, OperationId, Shard, SubscriptionId, SubscriptionKey, TenantId,
 };
 use postrider_domain::operation::{Operation, OperationFailure, OperationState, TimeWindow};
 use postrider_domain::time::Timestamp;
@@ -63,8 +63,9 @@ pub trait OperationStore {
 
     /// Commits a step in one transaction if the operation runs and its cursor is where
     /// the step began. Returns the operation afterwards, or `None` if nothing was
-    /// written. Deliveries whose event is no longer stored are left out; the others are
-    /// listed with their event from then on.
+    /// written. Deliveries whose event is no longer stored with its payload are left out;
+    /// the others are listed with their event from then on. Of events that lose their
+    /// payloads, those are left as they are of which a delivery is unfinished.
     async fn step_operation(
         &self,
         step: &OperationStep,
@@ -75,7 +76,8 @@ pub trait OperationStore {
     async fn list_ended_in_range(&self, stretch: &HistoryRange) -> StoreResult<Vec<Delivery>>;
 
     /// Events of a stretch of ids, the lowest first; without payloads, these come
-    /// back empty. The stretch's subscription is not looked at.
+    /// back empty. Those that were kept for unfinished deliveries only are among them. The
+    /// stretch's subscription is not looked at.
     async fn list_events_in_range(
         &self,
         stretch: &HistoryRange,
@@ -103,8 +105,38 @@ pub struct OperationStep {
     pub examined: u64,
     /// New deliveries, of events that are stored already.
     pub deliveries: Vec<Delivery>,
+    /// What loses its payload.
+    pub expunged: ExpungeBatch,
+    /// The record of its end, if it has one.
+    pub audit: Option<AuditDraft>,
     /// How the operation ended, if this is its last step.
     pub end: Option<OperationEnd>,
+}
+
+/// What one step of an expunge removes, or only counts.
+#[derive(Clone, Debug, Default)]
+pub struct ExpungeBatch {
+    /// Events of which the payload goes, with what receivers answered.
+    pub events: Vec<EventId>,
+    /// Deliveries of which what receivers answered goes, whatever becomes of their events.
+    pub deliveries: Vec<DeliveryId>,
+    /// What a dry run found.
+    pub counted: RemovalCounts,
+}
+
+impl ExpungeBatch {
+    pub fn removes_nothing(&self) -> bool {
+        self.events.is_empty() && self.deliveries.is_empty()
+    }
+}
+
+/// Payloads that were removed, or would be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RemovalCounts {
+    pub events: u64,
+    pub payload_bytes: u64,
+    /// Events left as they are, because a delivery of theirs is unfinished.
+    pub unfinished: u64,
 }
 
 /// How an operation ended.

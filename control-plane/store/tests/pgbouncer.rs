@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use postrider_domain::tenant::Tenant;
+use postrider_domain::tenant::{Tenant, TenantRetention};
 use postrider_identity::AuditOrigin;
 use postrider_secret_encryption::LocalKeys;
 use postrider_store::{OpenOptions, StoreError};
@@ -107,6 +107,7 @@ async fn use_store(url: &str) -> Result<(), StoreError> {
             display_name: String::new(),
             allow_insecure_urls: false,
             labels: std::collections::BTreeMap::new(),
+            retention: TenantRetention::default(),
             config_version: 1,
             revision: 1,
             create_time: now,

@@ -29,13 +29,14 @@ const POSTGRES_LISTS: &[&str] = &[
      http_version, trigger, test, next_attempt_time, settings_revision, delivery_state, \
      delivery_end_reason",
     "id, display_name, allow_insecure_urls, labels, config_version, revision, create_time, \
-     update_time, delete_time",
+     update_time, delete_time, history_retention, payload_retention",
     "tenant, id, status, status_reason, settings, data_key, signing_keys, header_values, \
      paused_total_us, paused_since, revision, request_revision, create_time, update_time, \
      delete_time",
     "name, description, group_name, json_schema, validation, sample, archive_time, create_time, \
      update_time, revision",
-    "tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time",
+    "tenant, id, shard, task, state, failure, cursor, examined, made, unfinished, payload_bytes, \
+     create_time, end_time",
     "id, hash, kind, display_name, grants, created_by, create_time, expire_time, revoke_time, \
      last_use_time, tenant",
     AUDIT_RECORD,
@@ -59,13 +60,14 @@ const SQLITE_LISTS: &[&str] = &[
      http_version, cause, test, next_attempt_time, settings_revision, delivery_state, \
      delivery_end_reason",
     "id, display_name, allow_insecure_urls, labels, config_version, revision, create_time, \
-     update_time, delete_time",
+     update_time, delete_time, history_retention, payload_retention",
     "tenant, id, status, status_reason, settings, data_key, signing_keys, header_values, \
      paused_total, paused_since, revision, request_revision, create_time, update_time, \
      delete_time",
     "name, description, group_name, json_schema, validation, sample, archive_time, create_time, \
      update_time, revision",
-    "tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time",
+    "tenant, id, shard, task, state, failure, cursor, examined, made, unfinished, payload_bytes, \
+     create_time, end_time",
     "id, hash, kind, display_name, grants, created_by, create_time, expire_time, revoke_time, \
      last_use_time, tenant",
     AUDIT_RECORD,

@@ -70,6 +70,7 @@ fn check_sent(subscription: &Subscription) {
         content,
         matched: 1,
         test: false,
+        payload_removal: None,
     };
     let delivery = examples::delivery();
     let (settings, assignment) = sent_to_agent(subscription, &delivery, &event, FUZZED_TIME);

@@ -17,7 +17,7 @@ use postrider_domain::retry::{RetryPolicy, RetryTimetable};
 use postrider_domain::subscription::{
     self, ExhaustedKeyPolicy, Subscription, SubscriptionConfig, SubscriptionStatus,
 };
-use postrider_domain::tenant::Tenant;
+use postrider_domain::tenant::{Tenant, TenantRetention};
 use postrider_domain::time::StoppedClock;
 use postrider_identity::AuditOrigin;
 use postrider_store::{ConfigStore as _, WriteError};
@@ -142,6 +142,7 @@ impl Load {
                 display_name: String::new(),
                 allow_insecure_urls: false,
                 labels: BTreeMap::new(),
+                retention: TenantRetention::default(),
                 config_version: 1,
                 revision: 1,
                 create_time: now,

@@ -93,6 +93,8 @@ coded!(
         TenantDeleted = 6,
         /// Its event is no longer stored.
         EventGone = 7,
+        /// Its event's payload was expunged.
+        EventExpunged = 8,
     }
 );
 
@@ -223,6 +225,11 @@ pub struct AttemptRecord {
 }
 
 impl AttemptRecord {
+    /// The same without what the receiver answered, but for its size.
+    pub fn without_response(&self) -> Self {
+        Self { response_headers: Vec::new(), response_body: Bytes::new(), ..self.clone() }
+    }
+
     /// A record of the delivery's current attempt, with an unknown outcome.
     pub fn unknown(delivery: &Delivery, error: &str, now: Timestamp) -> Self {
         Self {

@@ -262,6 +262,7 @@ const fn end_reason(reason: EndReason) -> &'static str {
         EndReason::SubscriptionDisabled => "SUBSCRIPTION_DISABLED",
         EndReason::TenantDeleted => "TENANT_DELETED",
         EndReason::EventGone => "EVENT_GONE",
+        EndReason::EventExpunged => "EVENT_EXPUNGED",
     }
 }
 

@@ -108,6 +108,7 @@ impl SimulatedRegion {
             content,
             matched: 1,
             test: false,
+            payload_removal: None,
         };
         Self {
             now,

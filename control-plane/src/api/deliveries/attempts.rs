@@ -117,6 +117,9 @@ async fn request_of(
     let Some((event, delivery)) = event.zip(delivery) else {
         return Ok(Err(RequestUnknownReason::EventGone));
     };
+    if event.payload_removal.is_some() {
+        return Ok(Err(RequestUnknownReason::PayloadRemoved));
+    }
     let rebuilt = agents::rebuild_attempt_request(record, &subscription, &delivery, &event);
     Ok(match rebuilt {
         Ok(rebuilt) => Ok(attempt_conversion::request_to_proto(rebuilt)),

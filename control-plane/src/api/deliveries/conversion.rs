@@ -80,6 +80,7 @@ pub const fn end_reason(reason: Option<EndReason>) -> v1::DeliveryEndReason {
         Some(EndReason::SubscriptionDisabled) => v1::DeliveryEndReason::SubscriptionDisabled,
         Some(EndReason::TenantDeleted) => v1::DeliveryEndReason::TenantDeleted,
         Some(EndReason::EventGone) => v1::DeliveryEndReason::EventGone,
+        Some(EndReason::EventExpunged) => v1::DeliveryEndReason::EventExpunged,
     }
 }
 

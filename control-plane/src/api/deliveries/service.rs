@@ -144,6 +144,10 @@ fn retry_error(error: RetryError, name: &str) -> Status {
         RetryError::EventGone => {
             refused(ErrorReason::ResourceNotFound, "cannot be sent: its event is no longer stored")
         }
+        RetryError::PayloadRemoved => refused(
+            ErrorReason::PayloadRemoved,
+            "cannot be sent: its event has no payload any more",
+        ),
         RetryError::NotOwner => forwarding::owner_unavailable(),
         RetryError::Store(error) => errors::store(error),
     }

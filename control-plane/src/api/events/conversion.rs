@@ -1,7 +1,7 @@
 //! Turns an event and the counts of its deliveries into the messages that callers read.
 
 use postrider_domain::delivery::DeliveryState;
-use postrider_domain::event::EventContent;
+use postrider_domain::event::{EventContent, PayloadRemoval, RemovalReason};
 use postrider_proto::v1;
 use postrider_proto::v1::event::PayloadForm;
 use postrider_store::{DeliveryCounts, ListedEvent};
@@ -13,11 +13,14 @@ use crate::api::values::time::timestamp;
 pub fn to_proto(listed: ListedEvent, with_payload: bool) -> v1::Event {
     let ListedEvent { event, payload_bytes } = listed;
     let create_time = event.create_time();
+    let removal = event.payload_removal;
+    let size = removal.map_or(payload_bytes, |removal| removal.bytes);
+    let is_shown = with_payload && removal.is_none();
     let content = event.content;
     v1::Event {
         name: names::of_event(&event.tenant, event.id),
-        payload_size: i64::try_from(payload_bytes).unwrap_or(i64::MAX),
-        payload_form: with_payload.then(|| payload_form(&content)),
+        payload_size: i64::try_from(size).unwrap_or(i64::MAX),
+        payload_form: is_shown.then(|| payload_form(&content)),
         event_type: content.event_type,
         account: content.account.unwrap_or_default(),
         attributes: content.attributes.into_iter().collect(),
@@ -31,7 +34,16 @@ pub fn to_proto(listed: ListedEvent, with_payload: bool) -> v1::Event {
         matched_subscriptions: event.matched,
         delivery_summary: None,
         test: event.test,
+        payload_removal: removal.map(payload_removal),
     }
+}
+
+fn payload_removal(removal: PayloadRemoval) -> v1::PayloadRemoval {
+    let reason = match removal.reason {
+        RemovalReason::Expunged => v1::PayloadRemovalReason::Expunged,
+        RemovalReason::RetentionEnded => v1::PayloadRemovalReason::RetentionEnded,
+    };
+    v1::PayloadRemoval { reason: reason.into(), remove_time: Some(timestamp(removal.time)) }
 }
 
 /// JSON as text and everything else as bytes, whichever form it was published in.
@@ -79,6 +91,20 @@ mod tests {
         event.content.payload = Bytes::new();
         let basic = to_proto(listed(event), false);
         assert_eq!((basic.payload_form, basic.payload_size), (None, 2));
+    }
+
+    #[test]
+    fn a_removed_payload_leaves_its_size_and_hash() {
+        let (reason, time) = (RemovalReason::Expunged, fixtures::FIXTURE_TIME);
+        let mut event = fixtures::event();
+        event.content.payload = Bytes::new();
+        event.payload_removal = Some(PayloadRemoval { reason, time, bytes: 2 });
+        let shown = to_proto(ListedEvent { event, payload_bytes: 0 }, true);
+        assert_eq!((shown.payload_form, shown.payload_size), (None, 2));
+        assert_eq!(shown.payload_sha256.len(), 64);
+        let removal = shown.payload_removal.unwrap();
+        assert_eq!(removal.reason(), v1::PayloadRemovalReason::Expunged);
+        assert_eq!(removal.remove_time, Some(timestamp(time)));
     }
 
     #[test]

@@ -56,6 +56,12 @@ pub async fn event(
 fn refused(error: ResendError, request: &v1::ResendEventRequest) -> Status {
     match error {
         ResendError::EventNotFound => errors::not_found(ResourceKind::Event, &request.name),
+        ResendError::PayloadRemoved => errors::resource(
+            ErrorReason::PayloadRemoved,
+            ResourceKind::Event,
+            &request.name,
+            "has no payload any more: it was expunged, or its retention is over",
+        ),
         ResendError::SubscriptionNotFound => {
             errors::not_found(ResourceKind::Subscription, &request.subscription)
         }

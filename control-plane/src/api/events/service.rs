@@ -1,11 +1,12 @@
-//! `EventService`, and its reads. Publishing is in `publish`, resending in `resend`.
+//! `EventService`, and its reads. Publishing is in `publish`, resending in `resend`,
+//! expunging in `operations`.
 
 use std::sync::Arc;
 
 use futures::stream::BoxStream;
 use postrider_domain::ids::{EventId, TenantId};
-use postrider_proto::v1;
 use postrider_proto::v1::event_service_server::EventService;
+use postrider_proto::{longrunning, v1};
 use postrider_store::{EventQuery, ListedEvent, Store, StoreResult};
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
@@ -15,6 +16,7 @@ use crate::api::events::filter::EventFilter;
 use crate::api::events::publish::StreamContext;
 use crate::api::events::{publish, reconcile, resend};
 use crate::api::lists::listing::{ListCall, StoredList};
+use crate::api::operations::expunge::expunge;
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::deadlines::AnswerDeadline;
 use crate::api::rpc::errors::{self, FieldViolations, ResourceKind};
@@ -237,6 +239,14 @@ impl EventService for EventApi {
         resend::event(&self.context, &self.flow, &metadata, message, &caller)
             .await
             .map(Response::new)
+    }
+
+    async fn expunge_events(
+        &self,
+        request: Request<v1::ExpungeEventsRequest>,
+    ) -> Result<Response<longrunning::Operation>, Status> {
+        let (caller, message) = Caller::admit(request)?;
+        expunge(&self.context, &self.flow, message, &caller).await.map(Response::new)
     }
 
     type ReconcileEventsStream = BoxStream<'static, Result<v1::ReconcileEventsResponse, Status>>;

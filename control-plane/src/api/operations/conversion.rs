@@ -1,5 +1,5 @@
-//! Turns a replay or a backfill into a long-running operation (AIP-151), with its
-//! metadata.
+//! Turns a replay, a backfill or an expunge into a long-running operation (AIP-151), with
+//! its metadata.
 
 use postrider_domain::ids::SubscriptionKey;
 use postrider_domain::operation::{
@@ -61,6 +61,21 @@ fn metadata(found: &Operation) -> Any {
                 cancel_requested,
             },
         ),
+        OperationTask::Expunge(expunge) => packed(
+            "ExpungeEventsMetadata",
+            &v1::ExpungeEventsMetadata {
+                parent: names::of_tenant(&found.tenant),
+                create_time,
+                end_time,
+                progress_time,
+                examined_count,
+                event_count: delivery_count,
+                payload_bytes: count(found.payload_bytes),
+                unfinished_event_count: count(found.unfinished),
+                dry_run: expunge.dry_run,
+                cancel_requested,
+            },
+        ),
     }
 }
 
@@ -74,6 +89,15 @@ fn response(found: &Operation) -> Any {
         OperationTask::Backfill(_) => packed(
             "BackfillSubscriptionResponse",
             &v1::BackfillSubscriptionResponse { examined_count, delivery_count },
+        ),
+        OperationTask::Expunge(_) => packed(
+            "ExpungeEventsResponse",
+            &v1::ExpungeEventsResponse {
+                examined_count,
+                event_count: delivery_count,
+                payload_bytes: count(found.payload_bytes),
+                unfinished_event_count: count(found.unfinished),
+            },
         ),
     }
 }
@@ -135,6 +159,8 @@ mod tests {
             cursor: None,
             examined: 5,
             made: 3,
+            unfinished: 0,
+            payload_bytes: 0,
             create_time: Timestamp::default(),
             end_time: None,
         }

@@ -5,5 +5,6 @@
 //! cancellation was answered.
 
 pub mod conversion;
+pub mod expunge;
 pub mod service;
 pub mod start;

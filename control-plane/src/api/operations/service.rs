@@ -1,4 +1,5 @@
-//! google.longrunning.Operations, for `ReplayDeliveries` and `BackfillSubscription`.
+//! google.longrunning.Operations, for `ReplayDeliveries`, `BackfillSubscription` and
+//! `ExpungeEvents`.
 //!
 //! Fed by callers at any replica; reads and cancels rows, which the shard's owner
 //! carries out, and deletes ended ones, as retention does too. Guarantees that no step

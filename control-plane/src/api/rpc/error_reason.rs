@@ -100,6 +100,9 @@ pub enum ErrorReason {
     WindowOpen,
     /// The event has no delivery to a subscription that still exists.
     NothingToResend,
+    /// The event's payload was expunged, or is past its tenant's retention. It cannot be sent
+    /// again.
+    PayloadRemoved,
     /// The operation was cancelled; what it had made by then stays. Begin another if it is still
     /// wanted.
     OperationCancelled,
@@ -187,6 +190,7 @@ impl ErrorReason {
             Self::SubscriptionDeleted => "SUBSCRIPTION_DELETED",
             Self::WindowOpen => "WINDOW_OPEN",
             Self::NothingToResend => "NOTHING_TO_RESEND",
+            Self::PayloadRemoved => "PAYLOAD_REMOVED",
             Self::OperationCancelled => "OPERATION_CANCELLED",
             Self::OperationRunning => "OPERATION_RUNNING",
             Self::WatchTooSlow => "WATCH_TOO_SLOW",
@@ -236,6 +240,7 @@ impl ErrorReason {
             | Self::DeliveryEnded
             | Self::SubscriptionDeleted
             | Self::NothingToResend
+            | Self::PayloadRemoved
             | Self::OperationRunning => Code::FailedPrecondition,
             Self::OperationCancelled => Code::Cancelled,
             Self::TestTimedOut | Self::ReceivedTooSlowly | Self::ReadTooSlowly => {

@@ -6,7 +6,7 @@ use postrider_domain::tenant::Tenant;
 use postrider_proto::v1;
 
 use crate::api::rpc::errors::FieldViolations;
-use crate::api::values::time::timestamp;
+use crate::api::values::time::{duration, timestamp};
 use crate::api::values::{names, validate};
 
 pub fn to_proto(tenant: &Tenant) -> v1::Tenant {
@@ -20,6 +20,8 @@ pub fn to_proto(tenant: &Tenant) -> v1::Tenant {
         delete_time: tenant.delete_time.map(timestamp),
         etag: crate::api::values::etag::etag(tenant.revision),
         config_version: tenant.config_version,
+        history_retention: tenant.retention.history.map(duration),
+        payload_retention: tenant.retention.payload.map(duration),
     }
 }
 

@@ -70,6 +70,7 @@ mod tests {
             display_name: "Acme Bank".into(),
             allow_insecure_urls: false,
             labels: [("tier".to_owned(), "gold".to_owned())].into(),
+            retention: Default::default(),
             config_version: 1,
             revision: 1,
             create_time: time,

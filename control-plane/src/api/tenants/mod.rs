@@ -6,5 +6,6 @@
 
 pub mod conversion;
 pub mod filter;
+pub mod retention;
 pub mod service;
 pub mod stored;

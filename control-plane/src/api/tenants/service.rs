@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use postrider_domain::ids::TenantId;
-use postrider_domain::tenant::Tenant;
+use postrider_domain::tenant::{Tenant, TenantRetention};
 use postrider_identity::AuditFields;
 use postrider_proto::v1;
 use postrider_proto::v1::tenant_service_server::TenantService;
@@ -20,6 +20,7 @@ use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use crate::api::rpc::spans;
 use crate::api::tenants::conversion::{labels, to_proto};
 use crate::api::tenants::filter::TenantFilter;
+use crate::api::tenants::retention;
 use crate::api::tenants::stored::{change_tenant, delete_tenant, read_tenant, require_live_tenant};
 use crate::api::values::masks::UpdateMask;
 use crate::api::values::{fixed_fields, names, validate};
@@ -49,6 +50,13 @@ impl TenantApi {
         let id = violations.keep("tenant_id", request.tenant_id.parse::<TenantId>());
         validate::display_name("tenant.display_name", &given.display_name, &mut violations);
         let labels = labels(given.labels, &mut violations);
+        let settings = &self.context.settings.database;
+        let (history, payload) = (&given.history_retention, &given.payload_retention);
+        let retention = TenantRetention {
+            history: retention::history(history.as_ref(), settings, &mut violations),
+            payload: retention::payload(payload.as_ref(), settings, &mut violations),
+        };
+        retention::check(retention, &mut violations);
         let id = violations.finish(id)?;
         spans::record_in_span("tenant", &id);
         let now = self.context.clock.now();
@@ -57,6 +65,7 @@ impl TenantApi {
             display_name: given.display_name,
             allow_insecure_urls: given.allow_insecure_urls,
             labels,
+            retention,
             config_version: 1,
             revision: 1,
             create_time: now,
@@ -104,6 +113,8 @@ impl TenantApi {
             ("display_name", !given.display_name.is_empty()),
             ("allow_insecure_urls", given.allow_insecure_urls),
             ("labels", !given.labels.is_empty()),
+            ("history_retention", given.history_retention.is_some()),
+            ("payload_retention", given.payload_retention.is_some()),
         ];
         let mask = UpdateMask::read(
             request.update_mask.as_ref(),
@@ -118,6 +129,7 @@ impl TenantApi {
             true => Some(labels(given.labels.clone(), &mut violations)),
             false => None,
         };
+        let retention = self.retention_of(&given, &mask, &mut violations);
         let id = violations.finish(id)?;
         spans::record_in_span("tenant", &id);
         if mask.has("allow_insecure_urls") && !given.allow_insecure_urls {
@@ -138,13 +150,37 @@ impl TenantApi {
             if let Some(labels) = &labels {
                 tenant.labels.clone_from(labels);
             }
-            Ok(())
+            if mask.has("history_retention") {
+                tenant.retention.history = retention.history;
+            }
+            if mask.has("payload_retention") {
+                tenant.retention.payload = retention.payload;
+            }
+            let mut violations = FieldViolations::default();
+            retention::check(tenant.retention, &mut violations);
+            violations.check()
         })
         .await?;
         if changed.written {
             spans::log_change(&caller.who, "tenant updated", &given.name);
         }
         Ok(to_proto(&changed.now))
+    }
+
+    /// Reads the fields that the mask has; the others are not looked at.
+    fn retention_of(
+        &self,
+        given: &v1::Tenant,
+        mask: &UpdateMask,
+        violations: &mut FieldViolations,
+    ) -> TenantRetention {
+        let settings = &self.context.settings.database;
+        let history = given.history_retention.as_ref().filter(|_| mask.has("history_retention"));
+        let payload = given.payload_retention.as_ref().filter(|_| mask.has("payload_retention"));
+        TenantRetention {
+            history: retention::history(history, settings, violations),
+            payload: retention::payload(payload, settings, violations),
+        }
     }
 
     async fn refuse_insecure_urls_in_use(&self, id: &TenantId) -> Result<(), Status> {

@@ -204,6 +204,7 @@ impl OnDemand {
             ),
             matched: 1,
             test: true,
+            payload_removal: None,
         };
         let running = self.cluster.running_time(subscription, now);
         let delivery = Delivery {
@@ -252,6 +253,17 @@ impl OnDemand {
         id: DeliveryId,
         origin: &AuditOrigin,
     ) -> Result<Delivery, CancelError> {
+        self.cancel_for(tenant, id, EndReason::CancelledByCaller, origin).await
+    }
+
+    /// As [`Self::cancel_delivery`], for another reason.
+    pub async fn cancel_for(
+        &self,
+        tenant: &TenantId,
+        id: DeliveryId,
+        reason: EndReason,
+        origin: &AuditOrigin,
+    ) -> Result<Delivery, CancelError> {
         self.require_owned_epoch(tenant).ok_or(CancelError::NotOwner)?;
         let found = self.store.get_delivery(tenant, id).await?.ok_or(CancelError::NotFound)?;
         self.key_blocker.block_key_while_sending(&found).await?;
@@ -262,7 +274,7 @@ impl OnDemand {
             &audited_fields::of_state(found.state, None),
             &audited_fields::of_state(DeliveryState::Cancelled, None),
         );
-        match self.store.cancel(tenant, id, EndReason::CancelledByCaller, now, &audit).await {
+        match self.store.cancel(tenant, id, reason, now, &audit).await {
             Ok(CancelOutcome::Done { in_flight }) => {
                 if in_flight.is_some() {
                     // It may have been released and sent since it was read.

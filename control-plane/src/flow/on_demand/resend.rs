@@ -35,6 +35,8 @@ pub enum RetryError {
     SubscriptionDeleted,
     #[error("the event is no longer stored")]
     EventGone,
+    #[error("the event's payload was removed")]
+    PayloadRemoved,
     #[error("another replica owns the tenant's shard")]
     NotOwner,
     #[error(transparent)]
@@ -46,6 +48,8 @@ pub enum RetryError {
 pub enum ResendError {
     #[error("the event does not exist, or is no longer stored")]
     EventNotFound,
+    #[error("the event's payload was removed")]
+    PayloadRemoved,
     #[error("the subscription does not exist")]
     SubscriptionNotFound,
     #[error("the subscription is deleted")]
@@ -85,6 +89,9 @@ impl OnDemand {
                 let subscription = subscription.ok_or(RetryError::SubscriptionDeleted)?;
                 let event = self.store.get_event(tenant, found.event).await?;
                 let event = event.ok_or(RetryError::EventGone)?;
+                if event.payload_removal.is_some() {
+                    return Err(RetryError::PayloadRemoved);
+                }
                 let sent = self.send_again(&event, &snapshot, subscription, Some(&found), origin);
                 Ok(sent.await?)
             }
@@ -103,6 +110,9 @@ impl OnDemand {
     ) -> Result<Vec<Delivery>, ResendError> {
         self.require_owned_epoch(tenant).ok_or(ResendError::NotOwner)?;
         let event = self.store.get_event(tenant, id).await?.ok_or(ResendError::EventNotFound)?;
+        if event.payload_removal.is_some() {
+            return Err(ResendError::PayloadRemoved);
+        }
         let snapshot = self.tenants.refresh(tenant).await?;
         let mut latest = self.latest_deliveries(&event, only).await?;
         let wanted: Vec<SubscriptionId> = match only {

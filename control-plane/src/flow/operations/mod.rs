@@ -1,4 +1,4 @@
-//! Replays and backfills, run by the owner of their tenant's shard.
+//! Replays, backfills and expunges, run by the owner of their tenant's shard.
 //!
 //! Fed by the table of operations, read once a sweep; feeds it steps, and tells the
 //! scheduler which subscriptions have due deliveries. Guarantees that after a crash an
@@ -6,9 +6,10 @@
 //! then: its row holds all that it needs. The rate of new deliveries is limited by the
 //! clock; they wait in the table until they can be sent.
 //!
-//! - `replay`, `backfill`: plan one step of each.
+//! - `replay`, `backfill`, `expunge`: plan one step of each.
 
 mod backfill;
+mod expunge;
 mod planner;
 mod replay;
 
@@ -94,6 +95,8 @@ impl OperationStarter {
             cursor: None,
             examined: 0,
             made: 0,
+            unfinished: 0,
+            payload_bytes: 0,
             create_time: now,
             end_time: None,
         };
@@ -254,12 +257,17 @@ impl StepRunner {
     async fn run_step(&self, operation: &Operation) -> StoreResult<Option<Operation>> {
         let snapshot = self.tenants.snapshot(&operation.tenant).await?;
         let draft = match (&snapshot, &operation.task) {
-            (None, _) => StepDraft::failed(operation, OperationFailure::TenantDeleted),
+            (None, OperationTask::Replay(_) | OperationTask::Backfill(_)) => {
+                StepDraft::failed(operation, OperationFailure::TenantDeleted)
+            }
             (Some(snapshot), OperationTask::Replay(replay)) => {
                 self.planner.plan_replay_step(operation, replay, snapshot).await?
             }
             (Some(snapshot), OperationTask::Backfill(backfill)) => {
                 self.planner.plan_backfill_step(operation, backfill, snapshot).await?
+            }
+            (_, OperationTask::Expunge(expunge)) => {
+                self.planner.plan_expunge_step(operation, expunge).await?
             }
         };
         let due: BTreeSet<SubscriptionKey> =
@@ -271,6 +279,8 @@ impl StepRunner {
             to: draft.cursor,
             examined: draft.examined,
             deliveries: draft.deliveries,
+            expunged: draft.expunged,
+            audit: draft.audit,
             end: draft.end,
         };
         let after = self.store.step_operation(&step, self.clock.now()).await?;

@@ -1,6 +1,6 @@
 //! A step being planned, and the deliveries that it creates.
 //!
-//! Fed by `replay` and `backfill` with what they examine; feeds the runner.
+//! Fed by `replay`, `backfill` and `expunge` with what they examine; feeds the runner.
 
 use std::sync::Arc;
 
@@ -10,11 +10,13 @@ use postrider_domain::ids::{DeliveryId, Epoch};
 use postrider_domain::operation::{Operation, OperationFailure, OperationState, TimeWindow};
 use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
-use postrider_store::{OperationEnd, Store};
+use postrider_identity::AuditDraft;
+use postrider_store::{ExpungeBatch, OperationEnd, Store};
 use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::flow::new_delivery::{initial_state, new_waiting_delivery, ordering_key_for};
+use crate::flow::on_demand::OnDemand;
 use crate::state::cluster::ClusterState;
 use crate::state::context::ReplicaContext;
 use crate::state::tenants::TenantSnapshot;
@@ -28,12 +30,21 @@ pub(super) struct StepDraft {
     pub cursor: Option<Uuid>,
     pub examined: u64,
     pub deliveries: Vec<Delivery>,
+    pub expunged: ExpungeBatch,
+    pub audit: Option<AuditDraft>,
     pub end: Option<OperationEnd>,
 }
 
 impl StepDraft {
-    pub const fn of(operation: &Operation) -> Self {
-        Self { cursor: operation.cursor, examined: 0, deliveries: Vec::new(), end: None }
+    pub fn of(operation: &Operation) -> Self {
+        Self {
+            cursor: operation.cursor,
+            examined: 0,
+            deliveries: Vec::new(),
+            expunged: ExpungeBatch::default(),
+            audit: None,
+            end: None,
+        }
     }
 
     pub fn failed(operation: &Operation, failure: OperationFailure) -> Self {
@@ -59,6 +70,7 @@ impl StepDraft {
 pub(super) struct StepPlanner {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
+    pub on_demand: OnDemand,
     cluster: ClusterState,
 }
 
@@ -67,6 +79,7 @@ impl StepPlanner {
         Self {
             store: Arc::clone(&context.store),
             clock: Arc::clone(&context.clock),
+            on_demand: OnDemand::new(context),
             cluster: context.cluster.clone(),
         }
     }

@@ -56,6 +56,7 @@ impl RowBuilder {
                     content,
                     matched: u32::try_from(matches.len()).unwrap_or(u32::MAX),
                     test: false,
+                    payload_removal: None,
                 });
                 let mut deliveries = Vec::with_capacity(matches.len());
                 for matched in &matches {

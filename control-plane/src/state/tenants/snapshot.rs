@@ -113,6 +113,7 @@ mod tests {
             display_name: String::new(),
             allow_insecure_urls: false,
             labels: Default::default(),
+            retention: Default::default(),
             config_version: 3,
             revision: 1,
             create_time: NOW,

@@ -69,6 +69,7 @@ impl MemoryTables {
         now: Timestamp,
     ) -> StoreResult<LateResult> {
         refuse(record)?;
+        let record = &self.recordable(record);
         let key = record.key;
         let before = self.attempt(key).map(|stored| stored.record.clone());
         let known = match &before {

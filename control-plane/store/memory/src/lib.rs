@@ -19,6 +19,7 @@ mod operations;
 mod ordering;
 mod outbox;
 mod ownership;
+mod payload_removal;
 mod publishing;
 mod tables;
 mod tokens;

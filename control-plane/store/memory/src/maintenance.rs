@@ -3,13 +3,14 @@
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
+use postrider_domain::event::RemovalReason;
 use postrider_domain::ids::{EventId, TenantId};
 use postrider_domain::time::Timestamp;
 use postrider_store::engine::{first_id_from, hour};
 use postrider_store::{MaintenanceCounts, MaintenanceOptions, MaintenanceStore, StoreResult};
 
 use crate::MemoryStore;
-use crate::tables::MemoryTables;
+use crate::tables::{MemoryTables, StoredAttempt};
 
 #[async_trait]
 impl MaintenanceStore for MemoryStore {
@@ -32,6 +33,16 @@ impl MaintenanceStore for MemoryStore {
         tables.used_keys.retain(|_, key| key.expire_time >= now);
         tables.operations.retain(|_, operation| operation.end_time.is_none_or(|end| end >= cutoff));
         tables.counts.retain(|(_, at, ..), _| *at >= hour(cutoff));
+        let retained = tables.tenants.values();
+        let retained: Vec<_> = retained.map(|row| (row.id.clone(), row.retention)).collect();
+        for (tenant, retention) in retained {
+            if let Some(span) = retention.history {
+                tables.forget_history(&tenant, now - span);
+            }
+            if let Some(span) = retention.payload {
+                tables.remove_old_payloads(&tenant, now - span, now);
+            }
+        }
         let rows_removed = (before - tables.retained_rows()) as u64;
         Ok(MaintenanceCounts { rows_removed, ..MaintenanceCounts::default() })
     }
@@ -50,7 +61,42 @@ impl MaintenanceStore for MemoryStore {
 }
 
 impl MemoryTables {
-    /// Forgets events that are old, but not those that unfinished deliveries need.
+    /// Forgets what is past a tenant's own retention.
+    fn forget_history(&mut self, tenant: &TenantId, cutoff: Timestamp) {
+        self.ended.retain(|_, delivery| {
+            delivery.subscription.tenant != *tenant
+                || delivery.end_time.is_none_or(|end| end >= cutoff)
+        });
+        let bound = first_id_from(cutoff);
+        let old = self.events.keys().filter(|(of, id)| of == tenant && id.0 < bound);
+        let old: Vec<EventId> = old.map(|(_, id)| *id).collect();
+        for event in old {
+            if !self.has_unfinished(tenant, event) {
+                self.events.remove(&(tenant.clone(), event));
+            }
+        }
+        let is_old = |attempt: &StoredAttempt| {
+            attempt.record.subscription.tenant == *tenant && attempt.record_time < cutoff
+        };
+        let old = self.attempts.iter().filter(|(_, attempt)| is_old(attempt));
+        let old: Vec<_> = old.map(|(place, old)| (*place, old.record.key)).collect();
+        for (place, key) in old {
+            self.attempts.remove(&place);
+            self.places.remove(&key);
+        }
+        self.counts.retain(|(key, at, ..), _| key.tenant != *tenant || *at >= hour(cutoff));
+        self.operations.retain(|(of, _), operation| {
+            of != tenant || operation.end_time.is_none_or(|end| end >= cutoff)
+        });
+    }
+
+    fn remove_old_payloads(&mut self, tenant: &TenantId, cutoff: Timestamp, now: Timestamp) {
+        let bound = first_id_from(cutoff);
+        let old = self.events.keys().filter(|(of, id)| of == tenant && id.0 < bound);
+        let old: Vec<EventId> = old.map(|(_, id)| *id).collect();
+        self.remove_payloads(tenant, &old, RemovalReason::RetentionEnded, now);
+    }
+
     /// Rows of the tables that retention shortens.
     fn retained_rows(&self) -> usize {
         self.ended.len()
@@ -61,6 +107,7 @@ impl MemoryTables {
             + self.counts.len()
     }
 
+    /// Forgets events that are old, but not those that unfinished deliveries need.
     fn forget_events(&mut self, cutoff: Timestamp) {
         let bound = first_id_from(cutoff);
         let needed: std::collections::BTreeSet<(TenantId, EventId)> = self

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use bytes::Bytes;
 use postrider_domain::delivery::Delivery;
-use postrider_domain::event::Event;
+use postrider_domain::event::{Event, RemovalReason};
 use postrider_domain::ids::{EventId, OperationId, Shard, SubscriptionKey, TenantId};
 use postrider_domain::operation::{Operation, OperationState};
 use postrider_domain::time::Timestamp;
@@ -118,13 +118,25 @@ impl OperationStore for MemoryStore {
         }
         after.cursor = step.to;
         after.examined += step.examined;
-        after.made += kept.len() as u64;
+        let batch = &step.expunged;
+        let removed = if batch.removes_nothing() {
+            batch.counted
+        } else {
+            tables.remove_responses(&step.tenant, &batch.deliveries);
+            tables.remove_payloads(&step.tenant, &batch.events, RemovalReason::Expunged, now)
+        };
+        after.made += kept.len() as u64 + removed.events;
+        after.unfinished += removed.unfinished;
+        after.payload_bytes += removed.payload_bytes;
         if let Some(end) = step.end {
             after.state = end.state;
             after.failure = end.failure;
             after.end_time = Some(step.id.no_earlier(now));
         }
         tables.operations.insert(key, after.clone());
+        if let Some(audit) = &step.audit {
+            tables.append_record(audit)?;
+        }
         Ok(Some(after))
     }
 

@@ -62,6 +62,9 @@ impl PublishingStore for MemoryStore {
     ) -> StoreResult<Option<i64>> {
         let mut tables = self.tables()?;
         refuse_deliveries(&tables, [delivery])?;
+        if tables.is_removed(&delivery.subscription.tenant, delivery.event) {
+            return Err(StoreError::Rejected("the event's payload was removed".to_owned()));
+        }
         tables.append_record(audit)?;
         Ok(put_later(&mut tables, delivery))
     }

@@ -174,9 +174,10 @@ impl MemoryTables {
         found.filter(|delivery| delivery.subscription.tenant == *tenant)
     }
 
-    /// The event of a delivery, unless it is no longer stored.
+    /// The event of a delivery, unless it is no longer stored with its payload.
     pub fn event_of(&self, delivery: &Delivery) -> Option<&Event> {
-        self.events.get(&(delivery.subscription.tenant.clone(), delivery.event))
+        let event = self.events.get(&(delivery.subscription.tenant.clone(), delivery.event));
+        event.filter(|event| event.payload_removal.is_none())
     }
 
     /// Moves an unfinished delivery to the ended ones.

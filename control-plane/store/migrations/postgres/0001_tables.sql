@@ -19,6 +19,9 @@ CREATE TABLE tenants (
     delete_time         bigint,
     -- Of subscriptions that are not deleted.
     subscription_count  bigint  NOT NULL DEFAULT 0,
+    -- How long history and payloads are kept; null: as long as the installation keeps them.
+    history_retention   bigint,
+    payload_retention   bigint,
     allow_insecure_urls boolean NOT NULL,
     id                  text COLLATE "C" PRIMARY KEY,
     display_name        text COLLATE "C" NOT NULL,
@@ -26,6 +29,17 @@ CREATE TABLE tenants (
     labels              text NOT NULL,
     -- What new secrets of the tenant are sealed by; null until it has one.
     data_key            uuid
+);
+-- Maintenance asks for these.
+CREATE INDEX tenants_retention ON tenants (id)
+    WHERE history_retention IS NOT NULL OR payload_retention IS NOT NULL;
+
+-- How far the payloads of a tenant that keeps them for less than its history were removed.
+CREATE TABLE payload_sweeps (
+    begin_time bigint NOT NULL,
+    -- The last event looked at.
+    position   uuid   NOT NULL,
+    tenant     text COLLATE "C" PRIMARY KEY
 );
 
 -- What tenants' secrets are sealed by, wrapped by key-encryption keys, which are kept
@@ -88,6 +102,8 @@ CREATE TABLE events (
     traceparent     text  NOT NULL,
     tracestate      text  NOT NULL,
     idempotency_key text,
+    -- JSON: why and when the payload was removed, and its size; null while it is there.
+    payload_removal text,
     payload         bytea NOT NULL,
     PRIMARY KEY (tenant, id, create_time)
 ) PARTITION BY RANGE (create_time);

@@ -1,7 +1,9 @@
--- Long-running operations. Few: a row for each replay or backfill.
+-- Long-running operations. Few: a row for each replay, backfill or expunge.
 CREATE TABLE operations (
     examined    bigint   NOT NULL,
     made        bigint   NOT NULL,
+    unfinished  bigint   NOT NULL,
+    payload_bytes bigint NOT NULL,
     create_time bigint   NOT NULL,
     end_time    bigint,
     shard       integer  NOT NULL,

@@ -16,6 +16,9 @@ CREATE TABLE tenants (
     display_name        TEXT    NOT NULL,
     allow_insecure_urls INTEGER NOT NULL,
     labels              TEXT    NOT NULL,
+    -- How long history and payloads are kept; null: as long as the installation keeps them.
+    history_retention   INTEGER,
+    payload_retention   INTEGER,
     -- In lower case, what a search looks through.
     search              TEXT    NOT NULL,
     config_version      INTEGER NOT NULL,
@@ -27,6 +30,17 @@ CREATE TABLE tenants (
     subscription_count  INTEGER NOT NULL DEFAULT 0,
     -- What new secrets of the tenant are sealed by; null until it has one.
     data_key            BLOB
+) STRICT, WITHOUT ROWID;
+-- Maintenance asks for these.
+CREATE INDEX tenants_retention ON tenants (id)
+    WHERE history_retention IS NOT NULL OR payload_retention IS NOT NULL;
+
+-- How far the payloads of a tenant that keeps them for less than its history were removed.
+CREATE TABLE payload_sweeps (
+    tenant     TEXT    NOT NULL PRIMARY KEY,
+    -- The last event looked at.
+    position   BLOB    NOT NULL,
+    begin_time INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- What tenants' secrets are sealed by, wrapped by key-encryption keys, which are kept
@@ -89,6 +103,8 @@ CREATE TABLE events (
     idempotency_key TEXT,
     matched         INTEGER NOT NULL,
     test            INTEGER NOT NULL,
+    -- JSON: why and when the payload was removed, and its size; null while it is there.
+    payload_removal TEXT,
     -- Last, so that reading the others does not walk its overflow pages.
     payload         BLOB    NOT NULL
 ) STRICT;

@@ -1,4 +1,4 @@
--- Long-running operations. Few: a row for each replay or backfill.
+-- Long-running operations. Few: a row for each replay, backfill or expunge.
 CREATE TABLE operations (
     tenant      TEXT    NOT NULL,
     id          BLOB    NOT NULL,
@@ -10,6 +10,8 @@ CREATE TABLE operations (
     cursor      BLOB,
     examined    INTEGER NOT NULL,
     made        INTEGER NOT NULL,
+    unfinished  INTEGER NOT NULL,
+    payload_bytes INTEGER NOT NULL,
     create_time INTEGER NOT NULL,
     end_time    INTEGER,
     -- JSON: what to do.

@@ -1,16 +1,19 @@
--- Adds one delivery of an event that is kept, numbered as in publish.sql. Reading the event
--- holds its partition, or its row, until the delivery is visible to whoever would remove
--- it. 1 to 4 the delivery and its lane, 5 the event's time, 6 whether the delivery has to
+-- Adds one delivery of an event that is kept with its payload, numbered as in publish.sql.
+-- Reading the event holds its partition and its row until the delivery is visible to
+-- whoever would remove it. 1 to 4 the delivery and its lane, 5 the event's time, 6 whether the delivery has to
 -- be registered.
 WITH added AS MATERIALIZED (
     SELECT * FROM unnest($1::delivery_input[]) AS d
     WHERE EXISTS (
         SELECT FROM events e
-        WHERE e.tenant = d.tenant AND e.id = d.event AND e.create_time = $5
+        WHERE e.tenant = d.tenant
+            AND e.id = d.event
+            AND e.create_time = $5
+            AND e.payload_removal IS NULL FOR SHARE
     )
         OR EXISTS (
             SELECT FROM retained_events r
-            WHERE r.tenant = d.tenant AND r.id = d.event FOR KEY SHARE
+            WHERE r.tenant = d.tenant AND r.id = d.event AND r.payload_removal IS NULL FOR SHARE
         )
 ),
 everything AS MATERIALIZED (SELECT count(*) = cardinality($1::delivery_input[]) AS yes FROM added),

@@ -1,12 +1,18 @@
--- What was claimed or looked up without its event being found, if a second look does not
--- find it either. 1 the state, 2 the reason, 3 now, 4 the deliveries. None ends before it
+-- What was claimed or looked up without its event and payload being found, if a second look
+-- does not find them either. 1 the state, 2 the reason, 3 now, 4 the deliveries. None ends before it
 -- was made, by whatever clock that was.
 WITH gone AS (
     DELETE FROM deliveries d
     WHERE d.id = ANY($4::uuid[])
         AND d.state + 0 = 3 /* IN_FLIGHT */
-        AND NOT EXISTS (SELECT FROM events e WHERE e.tenant = d.tenant AND e.id = d.event)
-        AND NOT EXISTS (SELECT FROM retained_events r WHERE r.tenant = d.tenant AND r.id = d.event)
+        AND NOT EXISTS (
+            SELECT FROM events e
+            WHERE e.tenant = d.tenant AND e.id = d.event AND e.payload_removal IS NULL
+        )
+        AND NOT EXISTS (
+            SELECT FROM retained_events r
+            WHERE r.tenant = d.tenant AND r.id = d.event AND r.payload_removal IS NULL
+        )
     RETURNING d.*
 ),
 ended AS (

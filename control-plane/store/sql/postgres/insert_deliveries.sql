@@ -8,10 +8,11 @@ WITH added AS MATERIALIZED (
             AND e.create_time = (
                 (('x' || translate(left(d.event::text, 13), '-', ''))::bit(48))::bigint * 1000
             )
+            AND e.payload_removal IS NULL FOR SHARE
     )
         OR EXISTS (
             SELECT FROM retained_events r
-            WHERE r.tenant = d.tenant AND r.id = d.event FOR KEY SHARE
+            WHERE r.tenant = d.tenant AND r.id = d.event AND r.payload_removal IS NULL FOR SHARE
         )
 ),
 everything AS MATERIALIZED (SELECT count(*) = cardinality($1::delivery_input[]) AS yes FROM added),

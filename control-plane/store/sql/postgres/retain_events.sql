@@ -1,10 +1,12 @@
 -- Copies events of a range of ids that unfinished deliveries still need.
 INSERT INTO retained_events (
     tenant, id, create_time, event_type, account, attributes, ordering_key, content_type,
-    payload_sha256, traceparent, tracestate, idempotency_key, matched, test, payload
+    payload_sha256, traceparent, tracestate, idempotency_key, matched, test, payload,
+    payload_removal
 )
 SELECT tenant, id, create_time, event_type, account, attributes, ordering_key, content_type,
-    payload_sha256, traceparent, tracestate, idempotency_key, matched, test, payload
+    payload_sha256, traceparent, tracestate, idempotency_key, matched, test, payload,
+    payload_removal
 FROM events e
 WHERE e.id >= $1
     AND e.id < $2

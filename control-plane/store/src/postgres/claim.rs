@@ -27,21 +27,22 @@ const SELECT_IN_FLIGHT: &str = "SELECT id, tenant, subscription, event, event_ty
     FROM deliveries
     WHERE id = ANY($1::uuid[]) AND state + 0 = 3 /* IN_FLIGHT */";
 
-/// The given events, from whichever table keeps them.
+/// The given events, from whichever table keeps them with their payloads.
 const SELECT_EVENTS: &str = "SELECT e.*
     FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS asked(t, i, c)
     CROSS JOIN LATERAL (
         SELECT tenant, id, create_time, event_type, account, attributes, ordering_key,
             content_type, payload_sha256, traceparent, tracestate, idempotency_key, matched, test,
-            payload
+            payload, payload_removal
         FROM events
         WHERE tenant = asked.t AND id = asked.i AND create_time = asked.c
+            AND payload_removal IS NULL
         UNION ALL
         SELECT tenant, id, create_time, event_type, account, attributes, ordering_key,
             content_type, payload_sha256, traceparent, tracestate, idempotency_key, matched, test,
-            payload
+            payload, payload_removal
         FROM retained_events
-        WHERE tenant = asked.t AND id = asked.i
+        WHERE tenant = asked.t AND id = asked.i AND payload_removal IS NULL
         LIMIT 1
     ) e";
 

@@ -30,16 +30,17 @@ const READ_ONLY_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONL
 
 const CREATE_TENANT: &str = "INSERT INTO tenants (
         id, display_name, search, allow_insecure_urls, labels, config_version, revision,
-        create_time, update_time, delete_time
+        create_time, update_time, delete_time, history_retention, payload_retention
     )
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 
 const UPDATE_TENANT: &str = "UPDATE tenants
     SET display_name = $3, search = $4, allow_insecure_urls = $5, labels = $6, update_time = $7,
-        config_version = config_version + 1, revision = revision + 1
+        history_retention = $8, payload_retention = $9, config_version = config_version + 1,
+        revision = revision + 1
     WHERE id = $1 AND revision = $2 AND delete_time IS NULL
     RETURNING id, display_name, allow_insecure_urls, labels, config_version, revision,
-        create_time, update_time, delete_time";
+        create_time, update_time, delete_time, history_retention, payload_retention";
 
 const DELETE_TENANT: &str = "UPDATE tenants
     SET delete_time = $3, update_time = $3, config_version = config_version + 1,
@@ -103,7 +104,7 @@ const DELETED_WITH_UNFINISHED: &str = "SELECT s.tenant, s.id AS subscription FRO
     LIMIT $2";
 
 const GET_TENANT: &str = "SELECT id, display_name, allow_insecure_urls, labels, config_version,
-        revision, create_time, update_time, delete_time
+        revision, create_time, update_time, delete_time, history_retention, payload_retention
     FROM tenants
     WHERE id = $1";
 const CONFIG_SUBSCRIPTIONS: &str = "SELECT tenant, id, status, status_reason, settings, data_key,
@@ -119,7 +120,8 @@ const GET_SUBSCRIPTION: &str = "SELECT tenant, id, status, status_reason, settin
     WHERE tenant = $1 AND id = $2";
 const GET_DELETE_TIME: &str = "SELECT delete_time FROM subscriptions WHERE tenant = $1 AND id = $2";
 const GET_LIVING_TENANT: &str = "SELECT id, display_name, allow_insecure_urls, labels,
-        config_version, revision, create_time, update_time, delete_time
+        config_version, revision, create_time, update_time, delete_time, history_retention,
+        payload_retention
     FROM tenants
     WHERE id = $1 AND delete_time IS NULL";
 
@@ -139,7 +141,9 @@ impl ConfigStore for PostgresStore {
                 .bind(tenant.revision)
                 .bind(tenant.create_time.as_micros())
                 .bind(tenant.update_time.as_micros())
-                .bind(tenant.delete_time.map(Timestamp::as_micros)),
+                .bind(tenant.delete_time.map(Timestamp::as_micros))
+                .bind(tenant.retention.history.map(codec::micros))
+                .bind(tenant.retention.payload.map(codec::micros)),
         )
         .await?;
         self.append_to(&mut call, audit).await?;
@@ -172,7 +176,9 @@ impl ConfigStore for PostgresStore {
                     .bind(codec::search_text(&[tenant.id.as_str(), &tenant.display_name]))
                     .bind(tenant.allow_insecure_urls)
                     .bind(codec::to_json(&tenant.labels)?)
-                    .bind(tenant.update_time.as_micros()),
+                    .bind(tenant.update_time.as_micros())
+                    .bind(tenant.retention.history.map(codec::micros))
+                    .bind(tenant.retention.payload.map(codec::micros)),
             )
             .await?;
         let Some(row) = row else {

@@ -18,20 +18,17 @@ use uuid::Uuid;
 
 use super::call::DatabaseCall;
 use super::engine::PostgresStore;
+use super::removal_notes::RemovalNote;
 use super::rows;
 use crate::codec;
-use crate::data_keys::{
-    DataKeyStore, REWRITE_PAUSE, ReplacementStep, WrappedKeyCount, require_held,
-};
+use crate::data_keys::{DataKeyStore, ReplacementStep, WrappedKeyCount, require_held};
 use crate::error::{StoreError, StoreResult};
 use crate::sealing::{RowKeys, replaced, seal};
 
 /// Rewriting a large table takes long.
 const REWRITE_LIMIT: Duration = Duration::from_secs(3600);
-/// When secrets were last removed, and not yet rewritten.
-const REMOVED_META: &str = "secrets_removed";
-/// When the tables with secrets were last rewritten.
-const REWRITTEN_META: &str = "secrets_rewritten";
+const SECRETS_REMOVED: RemovalNote =
+    RemovalNote { removed: "secrets_removed", followed_up: "secrets_rewritten" };
 
 const GET_DATA_KEY: &str =
     "SELECT wrapped_by, wrapped, create_time FROM data_keys WHERE tenant = $1 AND id = $2";
@@ -67,10 +64,6 @@ const SEALED_BY_OTHERS: &str = "SELECT tenant, id, status, status_reason, settin
 const RESEAL: &str = "UPDATE subscriptions
     SET data_key = $3, signing_keys = $4, header_values = $5
     WHERE tenant = $1 AND id = $2";
-const GET_META: &str = "SELECT value FROM meta WHERE key = $1";
-const SET_META: &str = "INSERT INTO meta (key, value) VALUES ($1, $2)
-    ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-const CLEAR_META: &str = "DELETE FROM meta WHERE key = $1 AND value = $2";
 /// FULL: else what was removed stays in the free space of its page. The lock is waited
 /// for shortly, since everybody else would wait behind it.
 const REWRITE: &[&str] = &[
@@ -305,8 +298,7 @@ pub(super) async fn note_removed_secrets(
     call: &mut DatabaseCall<'_>,
     now: Timestamp,
 ) -> StoreResult<()> {
-    let query = sqlx::query(SET_META).bind(REMOVED_META).bind(now.as_micros().to_string());
-    call.execute(query).await.map(drop)
+    SECRETS_REMOVED.note(call, now).await
 }
 
 /// Rewrites the tables with secrets if some were removed, and it was not done lately.
@@ -314,20 +306,5 @@ pub(super) async fn rewrite_after_removals(
     call: &mut DatabaseCall<'_>,
     now: Timestamp,
 ) -> StoreResult<()> {
-    let removed: Option<String> =
-        call.optional_value(sqlx::query(GET_META).bind(REMOVED_META)).await?;
-    let Some(removed) = removed else {
-        return Ok(());
-    };
-    let rewritten: Option<String> =
-        call.optional_value(sqlx::query(GET_META).bind(REWRITTEN_META)).await?;
-    let rewritten = rewritten.and_then(|at| at.parse().ok()).map(Timestamp::from_micros);
-    if rewritten.is_some_and(|at| now < at + REWRITE_PAUSE && at < now + REWRITE_PAUSE) {
-        return Ok(());
-    }
-    call.run_apart(REWRITE).await?;
-    // What was removed meanwhile has another time, and stays noted.
-    call.execute(sqlx::query(CLEAR_META).bind(REMOVED_META).bind(removed)).await?;
-    let query = sqlx::query(SET_META).bind(REWRITTEN_META).bind(now.as_micros().to_string());
-    call.execute(query).await.map(drop)
+    SECRETS_REMOVED.follow_up(call, now, REWRITE).await
 }

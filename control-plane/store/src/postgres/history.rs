@@ -24,12 +24,13 @@ use crate::sql_file::without_comment;
 
 const SELECT_EVENT: &str = "SELECT tenant, id, create_time, event_type, account, attributes,
         ordering_key, content_type, payload_sha256, traceparent, tracestate, idempotency_key,
-        matched, test, payload
+        matched, test, payload, payload_removal
     FROM events
     WHERE tenant = $1 AND id = $2 AND create_time = $3
     UNION ALL
     SELECT tenant, id, create_time, event_type, account, attributes, ordering_key, content_type,
-        payload_sha256, traceparent, tracestate, idempotency_key, matched, test, payload
+        payload_sha256, traceparent, tracestate, idempotency_key, matched, test, payload,
+        payload_removal
     FROM retained_events
     WHERE tenant = $1 AND id = $2
     LIMIT 1";
@@ -37,7 +38,7 @@ const SELECT_EVENT: &str = "SELECT tenant, id, create_time, event_type, account,
 const COUNT_DELIVERIES: &str =
     without_comment(include_str!("../../sql/postgres/count_deliveries.sql"));
 
-const SELECT_DELIVERIES_OF_EVENTS: &str =
+pub(super) const SELECT_DELIVERIES_OF_EVENTS: &str =
     without_comment(include_str!("../../sql/postgres/select_deliveries_of_events.sql"));
 
 const SELECT_DELIVERY: &str = "SELECT id, tenant, subscription, event, event_type, account, shard,
@@ -256,7 +257,11 @@ fn stats_rows(row: &PgRow) -> StoreResult<Vec<StatsRow>> {
 }
 
 /// Binds events, each with the bounds of what was made together with it.
-fn asked<'q>(sql: &'static str, tenant: &'q TenantId, events: &[EventId]) -> PgQuery<'q> {
+pub(super) fn asked<'q>(
+    sql: &'static str,
+    tenant: &'q TenantId,
+    events: &[EventId],
+) -> PgQuery<'q> {
     let bounds = events.iter().map(|event| codec::ids_of_same_millisecond(event.0));
     let (low, high): (Vec<Uuid>, Vec<Uuid>) = bounds.unzip();
     sqlx::query(sql)

@@ -17,7 +17,7 @@ use crate::list_sql::{ListSql, delivery_conditions, delivery_ids, event_list};
 
 const LIST_EVENTS: &str = "SELECT tenant, id, create_time, event_type, account, attributes,
         ordering_key, content_type, payload_sha256, traceparent, tracestate, idempotency_key,
-        matched, test, octet_length(payload) AS payload_bytes";
+        matched, test, payload_removal, octet_length(payload) AS payload_bytes";
 const LIST_UNFINISHED: &str = "(SELECT id, tenant, subscription, event, event_type, account, shard,
         epoch, state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test,
         resend_of, filter_failed, NULL::smallint AS end_reason, NULL::bigint AS end_time";

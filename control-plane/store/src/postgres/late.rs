@@ -20,6 +20,7 @@ use super::call::DatabaseCall;
 use super::engine::PostgresStore;
 use super::octaves::{OctaveCounts, octave};
 use super::ordering::put_delivered;
+use super::payload_removal::recordable;
 use super::query::PgQuery;
 use super::rows::{delivery, get, time};
 use super::tail::RecordingTransaction;
@@ -99,6 +100,7 @@ impl PostgresStore {
             return Ok(late(None, repeated, record.outcome));
         }
         let mut transaction = RecordingTransaction::begin(&mut call).await?;
+        let record = &recordable(&mut transaction, record).await?;
         let delivery = lock_delivery(&mut transaction, record).await?;
         let earlier = find_attempt(&mut transaction, record).await?;
         let known = EarlierRecord::known(earlier.as_ref());

@@ -37,14 +37,17 @@ mod ordering;
 mod outbox;
 mod ownership;
 mod partitions;
+mod payload_removal;
 mod pool;
 mod pooler;
 mod publish_sql;
 mod publishing;
 mod query;
+mod removal_notes;
 mod rows;
 mod schema;
 mod tail;
+mod tenant_retention;
 mod tokens;
 mod work;
 

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use postrider_domain::delivery::Delivery;
-use postrider_domain::event::Event;
+use postrider_domain::event::{Event, RemovalReason};
 use postrider_domain::ids::{EventId, OperationId, Shard, SubscriptionKey, TenantId};
 use postrider_domain::operation::{Operation, OperationState};
 use postrider_domain::time::Timestamp;
@@ -18,30 +18,34 @@ use uuid::Uuid;
 use super::arrays::DeliveryArrays;
 use super::call::DatabaseCall;
 use super::engine::PostgresStore;
+use super::maintenance::note_expunged;
+use super::payload_removal::{remove_payloads, remove_responses};
 use super::rows::{self, get};
 use crate::codec;
 use crate::error::StoreResult;
-use crate::operations::{HistoryRange, OperationStep, OperationStore};
+use crate::operations::{HistoryRange, OperationStep, OperationStore, RemovalCounts};
 use crate::sql_file::without_comment;
 
 const INSERT_OPERATION: &str = "INSERT INTO operations (
-        tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time
+        tenant, id, shard, task, state, failure, cursor, examined, made, unfinished, payload_bytes,
+        create_time, end_time
     )
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 
 const SELECT_OPERATION: &str =
-    "SELECT tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time
+    "SELECT tenant, id, shard, task, state, failure, cursor, examined, made, unfinished,
+        payload_bytes, create_time, end_time
     FROM operations
     WHERE tenant = $1 AND id = $2";
 
 const SELECT_OPERATIONS: &str = "SELECT tenant, id, shard, task, state, failure, cursor, examined,
-        made, create_time, end_time
+        made, unfinished, payload_bytes, create_time, end_time
     FROM operations
     WHERE tenant = $1 AND id < $2
     ORDER BY id DESC LIMIT $3";
 
 const SELECT_RUNNING: &str = "SELECT tenant, id, shard, task, state, failure, cursor, examined,
-        made, create_time, end_time
+        made, unfinished, payload_bytes, create_time, end_time
     FROM operations
     WHERE shard = ANY($1) AND state = 1 /* RUNNING */
     ORDER BY id LIMIT $2";
@@ -60,10 +64,10 @@ const LOCK_OPERATION: &str = "SELECT id FROM operations
 
 const UPDATE_CURSOR: &str = "UPDATE operations
     SET cursor = $3, examined = examined + $4, made = made + $5, state = $6, failure = $7,
-        end_time = $8
+        end_time = $8, unfinished = unfinished + $9, payload_bytes = payload_bytes + $10
     WHERE tenant = $1 AND id = $2
-    RETURNING tenant, id, shard, task, state, failure, cursor, examined, made, create_time,
-        end_time";
+    RETURNING tenant, id, shard, task, state, failure, cursor, examined, made, unfinished,
+        payload_bytes, create_time, end_time";
 
 const INSERT_DELIVERIES: &str =
     without_comment(include_str!("../../sql/postgres/insert_deliveries.sql"));
@@ -84,6 +88,8 @@ impl OperationStore for PostgresStore {
                 .bind(operation.cursor)
                 .bind(codec::integer(operation.examined))
                 .bind(codec::integer(operation.made))
+                .bind(codec::integer(operation.unfinished))
+                .bind(codec::integer(operation.payload_bytes))
                 .bind(operation.create_time.as_micros())
                 .bind(operation.end_time.map(Timestamp::as_micros)),
         )
@@ -162,7 +168,13 @@ impl OperationStore for PostgresStore {
         step: &OperationStep,
         now: Timestamp,
     ) -> StoreResult<Option<Operation>> {
-        let mut call = self.call("step_operation");
+        let (_turn, mut call) = match &step.audit {
+            Some(audit) => {
+                let (turn, call) = self.change_call("step_operation", audit).await?;
+                (Some(turn), call)
+            }
+            None => (None, self.call("step_operation")),
+        };
         call.begin().await?;
         let lock =
             sqlx::query(LOCK_OPERATION).bind(step.tenant.as_str()).bind(step.id.0).bind(step.from);
@@ -170,6 +182,7 @@ impl OperationStore for PostgresStore {
             return Ok(None);
         }
         let made = add(&mut call, &step.deliveries).await?;
+        let removed = expunge(&mut call, step, now).await?;
         let end = step.end;
         let row = call
             .one_row(
@@ -178,13 +191,18 @@ impl OperationStore for PostgresStore {
                     .bind(step.id.0)
                     .bind(step.to)
                     .bind(codec::integer(step.examined))
-                    .bind(made)
+                    .bind(made.saturating_add(codec::integer(removed.events)))
                     .bind(end.map_or(OperationState::Running, |end| end.state).code())
                     .bind(end.and_then(|end| end.failure).map(|failure| failure.code()))
-                    .bind(end.map(|_| step.id.no_earlier(now).as_micros())),
+                    .bind(end.map(|_| step.id.no_earlier(now).as_micros()))
+                    .bind(codec::integer(removed.unfinished))
+                    .bind(codec::integer(removed.payload_bytes)),
             )
             .await?;
         let after = operation(&row)?;
+        if let Some(audit) = &step.audit {
+            self.append_to(&mut call, audit).await?;
+        }
         call.commit().await?;
         Ok(Some(after))
     }
@@ -208,6 +226,23 @@ impl OperationStore for PostgresStore {
     ) -> StoreResult<HashSet<EventId>> {
         self.delivered_of(key, events).await
     }
+}
+
+/// Removes what the step says; returns how much, with what a dry run only counted.
+async fn expunge(
+    call: &mut DatabaseCall<'_>,
+    step: &OperationStep,
+    now: Timestamp,
+) -> StoreResult<RemovalCounts> {
+    let batch = &step.expunged;
+    if batch.removes_nothing() {
+        return Ok(batch.counted);
+    }
+    let (tenant, events) = (&step.tenant, &batch.events);
+    let removed = remove_payloads(call, tenant, events, RemovalReason::Expunged, now).await?;
+    remove_responses(call, tenant, &batch.deliveries).await?;
+    note_expunged(call, now).await?;
+    Ok(removed)
 }
 
 /// Inserts unfinished deliveries whose events are kept; returns how many.
@@ -235,6 +270,8 @@ fn operation(row: &PgRow) -> StoreResult<Operation> {
         cursor: get(row, "cursor")?,
         examined: codec::narrow("examined", get(row, "examined")?)?,
         made: codec::narrow("made", get(row, "made")?)?,
+        unfinished: codec::narrow("unfinished", get(row, "unfinished")?)?,
+        payload_bytes: codec::narrow("payload_bytes", get(row, "payload_bytes")?)?,
         create_time: rows::time(row, "create_time")?,
         end_time: rows::optional_time(row, "end_time")?,
     })

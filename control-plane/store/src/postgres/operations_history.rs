@@ -29,13 +29,26 @@ const SELECT_ENDED_OF_SUBSCRIPTION: &str = "SELECT id, tenant, subscription, eve
 
 const SELECT_EVENTS: &str = "SELECT tenant, id, create_time, event_type, account, attributes,
         ordering_key, content_type, payload_sha256, traceparent, tracestate, idempotency_key,
-        matched, test
+        matched, test, payload_removal
     FROM events
     WHERE tenant = $1 AND id >= $2 AND id < $3 AND create_time >= $4 AND create_time < $5
     ORDER BY id LIMIT $6";
+/// Of these there are few: they are read beside each stretch.
+const SELECT_RETAINED_EVENTS: &str = "SELECT tenant, id, create_time, event_type, account,
+        attributes, ordering_key, content_type, payload_sha256, traceparent, tracestate,
+        idempotency_key, matched, test, payload_removal
+    FROM retained_events
+    WHERE tenant = $1 AND id >= $2 AND id < $3
+    ORDER BY id LIMIT $4";
+const SELECT_RETAINED_EVENTS_WITH_PAYLOAD: &str = "SELECT tenant, id, create_time, event_type,
+        account, attributes, ordering_key, content_type, payload_sha256, traceparent, tracestate,
+        idempotency_key, matched, test, payload, payload_removal
+    FROM retained_events
+    WHERE tenant = $1 AND id >= $2 AND id < $3
+    ORDER BY id LIMIT $4";
 const SELECT_EVENTS_WITH_PAYLOAD: &str = "SELECT tenant, id, create_time, event_type, account,
         attributes, ordering_key, content_type, payload_sha256, traceparent, tracestate,
-        idempotency_key, matched, test, payload
+        idempotency_key, matched, test, payload, payload_removal
     FROM events
     WHERE tenant = $1 AND id >= $2 AND id < $3 AND create_time >= $4 AND create_time < $5
     ORDER BY id LIMIT $6";
@@ -79,8 +92,17 @@ impl PostgresStore {
                 .bind(EventId(low).time().as_micros())
                 .bind(stretch.window.until.as_micros())
                 .bind(i64::from(stretch.limit));
-        let found = call.rows(query).await?;
-        rows::read(&found, |row| rows::event(row, with_payload))
+        let mut found = call.rows(query).await?;
+        let retained =
+            if with_payload { SELECT_RETAINED_EVENTS_WITH_PAYLOAD } else { SELECT_RETAINED_EVENTS };
+        let query = sqlx::query(retained).bind(stretch.tenant.as_str()).bind(low).bind(high);
+        found.extend(call.rows(query.bind(i64::from(stretch.limit))).await?);
+        let mut events = rows::read(&found, |row| rows::event(row, with_payload))?;
+        // An event is in both tables while its partition is being dropped.
+        events.sort_by_key(|event| event.id);
+        events.dedup_by_key(|event| event.id);
+        events.truncate(usize::try_from(stretch.limit).unwrap_or(usize::MAX));
+        Ok(events)
     }
 
     pub(super) async fn delivered_of(

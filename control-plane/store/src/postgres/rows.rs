@@ -4,6 +4,8 @@
 //! by their names, and always named in the statement: a prepared `SELECT *` fails once a
 //! newer version of the program has added one.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use postrider_domain::delivery::{AttemptRecord, Delivery, StepTimings};
 use postrider_domain::event::{Event, EventContent};
@@ -12,7 +14,7 @@ use postrider_domain::ids::{
     SubscriptionKey, TenantId,
 };
 use postrider_domain::subscription::Subscription;
-use postrider_domain::tenant::Tenant;
+use postrider_domain::tenant::{Tenant, TenantRetention};
 use postrider_domain::time::{StoppedClock, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::{Decode, Postgres, Row as _, Type};
@@ -46,6 +48,10 @@ pub(super) fn time(row: &PgRow, column: &str) -> StoreResult<Timestamp> {
 
 pub(super) fn optional_time(row: &PgRow, column: &str) -> StoreResult<Option<Timestamp>> {
     Ok(get::<Option<i64>>(row, column)?.map(Timestamp::from_micros))
+}
+
+pub(super) fn optional_span(row: &PgRow, column: &str) -> StoreResult<Option<Duration>> {
+    get::<Option<i64>>(row, column)?.map(|micros| codec::span(column, micros)).transpose()
 }
 
 pub(super) fn shard(row: &PgRow) -> StoreResult<Shard> {
@@ -85,6 +91,10 @@ pub(super) fn tenant(row: &PgRow) -> StoreResult<Tenant> {
         create_time: time(row, "create_time")?,
         update_time: time(row, "update_time")?,
         delete_time: optional_time(row, "delete_time")?,
+        retention: TenantRetention {
+            history: optional_span(row, "history_retention")?,
+            payload: optional_span(row, "payload_retention")?,
+        },
     })
 }
 
@@ -133,6 +143,7 @@ pub(super) fn event(row: &PgRow, with_payload: bool) -> StoreResult<Event> {
         },
         matched: count(row, "matched")?,
         test: get(row, "test")?,
+        payload_removal: codec::payload_removal(get(row, "payload_removal")?)?,
     })
 }
 

@@ -46,16 +46,20 @@ const SELECT_IN_FLIGHT: &str = "SELECT d.id, d.tenant, d.subscription, d.event, 
         d.due, d.deadline, d.end_time, d.ordering_key, d.sequence, d.test, d.resend_of,
         d.filter_failed, e.tenant, e.id, e.event_type, e.account, e.attributes, e.ordering_key,
         e.content_type, e.payload_sha256, e.traceparent, e.tracestate, e.idempotency_key,
-        e.matched, e.test, e.payload
+        e.matched, e.test, e.payload, e.payload_removal
     FROM json_each(?) j
     CROSS JOIN deliveries d ON d.id = unhex(j.value)
-    CROSS JOIN events e ON e.tenant = d.tenant AND e.id = d.event
+    CROSS JOIN events e
+        ON e.tenant = d.tenant AND e.id = d.event AND e.payload_removal IS NULL
     WHERE d.state = 3 /* IN_FLIGHT */";
 
 const WITHOUT_EVENT: &str = "SELECT d.id FROM deliveries d
     WHERE d.id IN (SELECT unhex(value) FROM json_each(?))
         AND d.state = 3 /* IN_FLIGHT */
-        AND NOT EXISTS (SELECT 1 FROM events e WHERE e.tenant = d.tenant AND e.id = d.event)";
+        AND NOT EXISTS (
+            SELECT 1 FROM events e
+            WHERE e.tenant = d.tenant AND e.id = d.event AND e.payload_removal IS NULL
+        )";
 
 impl SqliteStore {
     pub(super) async fn claim(

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::bulk::{BoundValues, BulkStatement, id_list};
 use super::histogram::{self, HistogramChange};
 use super::ordering::put_key_end;
+use super::payload_removal::recordable;
 use super::rows::{ATTEMPT_COLUMNS, RowReader, SELECT_DELIVERY, put_attempt};
 use super::work_rows;
 use crate::codec;
@@ -215,6 +216,7 @@ pub(super) async fn late(
     record: &AttemptRecord,
     now: Timestamp,
 ) -> StoreResult<LateResult> {
+    let record = &recordable(connection, record).await?;
     let rows = named(record).run(connection, SELECT_DELIVERY).await?;
     let found = rows.first().map(|row| RowReader::of(row).delivery()).transpose()?;
     let rows = attempt(record).run(connection, SELECT_ATTEMPT).await?;

@@ -28,20 +28,20 @@ use crate::sealing::seal;
 
 const INSERT_TENANT: &str = "INSERT INTO tenants (
         id, display_name, allow_insecure_urls, labels, config_version, revision, create_time,
-        update_time, delete_time, search
+        update_time, delete_time, history_retention, payload_retention, search
     )
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO NOTHING";
 const GET_TENANT: &str = "SELECT id, display_name, allow_insecure_urls, labels, config_version,
-        revision, create_time, update_time, delete_time
+        revision, create_time, update_time, delete_time, history_retention, payload_retention
     FROM tenants
     WHERE id = ?";
 const UPDATE_TENANT: &str = "UPDATE tenants
     SET display_name = ?3, allow_insecure_urls = ?4, labels = ?5, search = ?6, create_time = ?7,
-        update_time = ?8, revision = revision + 1, config_version = config_version + 1
+        update_time = ?8, history_retention = ?9, payload_retention = ?10, revision = revision + 1, config_version = config_version + 1
     WHERE id = ?1 AND revision = ?2 AND delete_time IS NULL
     RETURNING id, display_name, allow_insecure_urls, labels, config_version, revision,
-        create_time, update_time, delete_time";
+        create_time, update_time, delete_time, history_retention, payload_retention";
 const DELETE_TENANT: &str = "UPDATE tenants
     SET delete_time = ?3, update_time = ?3, revision = revision + 1,
         config_version = config_version + 1
@@ -119,6 +119,8 @@ impl ConfigStore for SqliteStore {
             .add(tenant.create_time.as_micros())
             .add(tenant.update_time.as_micros())
             .add(tenant.delete_time.map(Timestamp::as_micros))
+            .add(tenant.retention.history.map(codec::micros))
+            .add(tenant.retention.payload.map(codec::micros))
             .add(tenant_search(tenant));
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
@@ -152,7 +154,9 @@ impl ConfigStore for SqliteStore {
             .text(&codec::to_json(&tenant.labels)?)
             .add(tenant_search(tenant))
             .add(tenant.create_time.as_micros())
-            .add(tenant.update_time.as_micros());
+            .add(tenant.update_time.as_micros())
+            .add(tenant.retention.history.map(codec::micros))
+            .add(tenant.retention.payload.map(codec::micros));
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let written = match values.run(&mut tx, UPDATE_TENANT).await?.first() {

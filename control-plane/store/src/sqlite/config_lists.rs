@@ -14,7 +14,7 @@ use crate::error::StoreResult;
 use crate::list_sql::{FilteredPage, subscription_list, tenant_list, tenant_page};
 
 const LIST_TENANTS: &str = "SELECT id, display_name, allow_insecure_urls, labels, config_version,
-        revision, create_time, update_time, delete_time
+        revision, create_time, update_time, delete_time, history_retention, payload_retention
     FROM tenants
     WHERE true";
 const LIST_SUBSCRIPTIONS: &str = "SELECT tenant, id, status, status_reason, settings, data_key,

@@ -1,7 +1,7 @@
 //! Rows of tenants and subscriptions, in both directions.
 
 use postrider_domain::subscription::{Subscription, SubscriptionConfig};
-use postrider_domain::tenant::Tenant;
+use postrider_domain::tenant::{Tenant, TenantRetention};
 use postrider_domain::time::{StoppedClock, Timestamp};
 use sqlx::sqlite::SqliteRow;
 
@@ -70,6 +70,10 @@ pub(super) fn tenant_of(row: &SqliteRow) -> StoreResult<Tenant> {
         create_time: columns.time()?,
         update_time: columns.time()?,
         delete_time: columns.optional_time()?,
+        retention: TenantRetention {
+            history: columns.optional_span("history_retention")?,
+            payload: columns.optional_span("payload_retention")?,
+        },
     })
 }
 

@@ -183,7 +183,8 @@ impl SqliteStore {
         self.secrets_removed.store(true, Ordering::Relaxed);
     }
 
-    /// Cuts the log down to nothing if secrets were removed, which it may still have.
+    /// Cuts the log down to nothing if secrets were removed, or payloads expunged, which it
+    /// may still have.
     pub(super) async fn truncate_after_removals(&self) -> StoreResult<()> {
         if !self.secrets_removed.swap(false, Ordering::Relaxed) {
             return Ok(());

@@ -25,14 +25,15 @@ use crate::sql_file::without_comment;
 
 const SELECT_EVENT: &str =
     "SELECT tenant, id, event_type, account, attributes, ordering_key, content_type,
-        payload_sha256, traceparent, tracestate, idempotency_key, matched, test, payload
+        payload_sha256, traceparent, tracestate, idempotency_key, matched, test, payload,
+        payload_removal
     FROM events
     WHERE tenant = ? AND id = ?";
 
 const COUNT_DELIVERIES: &str =
     without_comment(include_str!("../../sql/sqlite/count_deliveries.sql"));
 
-const SELECT_DELIVERIES_OF_EVENTS: &str =
+pub(super) const SELECT_DELIVERIES_OF_EVENTS: &str =
     without_comment(include_str!("../../sql/sqlite/select_deliveries_of_events.sql"));
 
 const SELECT_ATTEMPTS: &str = "SELECT record_time, tenant, delivery, number, subscription, event,
@@ -252,7 +253,7 @@ fn named(tenant: &TenantId, id: Uuid) -> BoundValues {
 fn events_sql(query: &EventQuery) -> QueryBuilder<Sqlite> {
     let mut sql = QueryBuilder::new(LIST_EVENTS);
     sql.push(if query.with_payload { "payload" } else { "x''" });
-    sql.push(", length(payload) FROM events");
+    sql.push(", payload_removal, length(payload) FROM events");
     event_list(&mut sql, query);
     sql
 }
@@ -298,7 +299,7 @@ fn push_part(sql: &mut QueryBuilder<Sqlite>, query: &DeliveryQuery, table: &str,
 }
 
 /// Events, each with the bounds of what was made together with it.
-fn asked(tenant: &TenantId, events: &[EventId]) -> StoreResult<BoundValues> {
+pub(super) fn asked(tenant: &TenantId, events: &[EventId]) -> StoreResult<BoundValues> {
     let asked: Vec<[String; 3]> = events
         .iter()
         .map(|event| {

@@ -22,9 +22,9 @@ use crate::work::ConclusionOutcome;
 
 /// About one commit of events, so that nobody waits longer for the writer than for a
 /// publish.
-const STEP_ROWS: i64 = 500;
+pub(super) const STEP_ROWS: i64 = 500;
 /// The pause between steps, so that waiting writers go first.
-const PAUSE_BETWEEN_STEPS: Duration = Duration::from_millis(2);
+pub(super) const PAUSE_BETWEEN_STEPS: Duration = Duration::from_millis(2);
 
 /// The machine's clock has jumped when it is this far from where it was at the start
 /// and the time since then (invariant `database-clock`).
@@ -105,6 +105,7 @@ impl MaintenanceStore for SqliteStore {
             faults.keep(self.cut_operations(cutoff).await)?,
             faults.keep(self.cut_stats(cutoff).await)?,
         ];
+        faults.keep(self.sweep_tenants(now).await)?;
         faults.keep(self.truncate_after_removals().await)?;
         let rows_removed = removed.into_iter().flatten().sum();
         faults.into_result()?;

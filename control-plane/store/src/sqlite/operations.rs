@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 use postrider_domain::delivery::Delivery;
-use postrider_domain::event::Event;
+use postrider_domain::event::{Event, RemovalReason};
 use postrider_domain::ids::{EventId, OperationId, Shard, SubscriptionKey, TenantId};
 use postrider_domain::operation::{Operation, OperationState};
 use postrider_domain::time::Timestamp;
@@ -16,27 +16,30 @@ use uuid::Uuid;
 
 use super::bulk::{BoundValues, BulkStatement, id_list};
 use super::engine::SqliteStore;
+use super::payload_removal::{remove_payloads, remove_responses};
 use super::publishing::put_deliveries;
 use super::rows::{RowReader, integer};
 use crate::codec;
 use crate::error::StoreResult;
-use crate::operations::{HistoryRange, OperationStep, OperationStore};
+use crate::operations::{HistoryRange, OperationStep, OperationStore, RemovalCounts};
 
 const INSERT_OPERATION: &str = "INSERT INTO operations (
-        tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time
+        tenant, id, shard, task, state, failure, cursor, examined, made, unfinished, payload_bytes,
+        create_time, end_time
     )
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const SELECT_OPERATION: &str =
-    "SELECT tenant, id, shard, task, state, failure, cursor, examined, made, create_time, end_time
+    "SELECT tenant, id, shard, task, state, failure, cursor, examined, made, unfinished,
+        payload_bytes, create_time, end_time
     FROM operations
     WHERE tenant = ? AND id = ?";
 const SELECT_OPERATIONS: &str = "SELECT tenant, id, shard, task, state, failure, cursor, examined,
-        made, create_time, end_time
+        made, unfinished, payload_bytes, create_time, end_time
     FROM operations
     WHERE tenant = ? AND id < ?
     ORDER BY id DESC LIMIT ?";
 const SELECT_RUNNING: &str = "SELECT tenant, id, shard, task, state, failure, cursor, examined,
-        made, create_time, end_time
+        made, unfinished, payload_bytes, create_time, end_time
     FROM operations INDEXED BY operations_running
     WHERE state = 1 /* RUNNING */ AND shard IN (SELECT value FROM json_each(?))
     ORDER BY id LIMIT ?";
@@ -48,13 +51,14 @@ const SELECT_CURSOR: &str = "SELECT 1 FROM operations
     WHERE tenant = ?1 AND id = ?2 AND state = 1 /* RUNNING */ AND cursor IS ?3";
 const UPDATE_CURSOR: &str = "UPDATE operations
     SET cursor = ?3, examined = examined + ?4, made = made + ?5, state = ?6, failure = ?7,
-        end_time = ?8
+        end_time = ?8, unfinished = unfinished + ?9, payload_bytes = payload_bytes + ?10
     WHERE tenant = ?1 AND id = ?2
-    RETURNING tenant, id, shard, task, state, failure, cursor, examined, made, create_time,
-        end_time";
+    RETURNING tenant, id, shard, task, state, failure, cursor, examined, made, unfinished,
+        payload_bytes, create_time, end_time";
 
 const SELECT_KEPT_EVENTS: &str = "SELECT e.id FROM json_each(?2) j
-    CROSS JOIN events e ON e.tenant = ?1 AND e.id = unhex(j.value)";
+    CROSS JOIN events e
+        ON e.tenant = ?1 AND e.id = unhex(j.value) AND e.payload_removal IS NULL";
 const INSERT_LATER_DELIVERIES: BulkStatement = BulkStatement {
     sql: "INSERT INTO later_deliveries (tenant, event, delivery) VALUES {rows}",
     columns: 3,
@@ -74,6 +78,8 @@ impl OperationStore for SqliteStore {
             .add(operation.cursor)
             .add(integer(operation.examined))
             .add(integer(operation.made))
+            .add(integer(operation.unfinished))
+            .add(integer(operation.payload_bytes))
             .add(operation.create_time.as_micros())
             .add(operation.end_time.map(Timestamp::as_micros));
         let mut writing = self.writer.lock().await?;
@@ -150,11 +156,13 @@ impl OperationStore for SqliteStore {
         let mut values = BoundValues::default();
         values.text(step.tenant.as_str()).id(step.id.0).add(step.from);
         let mut writing = self.writer.lock().await?;
-        let mut tx = writing.begin().await?;
+        let removes = !step.expunged.removes_nothing();
+        let mut tx = if removes { writing.begin_wiping().await? } else { writing.begin().await? };
         if values.run(&mut tx, SELECT_CURSOR).await?.is_empty() {
             return Ok(None);
         }
         let made = add(&mut tx, &step.tenant, &step.deliveries).await?;
+        let removed = expunge(&mut tx, step, now).await?;
         let end = step.end;
         let mut values = BoundValues::default();
         values
@@ -162,13 +170,21 @@ impl OperationStore for SqliteStore {
             .id(step.id.0)
             .add(step.to)
             .add(integer(step.examined))
-            .add(made)
+            .add(made.saturating_add(integer(removed.events)))
             .add(end.map_or(OperationState::Running, |end| end.state).code())
             .add(end.and_then(|end| end.failure).map(|failure| failure.code()))
-            .add(end.map(|_| step.id.no_earlier(now).as_micros()));
+            .add(end.map(|_| step.id.no_earlier(now).as_micros()))
+            .add(integer(removed.unfinished))
+            .add(integer(removed.payload_bytes));
         let moved = values.run(&mut tx, UPDATE_CURSOR).await?;
         let after = moved.first().map(operation).transpose()?;
+        if let Some(audit) = &step.audit {
+            self.append_to(&mut tx, audit).await?;
+        }
         tx.commit().await?;
+        if removes {
+            self.note_removed_secrets();
+        }
         Ok(after)
     }
 
@@ -191,6 +207,22 @@ impl OperationStore for SqliteStore {
     ) -> StoreResult<HashSet<EventId>> {
         self.delivered_of(key, events).await
     }
+}
+
+/// Removes what the step says; returns how much, with what a dry run only counted.
+async fn expunge(
+    connection: &mut SqliteConnection,
+    step: &OperationStep,
+    now: Timestamp,
+) -> StoreResult<RemovalCounts> {
+    let batch = &step.expunged;
+    if batch.removes_nothing() {
+        return Ok(batch.counted);
+    }
+    let (tenant, events) = (&step.tenant, &batch.events);
+    let removed = remove_payloads(connection, tenant, events, RemovalReason::Expunged, now).await?;
+    remove_responses(connection, tenant, &batch.deliveries).await?;
+    Ok(removed)
 }
 
 /// Inserts deliveries whose events are kept; returns how many.
@@ -230,6 +262,8 @@ fn operation(row: &SqliteRow) -> StoreResult<Operation> {
         cursor: columns.get()?,
         examined: columns.number("examined")?,
         made: columns.number("made")?,
+        unfinished: columns.number("unfinished")?,
+        payload_bytes: columns.number("payload_bytes")?,
         create_time: columns.time()?,
         end_time: columns.optional_time()?,
     })

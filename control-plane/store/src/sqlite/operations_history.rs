@@ -30,13 +30,13 @@ const SELECT_ENDED_OF_SUBSCRIPTION: &str =
 
 const SELECT_EVENTS: &str = "SELECT tenant, id, event_type, account, attributes, ordering_key,
         content_type, payload_sha256, traceparent, tracestate, idempotency_key, matched, test,
-        payload
+        payload, payload_removal
     FROM events
     WHERE tenant = ?1 AND id >= ?2 AND id < ?3
     ORDER BY id LIMIT ?4";
 const SELECT_EVENT_HEADS: &str = "SELECT tenant, id, event_type, account, attributes,
         ordering_key, content_type, payload_sha256, traceparent, tracestate, idempotency_key,
-        matched, test, x''
+        matched, test, x'', payload_removal
     FROM events
     WHERE tenant = ?1 AND id >= ?2 AND id < ?3
     ORDER BY id LIMIT ?4";

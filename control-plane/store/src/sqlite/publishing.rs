@@ -13,9 +13,10 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::bulk::{BoundValues, BulkStatement};
 use super::engine::SqliteStore;
+use super::payload_removal::is_removed;
 use super::rows::{DELIVERY_COLUMNS, EVENT_COLUMNS, RowReader, put_delivery, put_event};
 use crate::codec;
-use crate::error::StoreResult;
+use crate::error::{StoreError, StoreResult};
 use crate::publishing::{
     IdempotencyRecord, NewEvent, PublishOutcome, PublishingStore, UsedIdempotencyKey, numbered,
 };
@@ -137,6 +138,9 @@ impl PublishingStore for SqliteStore {
     ) -> StoreResult<Option<i64>> {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
+        if is_removed(&mut tx, &delivery.subscription.tenant, delivery.event).await? {
+            return Err(StoreError::Rejected("the event's payload was removed".to_owned()));
+        }
         let numbers = put_deliveries(&mut tx, &[delivery]).await?;
         let mut values = BoundValues::default();
         values.text(delivery.subscription.tenant.as_str()).id(delivery.event.0).id(delivery.id.0);

@@ -98,7 +98,7 @@ impl<'r> RowReader<'r> {
         codec::span(column, self.get()?)
     }
 
-    fn optional_span(&mut self, column: &str) -> StoreResult<Option<Duration>> {
+    pub(super) fn optional_span(&mut self, column: &str) -> StoreResult<Option<Duration>> {
         self.get::<Option<i64>>()?.map(|micros| codec::span(column, micros)).transpose()
     }
 
@@ -166,7 +166,8 @@ impl<'r> RowReader<'r> {
             tracestate,
             idempotency_key,
         };
-        Ok(Event { tenant, id, content, matched, test })
+        let payload_removal = codec::payload_removal(self.get()?)?;
+        Ok(Event { tenant, id, content, matched, test, payload_removal })
     }
 
     pub(super) fn attempt(&mut self) -> StoreResult<AttemptRecord> {

@@ -18,7 +18,7 @@ use postrider_domain::signature::{KeyKind, SigningKey};
 use postrider_domain::subscription::{
     Subscription, SubscriptionConfig, SubscriptionStatus, SuccessRule,
 };
-use postrider_domain::tenant::Tenant;
+use postrider_domain::tenant::{Tenant, TenantRetention};
 use postrider_domain::time::{StoppedClock, Timestamp};
 use postrider_identity::{AuditDraft, AuditOrigin};
 use postrider_store::{
@@ -53,6 +53,7 @@ pub fn tenant(id: &str, now: Timestamp) -> Tenant {
         display_name: format!("Tenant {id}"),
         allow_insecure_urls: true,
         labels: BTreeMap::from([("tier".to_owned(), "gold".to_owned())]),
+        retention: TenantRetention::default(),
         config_version: 1,
         revision: 1,
         create_time: now,
@@ -152,6 +153,7 @@ impl World {
             },
             matched: 1,
             test: false,
+            payload_removal: None,
         }
     }
 

@@ -21,6 +21,7 @@ mod data_keys;
 mod database;
 mod engine;
 mod event_types;
+mod expunge;
 mod faults;
 mod fixture;
 mod history;
@@ -36,5 +37,6 @@ mod statistics;
 #[path = "../support/mod.rs"]
 mod support;
 mod tail;
+mod tenant_retention;
 mod tokens;
 mod work;

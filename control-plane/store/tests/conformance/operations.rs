@@ -9,7 +9,7 @@ use postrider_domain::operation::{
     Backfill, Operation, OperationFailure, OperationState, OperationTask, Replay, TimeWindow,
 };
 use postrider_domain::time::Timestamp;
-use postrider_store::{HistoryRange, OperationEnd, OperationStep};
+use postrider_store::{ExpungeBatch, HistoryRange, OperationEnd, OperationStep};
 use uuid::Uuid;
 
 use crate::engine::{DAY, conformance};
@@ -33,6 +33,8 @@ conformance! {
             cursor: Some(Uuid::from_u128(5)),
             examined: 9,
             made: 4,
+            unfinished: 2,
+            payload_bytes: 77,
             end_time: Some(world.now + HOUR),
             ..operation(&world, world.now + SECOND)
         };
@@ -251,7 +253,7 @@ fn window(world: &World) -> TimeWindow {
     TimeWindow { from: world.now, until: world.now + HOUR }
 }
 
-fn stretch(world: &World) -> HistoryRange {
+pub fn stretch(world: &World) -> HistoryRange {
     HistoryRange {
         tenant: world.tenant().clone(),
         subscription: None,
@@ -278,19 +280,21 @@ fn operation(world: &World, create_time: Timestamp) -> Operation {
         cursor: None,
         examined: 0,
         made: 0,
+        unfinished: 0,
+        payload_bytes: 0,
         create_time,
         end_time: None,
     }
 }
 
-async fn begin(world: &World) -> Operation {
+pub async fn begin(world: &World) -> Operation {
     let operation = operation(world, world.now);
     world.store.create_operation(&operation, audit()).await.unwrap();
     operation
 }
 
 /// A step from where an operation stands.
-fn step(of: &Operation, examined: u64) -> OperationStep {
+pub fn step(of: &Operation, examined: u64) -> OperationStep {
     let to = of.cursor.map_or(1, |cursor| cursor.as_u128() + 1);
     OperationStep {
         tenant: of.tenant.clone(),
@@ -299,11 +303,13 @@ fn step(of: &Operation, examined: u64) -> OperationStep {
         to: Some(Uuid::from_u128(to)),
         examined,
         deliveries: Vec::new(),
+        expunged: ExpungeBatch::default(),
+        audit: None,
         end: None,
     }
 }
 
-async fn events(world: &World, stretch: HistoryRange, with_payload: bool) -> Vec<Event> {
+pub async fn events(world: &World, stretch: HistoryRange, with_payload: bool) -> Vec<Event> {
     world.store.list_events_in_range(&stretch, with_payload).await.unwrap()
 }
 
@@ -317,7 +323,7 @@ fn later_id(world: &World) -> DeliveryId {
 }
 
 /// What a replay makes of an ended delivery.
-fn again(world: &World, ended: &Delivery) -> Delivery {
+pub fn again(world: &World, ended: &Delivery) -> Delivery {
     Delivery {
         id: later_id(world),
         state: DeliveryState::Waiting,

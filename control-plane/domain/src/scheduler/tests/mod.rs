@@ -98,6 +98,7 @@ fn scheduled(name: &str, n: u8) -> Arc<ScheduledDelivery> {
         ),
         matched: 1,
         test: false,
+        payload_removal: None,
     };
     let delivery = Delivery {
         id: DeliveryId::new(at(0), [n; 10]),

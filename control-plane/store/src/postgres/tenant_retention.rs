@@ -1,0 +1,211 @@
+//! Removes what is past the retention of its own tenant.
+//!
+//! Fed by maintenance, at any replica; feeds the tables, a stretch of ids in each
+//! transaction. Partitions are dropped by the installation's retention: what a tenant keeps
+//! for less is deleted row by row. Guarantees that an event with an unfinished delivery
+//! stays, with its payload.
+
+use postrider_domain::event::RemovalReason;
+use postrider_domain::ids::{EventId, TenantId};
+use postrider_domain::tenant::TenantRetention;
+use postrider_domain::time::Timestamp;
+use sqlx::postgres::PgRow;
+use uuid::Uuid;
+
+use super::call::DatabaseCall;
+use super::payload_removal::{deliveries_of, events_query, remove_payloads};
+use super::rows::{self, get};
+use crate::codec;
+use crate::error::{FirstFault, StoreResult};
+use crate::retention::{PayloadSweep, RemovableEvents, RetainedTenant};
+
+/// Rows looked at in one transaction, so that none runs long.
+const STEP_ROWS: i64 = 500;
+
+const SELECT_TENANTS: &str = "SELECT id, history_retention, payload_retention FROM tenants
+    WHERE history_retention IS NOT NULL OR payload_retention IS NOT NULL
+    ORDER BY id";
+
+const NEXT_EVENTS: &str = "SELECT id FROM events
+    WHERE tenant = $1 AND id > $2 AND id < $3 AND create_time < $4
+    ORDER BY id LIMIT $5";
+
+/// Against whoever adds a delivery.
+const LOCK_EVENTS: &str = "SELECT id FROM events
+    WHERE tenant = $1 AND id = ANY($2) AND create_time BETWEEN $3 AND $4
+    ORDER BY id FOR UPDATE";
+
+const DELETE_EVENTS: &str = "DELETE FROM events
+    WHERE tenant = $1 AND id = ANY($2) AND create_time BETWEEN $3 AND $4";
+
+const NEXT_ENDED: &str = "SELECT id FROM ended_deliveries
+    WHERE tenant = $1 AND id > $2 AND id < $3 AND end_time < $4
+    ORDER BY id LIMIT $5";
+
+const DELETE_ENDED: &str = "DELETE FROM ended_deliveries
+    WHERE tenant = $1 AND id = ANY($2) AND end_time < $3
+    RETURNING event, id";
+
+const DELETE_LATER: &str = "DELETE FROM later_deliveries
+    WHERE tenant = $1 AND event = ANY($2) AND delivery = ANY($3)";
+
+/// The oldest, up to a time that so many rows reach.
+const DELETE_ATTEMPTS: &str = "DELETE FROM attempts
+    WHERE tenant = $1
+        AND record_time < $2
+        AND record_time <= (
+            SELECT max(record_time)
+            FROM (
+                SELECT record_time FROM attempts
+                WHERE tenant = $1 AND record_time < $2
+                ORDER BY record_time LIMIT $3
+            ) oldest
+        )";
+
+const DELETE_STATS: &str = "DELETE FROM attempt_stats
+    WHERE ctid = ANY(
+        ARRAY(SELECT ctid FROM attempt_stats WHERE tenant = $1 AND hour < $2 LIMIT $3)
+    )";
+
+const DELETE_OPERATIONS: &str = "DELETE FROM operations
+    WHERE ctid = ANY(
+        ARRAY(SELECT ctid FROM operations WHERE tenant = $1 AND end_time < $2 LIMIT $3)
+    )";
+
+const GET_SWEEP: &str = "SELECT begin_time, position FROM payload_sweeps WHERE tenant = $1";
+const SET_SWEEP: &str = "INSERT INTO payload_sweeps (tenant, begin_time, position)
+    VALUES ($1, $2, $3)
+    ON CONFLICT (tenant) DO UPDATE
+        SET begin_time = excluded.begin_time, position = excluded.position";
+
+/// Removes it, of every tenant that has a retention of its own.
+pub(super) async fn sweep(call: &mut DatabaseCall<'_>, now: Timestamp) -> StoreResult<()> {
+    let found = call.rows(sqlx::query(SELECT_TENANTS)).await?;
+    let mut faults = FirstFault::default();
+    for RetainedTenant { tenant, retention } in rows::read(&found, retained_tenant)? {
+        if let Some(span) = retention.history {
+            faults.keep(sweep_history(call, &tenant, now - span).await)?;
+        }
+        if let Some(span) = retention.payload {
+            faults.keep(sweep_payloads(call, &tenant, now - span, now).await)?;
+        }
+    }
+    faults.into_result()
+}
+
+fn retained_tenant(row: &PgRow) -> StoreResult<RetainedTenant> {
+    Ok(RetainedTenant {
+        tenant: rows::tenant_id(row, "id")?,
+        retention: TenantRetention {
+            history: rows::optional_span(row, "history_retention")?,
+            payload: rows::optional_span(row, "payload_retention")?,
+        },
+    })
+}
+
+async fn sweep_history(
+    call: &mut DatabaseCall<'_>,
+    tenant: &TenantId,
+    cutoff: Timestamp,
+) -> StoreResult<()> {
+    sweep_ended(call, tenant, cutoff).await?;
+    sweep_events(call, tenant, cutoff).await?;
+    for (sql, below) in [
+        (DELETE_ATTEMPTS, cutoff.as_micros()),
+        (DELETE_STATS, codec::hour(cutoff)),
+        (DELETE_OPERATIONS, cutoff.as_micros()),
+    ] {
+        let delete = || sqlx::query(sql).bind(tenant.as_str()).bind(below).bind(STEP_ROWS);
+        while call.execute(delete()).await? > 0 {}
+    }
+    Ok(())
+}
+
+async fn sweep_ended(
+    call: &mut DatabaseCall<'_>,
+    tenant: &TenantId,
+    cutoff: Timestamp,
+) -> StoreResult<()> {
+    let mut after = Uuid::nil();
+    loop {
+        let ids = next_ids(call, NEXT_ENDED, tenant, after, cutoff).await?;
+        let Some(last) = ids.last().copied() else { return Ok(()) };
+        call.begin().await?;
+        let query = sqlx::query(DELETE_ENDED).bind(tenant.as_str()).bind(ids);
+        let gone = call.rows(query.bind(cutoff.as_micros())).await?;
+        let column = |name| rows::read(&gone, |row| get::<Uuid>(row, name));
+        let query = sqlx::query(DELETE_LATER).bind(tenant.as_str());
+        call.execute(query.bind(column("event")?).bind(column("id")?)).await?;
+        call.commit().await?;
+        after = last;
+    }
+}
+
+async fn sweep_events(
+    call: &mut DatabaseCall<'_>,
+    tenant: &TenantId,
+    cutoff: Timestamp,
+) -> StoreResult<()> {
+    let mut after = Uuid::nil();
+    loop {
+        let ids = next_ids(call, NEXT_EVENTS, tenant, after, cutoff).await?;
+        let Some(last) = ids.last().copied() else { return Ok(()) };
+        let events: Vec<EventId> = ids.into_iter().map(EventId).collect();
+        call.begin().await?;
+        call.rows(events_query(LOCK_EVENTS, tenant, &events)).await?;
+        let found = RemovableEvents::of(&events, &deliveries_of(call, tenant, &events).await?);
+        if !found.removable.is_empty() {
+            call.execute(events_query(DELETE_EVENTS, tenant, &found.removable)).await?;
+        }
+        call.commit().await?;
+        after = last;
+    }
+}
+
+async fn sweep_payloads(
+    call: &mut DatabaseCall<'_>,
+    tenant: &TenantId,
+    cutoff: Timestamp,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let stored = call.row(sqlx::query(GET_SWEEP).bind(tenant.as_str())).await?;
+    let stored = stored.as_ref().map(payload_sweep).transpose()?;
+    let mut sweep = PayloadSweep::resume(stored, now);
+    loop {
+        let ids = next_ids(call, NEXT_EVENTS, tenant, sweep.position, cutoff).await?;
+        let Some(last) = ids.last().copied() else { return Ok(()) };
+        let events: Vec<EventId> = ids.into_iter().map(EventId).collect();
+        sweep.position = last;
+        call.begin().await?;
+        remove_payloads(call, tenant, &events, RemovalReason::RetentionEnded, now).await?;
+        call.execute(
+            sqlx::query(SET_SWEEP)
+                .bind(tenant.as_str())
+                .bind(sweep.begin_time.as_micros())
+                .bind(sweep.position),
+        )
+        .await?;
+        call.commit().await?;
+    }
+}
+
+fn payload_sweep(row: &PgRow) -> StoreResult<PayloadSweep> {
+    Ok(PayloadSweep { begin_time: rows::time(row, "begin_time")?, position: get(row, "position")? })
+}
+
+/// The next ids of what was made before the cutoff.
+async fn next_ids(
+    call: &mut DatabaseCall<'_>,
+    sql: &'static str,
+    tenant: &TenantId,
+    after: Uuid,
+    cutoff: Timestamp,
+) -> StoreResult<Vec<Uuid>> {
+    let query = sqlx::query(sql)
+        .bind(tenant.as_str())
+        .bind(after)
+        .bind(codec::first_id_from(cutoff))
+        .bind(cutoff.as_micros())
+        .bind(STEP_ROWS);
+    call.values(query).await
+}
