@@ -8,6 +8,7 @@ mod by_hand;
 mod catalogue;
 mod changes;
 mod deletes;
+mod expunge;
 mod limits;
 mod notices;
 mod region;
@@ -30,6 +31,10 @@ async fn changes_hold_once_they_are_answered(engine: Engine) {
         changes::an_old_etag_is_refused,
         deletes::a_deleted_subscription_keeps_its_history,
         deletes::a_deleted_tenant_keeps_its_history,
+        expunge::one_event_is_expunged,
+        expunge::an_account_is_expunged,
+        expunge::what_cannot_be_expunged_is_refused,
+        expunge::a_retention_is_set_within_bounds,
         limits::no_more_are_in_flight_than_allowed,
         limits::no_more_are_sent_per_second_than_allowed,
         test_sends::a_test_is_sent_in_every_status,
