@@ -2,8 +2,8 @@
 //!
 //! Fed by `api` with what a caller asks for, and by `flow::operations` with rows of
 //! history; feeds the latter which rows get a new delivery or lose a payload, how many at
-//! once, and when to continue. Guarantees that one id, the cursor, describes an operation's progress:
-//! everything up to it was looked at, and nothing after it.
+//! once, and when to continue. Guarantees that one id, the cursor, describes an operation's
+//! progress: everything up to it was looked at, and nothing after it.
 
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 //!
 //! An operation is carried out in steps. A step is planned from what was read, and
 //! [`OperationStore::step_operation`] commits its deliveries, or removes its payloads,
-//! together with the cursor, if the cursor is still where the step began: repeating a step, after a crash or
-//! beside another owner, repeats nothing.
+//! together with the cursor, if the cursor is still where the step began: repeating a step,
+//! after a crash or beside another owner, repeats nothing.
 
 use std::collections::HashSet;
 

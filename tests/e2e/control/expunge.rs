@@ -85,7 +85,7 @@ async fn publish(stage: &Stage, account: &str) -> String {
 }
 
 async fn wait_for(stage: &Stage, filter: &str, count: usize) {
-    let mut api = stage.api.clone();
+    let api = stage.api.clone();
     api.wait_for_deliveries(&stage.tenant, filter, count, SOON_LIMIT).await.unwrap();
 }
 

@@ -280,6 +280,7 @@ impl ErrorReason {
             | Self::DeliveryEnded
             | Self::SubscriptionDeleted
             | Self::NothingToResend
+            | Self::PayloadRemoved
             | Self::OperationCancelled
             | Self::MessageTooLarge => RetryAdvice::Never,
             Self::Unauthenticated

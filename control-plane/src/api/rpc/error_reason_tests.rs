@@ -37,6 +37,7 @@ const ALL: [ErrorReason; 49] = [
     ErrorReason::SubscriptionDeleted,
     ErrorReason::WindowOpen,
     ErrorReason::NothingToResend,
+    ErrorReason::PayloadRemoved,
     ErrorReason::OperationCancelled,
     ErrorReason::OperationRunning,
     ErrorReason::WatchTooSlow,

@@ -21,41 +21,61 @@ use crate::error::StoreResult;
 use crate::operations::RemovalCounts;
 use crate::retention::{RemovableEvents, removed_bytes};
 
-const LOCK_EVENTS: &str = "SELECT id FROM events
-    WHERE tenant = $1
-        AND id = ANY($2)
-        AND create_time BETWEEN $3 AND $4
-        AND payload_removal IS NULL
-    ORDER BY id FOR UPDATE";
+/// The tenant comes with each event: all that is known of a row is in what it is joined by,
+/// so that no plan begins with the tenant's rows.
+const LOCK_EVENTS: &str = "SELECT e.id
+    FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS asked(tenant, id, create_time)
+    JOIN events e
+        ON e.tenant = asked.tenant AND e.id = asked.id AND e.create_time = asked.create_time
+    WHERE e.payload_removal IS NULL
+    ORDER BY e.id FOR UPDATE OF e";
 
-const LOCK_RETAINED_EVENTS: &str = "SELECT id FROM retained_events
-    WHERE tenant = $1 AND id = ANY($2) AND payload_removal IS NULL
-    ORDER BY id FOR UPDATE";
+const LOCK_RETAINED_EVENTS: &str = "SELECT r.id
+    FROM unnest($1::text[], $2::uuid[]) AS asked(tenant, id)
+    JOIN retained_events r ON r.tenant = asked.tenant AND r.id = asked.id
+    WHERE r.payload_removal IS NULL
+    ORDER BY r.id FOR UPDATE OF r";
 
-/// 5 why, 6 when.
-const REMOVE_PAYLOADS: &str = "UPDATE events
+/// 4 why, 5 when.
+const REMOVE_PAYLOADS: &str = "UPDATE events e
     SET payload = '',
         payload_removal = json_build_object(
-            'reason', $5::text, 'time', $6::bigint, 'bytes', octet_length(payload)
+            'reason', $4::text, 'time', $5::bigint, 'bytes', octet_length(e.payload)
         )::text
-    WHERE tenant = $1 AND id = ANY($2) AND create_time BETWEEN $3 AND $4
-    RETURNING id, (payload_removal::json ->> 'bytes')::bigint AS bytes";
+    FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS asked(tenant, id, create_time)
+    WHERE e.tenant = asked.tenant AND e.id = asked.id AND e.create_time = asked.create_time
+    RETURNING e.id, (e.payload_removal::json ->> 'bytes')::bigint AS bytes";
 
 /// As [`REMOVE_PAYLOADS`]; 3 why, 4 when.
-const REMOVE_RETAINED_PAYLOADS: &str = "UPDATE retained_events
+const REMOVE_RETAINED_PAYLOADS: &str = "UPDATE retained_events r
     SET payload = '',
         payload_removal = json_build_object(
-            'reason', $3::text, 'time', $4::bigint, 'bytes', octet_length(payload)
+            'reason', $3::text, 'time', $4::bigint, 'bytes', octet_length(r.payload)
         )::text
-    WHERE tenant = $1 AND id = ANY($2)
-    RETURNING id, (payload_removal::json ->> 'bytes')::bigint AS bytes";
+    FROM unnest($1::text[], $2::uuid[]) AS asked(tenant, id)
+    WHERE r.tenant = asked.tenant AND r.id = asked.id
+    RETURNING r.id, (r.payload_removal::json ->> 'bytes')::bigint AS bytes";
 
-/// 3 when the first of the deliveries was made.
-const REMOVE_RESPONSES: &str = "UPDATE attempts SET response_headers = '', response_body = ''
-    WHERE tenant = $1
-        AND delivery = ANY($2)
-        AND record_time >= $3
-        AND (response_headers <> '' OR response_body <> '')";
+/// Attempts with something that a receiver answered; 3 when each of the deliveries was made.
+/// Ordered as the index is that has to be taken.
+const FIND_RESPONSES: &str = "SELECT found.delivery, found.number, found.record_time
+    FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS asked(tenant, id, since)
+    CROSS JOIN LATERAL (
+        SELECT delivery, number, record_time FROM attempts
+        WHERE tenant = asked.tenant
+            AND delivery = asked.id
+            AND record_time >= asked.since
+            AND (response_headers <> '' OR response_body <> '')
+        ORDER BY number LIMIT 100000
+    ) found";
+
+const REMOVE_RESPONSES: &str = "UPDATE attempts a SET response_headers = '', response_body = ''
+    FROM unnest($1::text[], $2::uuid[], $3::integer[], $4::bigint[])
+        AS asked(tenant, delivery, number, record_time)
+    WHERE a.tenant = asked.tenant
+        AND a.delivery = asked.delivery
+        AND a.number = asked.number
+        AND a.record_time = asked.record_time";
 
 /// Waits for whoever removes the payload, and keeps others from it until the end of the
 /// transaction.
@@ -74,7 +94,7 @@ pub(super) async fn remove_payloads(
     now: Timestamp,
 ) -> StoreResult<RemovalCounts> {
     let mut locked: Vec<Uuid> = call.values(events_query(LOCK_EVENTS, tenant, events)).await?;
-    let retained = sqlx::query(LOCK_RETAINED_EVENTS).bind(tenant.as_str()).bind(ids_of(events));
+    let retained = retained_query(LOCK_RETAINED_EVENTS, tenant, events);
     locked.extend(call.values::<Uuid>(retained).await?);
     locked.sort_unstable();
     locked.dedup();
@@ -86,12 +106,8 @@ pub(super) async fn remove_payloads(
     let removable = &found.removable;
     let query = events_query(REMOVE_PAYLOADS, tenant, removable);
     let mut removed = call.rows(query.bind(reason.name()).bind(now.as_micros())).await?;
-    let query = sqlx::query(REMOVE_RETAINED_PAYLOADS)
-        .bind(tenant.as_str())
-        .bind(ids_of(removable))
-        .bind(reason.name())
-        .bind(now.as_micros());
-    removed.extend(call.rows(query).await?);
+    let query = retained_query(REMOVE_RETAINED_PAYLOADS, tenant, removable);
+    removed.extend(call.rows(query.bind(reason.name()).bind(now.as_micros())).await?);
     remove_responses(call, tenant, &found.deliveries).await?;
     let sizes = rows::read(&removed, |row| {
         Ok((EventId(get(row, "id")?), codec::narrow("bytes", get(row, "bytes")?)?))
@@ -106,13 +122,19 @@ pub(super) async fn remove_responses(
     tenant: &TenantId,
     deliveries: &[DeliveryId],
 ) -> StoreResult<()> {
-    let Some(first) = deliveries.iter().map(|delivery| delivery.time()).min() else {
+    if deliveries.is_empty() {
         return Ok(());
-    };
-    let query = sqlx::query(REMOVE_RESPONSES)
-        .bind(tenant.as_str())
+    }
+    let query = sqlx::query(FIND_RESPONSES)
+        .bind(vec![tenant.as_str(); deliveries.len()])
         .bind(deliveries.iter().map(|delivery| delivery.0).collect::<Vec<Uuid>>())
-        .bind(first.as_micros());
+        .bind(deliveries.iter().map(|delivery| delivery.time().as_micros()).collect::<Vec<_>>());
+    let found = call.rows(query).await?;
+    let query = sqlx::query(REMOVE_RESPONSES)
+        .bind(vec![tenant.as_str(); found.len()])
+        .bind(rows::read(&found, |row| get::<Uuid>(row, "delivery"))?)
+        .bind(rows::read(&found, |row| get::<i32>(row, "number"))?)
+        .bind(rows::read(&found, |row| get::<i64>(row, "record_time"))?);
     call.execute(query).await.map(drop)
 }
 
@@ -143,20 +165,19 @@ pub(super) async fn recordable(
     Ok(if is_removed == Some(true) { record.without_response() } else { record.clone() })
 }
 
-fn ids_of(events: &[EventId]) -> Vec<Uuid> {
-    events.iter().map(|event| event.0).collect()
+/// Binds the tenant of each event, and its id.
+fn retained_query<'q>(sql: &'static str, tenant: &'q TenantId, events: &[EventId]) -> PgQuery<'q> {
+    sqlx::query(sql)
+        .bind(vec![tenant.as_str(); events.len()])
+        .bind(events.iter().map(|event| event.0).collect::<Vec<Uuid>>())
 }
 
-/// Binds a tenant, events, and the first and last time, by which their partitions are found.
+/// As [`retained_query`], and the event's time, by which its partition is found.
 pub(super) fn events_query<'q>(
     sql: &'static str,
     tenant: &'q TenantId,
     events: &[EventId],
 ) -> PgQuery<'q> {
-    let times = events.iter().map(|event| event.time().as_micros());
-    sqlx::query(sql)
-        .bind(tenant.as_str())
-        .bind(ids_of(events))
-        .bind(times.clone().min())
-        .bind(times.max())
+    retained_query(sql, tenant, events)
+        .bind(events.iter().map(|event| event.time().as_micros()).collect::<Vec<_>>())
 }

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::call::DatabaseCall;
 use super::payload_removal::{deliveries_of, events_query, remove_payloads};
+use super::query::PgQuery;
 use super::rows::{self, get};
 use crate::codec;
 use crate::error::{FirstFault, StoreResult};
@@ -31,23 +32,33 @@ const NEXT_EVENTS: &str = "SELECT id FROM events
     ORDER BY id LIMIT $5";
 
 /// Against whoever adds a delivery.
-const LOCK_EVENTS: &str = "SELECT id FROM events
-    WHERE tenant = $1 AND id = ANY($2) AND create_time BETWEEN $3 AND $4
-    ORDER BY id FOR UPDATE";
+const LOCK_EVENTS: &str = "SELECT e.id
+    FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS asked(tenant, id, create_time)
+    JOIN events e
+        ON e.tenant = asked.tenant AND e.id = asked.id AND e.create_time = asked.create_time
+    ORDER BY e.id FOR UPDATE OF e";
 
-const DELETE_EVENTS: &str = "DELETE FROM events
-    WHERE tenant = $1 AND id = ANY($2) AND create_time BETWEEN $3 AND $4";
+const DELETE_EVENTS: &str = "DELETE FROM events e
+    USING unnest($1::text[], $2::uuid[], $3::bigint[]) AS asked(tenant, id, create_time)
+    WHERE e.tenant = asked.tenant AND e.id = asked.id AND e.create_time = asked.create_time";
 
-const NEXT_ENDED: &str = "SELECT id FROM ended_deliveries
+const NEXT_ENDED: &str = "SELECT id, end_time, subscription FROM ended_deliveries
     WHERE tenant = $1 AND id > $2 AND id < $3 AND end_time < $4
     ORDER BY id LIMIT $5";
 
-const DELETE_ENDED: &str = "DELETE FROM ended_deliveries
-    WHERE tenant = $1 AND id = ANY($2) AND end_time < $3
-    RETURNING event, id";
+/// By all columns of two indexes, whichever is taken.
+const DELETE_ENDED: &str = "DELETE FROM ended_deliveries d
+    USING unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[])
+        AS asked(tenant, id, end_time, subscription)
+    WHERE d.tenant = asked.tenant
+        AND d.id = asked.id
+        AND d.end_time = asked.end_time
+        AND d.subscription = asked.subscription
+    RETURNING d.event, d.id";
 
-const DELETE_LATER: &str = "DELETE FROM later_deliveries
-    WHERE tenant = $1 AND event = ANY($2) AND delivery = ANY($3)";
+const DELETE_LATER: &str = "DELETE FROM later_deliveries l
+    USING unnest($1::text[], $2::uuid[], $3::uuid[]) AS asked(tenant, event, delivery)
+    WHERE l.tenant = asked.tenant AND l.event = asked.event AND l.delivery = asked.delivery";
 
 /// The oldest, up to a time that so many rows reach.
 const DELETE_ATTEMPTS: &str = "DELETE FROM attempts
@@ -128,13 +139,16 @@ async fn sweep_ended(
 ) -> StoreResult<()> {
     let mut after = Uuid::nil();
     loop {
-        let ids = next_ids(call, NEXT_ENDED, tenant, after, cutoff).await?;
+        let old = call.rows(next_query(NEXT_ENDED, tenant, after, cutoff)).await?;
+        let ids = rows::read(&old, |row| get::<Uuid>(row, "id"))?;
         let Some(last) = ids.last().copied() else { return Ok(()) };
+        let end_times = rows::read(&old, |row| get::<i64>(row, "end_time"))?;
+        let subscriptions = rows::read(&old, |row| get::<String>(row, "subscription"))?;
         call.begin().await?;
-        let query = sqlx::query(DELETE_ENDED).bind(tenant.as_str()).bind(ids);
-        let gone = call.rows(query.bind(cutoff.as_micros())).await?;
+        let query = sqlx::query(DELETE_ENDED).bind(vec![tenant.as_str(); ids.len()]);
+        let gone = call.rows(query.bind(ids).bind(end_times).bind(subscriptions)).await?;
         let column = |name| rows::read(&gone, |row| get::<Uuid>(row, name));
-        let query = sqlx::query(DELETE_LATER).bind(tenant.as_str());
+        let query = sqlx::query(DELETE_LATER).bind(vec![tenant.as_str(); gone.len()]);
         call.execute(query.bind(column("event")?).bind(column("id")?)).await?;
         call.commit().await?;
         after = last;
@@ -148,9 +162,8 @@ async fn sweep_events(
 ) -> StoreResult<()> {
     let mut after = Uuid::nil();
     loop {
-        let ids = next_ids(call, NEXT_EVENTS, tenant, after, cutoff).await?;
-        let Some(last) = ids.last().copied() else { return Ok(()) };
-        let events: Vec<EventId> = ids.into_iter().map(EventId).collect();
+        let events = next_events(call, tenant, after, cutoff).await?;
+        let Some(last) = events.last().copied() else { return Ok(()) };
         call.begin().await?;
         call.rows(events_query(LOCK_EVENTS, tenant, &events)).await?;
         let found = RemovableEvents::of(&events, &deliveries_of(call, tenant, &events).await?);
@@ -158,7 +171,7 @@ async fn sweep_events(
             call.execute(events_query(DELETE_EVENTS, tenant, &found.removable)).await?;
         }
         call.commit().await?;
-        after = last;
+        after = last.0;
     }
 }
 
@@ -172,10 +185,9 @@ async fn sweep_payloads(
     let stored = stored.as_ref().map(payload_sweep).transpose()?;
     let mut sweep = PayloadSweep::resume(stored, now);
     loop {
-        let ids = next_ids(call, NEXT_EVENTS, tenant, sweep.position, cutoff).await?;
-        let Some(last) = ids.last().copied() else { return Ok(()) };
-        let events: Vec<EventId> = ids.into_iter().map(EventId).collect();
-        sweep.position = last;
+        let events = next_events(call, tenant, sweep.position, cutoff).await?;
+        let Some(last) = events.last().copied() else { return Ok(()) };
+        sweep.position = last.0;
         call.begin().await?;
         remove_payloads(call, tenant, &events, RemovalReason::RetentionEnded, now).await?;
         call.execute(
@@ -193,19 +205,27 @@ fn payload_sweep(row: &PgRow) -> StoreResult<PayloadSweep> {
     Ok(PayloadSweep { begin_time: rows::time(row, "begin_time")?, position: get(row, "position")? })
 }
 
-/// The next ids of what was made before the cutoff.
-async fn next_ids(
+/// The next events made before the cutoff.
+async fn next_events(
     call: &mut DatabaseCall<'_>,
-    sql: &'static str,
     tenant: &TenantId,
     after: Uuid,
     cutoff: Timestamp,
-) -> StoreResult<Vec<Uuid>> {
-    let query = sqlx::query(sql)
+) -> StoreResult<Vec<EventId>> {
+    let ids = call.values::<Uuid>(next_query(NEXT_EVENTS, tenant, after, cutoff)).await?;
+    Ok(ids.into_iter().map(EventId).collect())
+}
+
+fn next_query<'q>(
+    sql: &'static str,
+    tenant: &'q TenantId,
+    after: Uuid,
+    cutoff: Timestamp,
+) -> PgQuery<'q> {
+    sqlx::query(sql)
         .bind(tenant.as_str())
         .bind(after)
         .bind(codec::first_id_from(cutoff))
         .bind(cutoff.as_micros())
-        .bind(STEP_ROWS);
-    call.values(query).await
+        .bind(STEP_ROWS)
 }

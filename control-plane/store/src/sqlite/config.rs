@@ -38,7 +38,8 @@ const GET_TENANT: &str = "SELECT id, display_name, allow_insecure_urls, labels, 
     WHERE id = ?";
 const UPDATE_TENANT: &str = "UPDATE tenants
     SET display_name = ?3, allow_insecure_urls = ?4, labels = ?5, search = ?6, create_time = ?7,
-        update_time = ?8, history_retention = ?9, payload_retention = ?10, revision = revision + 1, config_version = config_version + 1
+        update_time = ?8, history_retention = ?9, payload_retention = ?10,
+        revision = revision + 1, config_version = config_version + 1
     WHERE id = ?1 AND revision = ?2 AND delete_time IS NULL
     RETURNING id, display_name, allow_insecure_urls, labels, config_version, revision,
         create_time, update_time, delete_time, history_retention, payload_retention";

@@ -113,9 +113,10 @@ conformance! {
         for _ in 0..20 {
             let ended = world.publish(DeliveryState::Exhausted).await;
             let resend = again(&world, &ended);
+            let events = [ended.event];
             let (added, removed) = tokio::join!(
                 second.add_delivery(&resend, audit()),
-                expunge(&world, &[ended.event])
+                expunge(&world, &events)
             );
             assert!(added.is_ok() != (removed.made == 1), "{added:?} {removed:?}");
         }
