@@ -55,9 +55,10 @@ impl TelemetryGuard {
     }
 }
 
-/// PostgreSQL's remarks on migrations are of no interest, and h2 has a line for each connection
-/// that it ends because its other side floods.
-const DEFAULT_LIBRARY_LEVELS: &str = "sqlx=warn,h2=error";
+/// PostgreSQL's remarks on migrations are of no interest, the pools of connections have a line
+/// for each try at a server that can only be read, and h2 one for each connection that it ends
+/// because its other side floods.
+const DEFAULT_LIBRARY_LEVELS: &str = "sqlx=warn,sqlx_core::pool::inner=off,h2=error";
 
 /// Sets logs and traces up for the whole process; to be called once, inside the
 /// runtime. The file of the settings filters the log, or `RUST_LOG`, until

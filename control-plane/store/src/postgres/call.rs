@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use futures::TryStreamExt as _;
 use futures::future::BoxFuture;
-use sqlx::postgres::{PgConnectOptions, PgRow};
+use sqlx::postgres::PgRow;
 use sqlx::{
     Connection as _, Decode, Either, Error, Executor as _, PgPool, Postgres, Row as _, SqlSafeStr,
 };
@@ -24,54 +24,60 @@ use sqlx::{Transaction, Type};
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
-use super::errors::{Checked as _, insert_error, store_error};
-use super::pool::{DatabaseSilence, pool};
+use super::errors::{Checked as _, StatementError, is_taken};
+use super::pool::{DatabasePools, DatabaseSilence};
 use super::query::PgQuery;
+use super::server_list::NamedServer;
+use super::server_watch::ServerWatch;
+use super::servers::Timeline;
+use super::suspicion::ServerSuspicion;
 use crate::config::WriteError;
 use crate::error::{StoreError, StoreResult};
 use crate::store::CallObserver;
 
-/// One for leases and one for the heartbeat beside it.
-const RESERVED_CONNECTIONS: u32 = 2;
 /// How long closing may take. Nothing is lost with a connection that is cut off.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
 /// The pools, which nothing but a call reaches.
 pub(super) struct DatabaseDoor {
-    pool: PgPool,
-    /// For lists and other reads of many rows only: whoever writes never waits for them.
-    readers: PgPool,
-    /// For ownership only, so that leases are renewed in time whatever else is going
-    /// on.
-    reserve: PgPool,
+    pools: DatabasePools,
     /// Told of calls that time out, so that their connections are dropped.
     silence: DatabaseSilence,
+    /// Told of calls that fail, so that the server that can be written to is looked for.
+    suspicion: ServerSuspicion,
+    watch: ServerWatch,
     observer: Arc<dyn CallObserver>,
 }
 
 impl DatabaseDoor {
+    /// Opens the pools at the server in this place.
     pub(super) async fn open(
-        connect: PgConnectOptions,
-        (max_connections, max_read_connections): (u32, u32),
+        servers: Vec<NamedServer>,
+        (place, timeline): (usize, Timeline),
+        most: (u32, u32),
         observer: Arc<dyn CallObserver>,
     ) -> StoreResult<Self> {
-        let silence = DatabaseSilence::default();
-        let shared = pool(connect.clone(), max_connections, silence.clone()).await?;
-        let readers = pool(connect.clone(), max_read_connections, silence.clone()).await?;
-        let reserve = pool(connect, RESERVED_CONNECTIONS, silence.clone()).await?;
-        Ok(Self { pool: shared, readers, reserve, silence, observer })
+        let connect = servers.get(place).map(|server| server.connect.clone());
+        let connect = connect.ok_or_else(|| {
+            StoreError::Rejected("the database URL names no such server".to_owned())
+        })?;
+        let (silence, suspicion) = (DatabaseSilence::default(), ServerSuspicion::new());
+        let pools = DatabasePools::open(&connect, most, &silence, &suspicion).await?;
+        let found = (place, timeline);
+        let watch = ServerWatch::start(servers, found, suspicion.clone(), pools.clone());
+        Ok(Self { pools, silence, suspicion, watch, observer })
     }
 
     pub(super) fn call(&self, method: &'static str, limit: Duration) -> DatabaseCall<'_> {
-        self.call_by(&self.pool, method, limit)
+        self.call_by(&self.pools.shared, method, limit)
     }
 
     pub(super) fn read_call(&self, method: &'static str, limit: Duration) -> DatabaseCall<'_> {
-        self.call_by(&self.readers, method, limit)
+        self.call_by(&self.pools.readers, method, limit)
     }
 
     pub(super) fn ownership_call(&self, method: &'static str, limit: Duration) -> DatabaseCall<'_> {
-        self.call_by(&self.reserve, method, limit)
+        self.call_by(&self.pools.reserve, method, limit)
     }
 
     fn call_by<'s>(
@@ -83,17 +89,22 @@ impl DatabaseDoor {
         let begin = Instant::now();
         let span = tracing::debug_span!("database", method);
         let limit = CallLimit { silence: &self.silence, limit, end: begin + limit, span };
-        let observer = &*self.observer;
-        DatabaseCall { pool, transaction: None, limit, method, begin, outcome: "ok", observer }
+        let (suspicion, observer) = (&self.suspicion, &*self.observer);
+        DatabaseCall {
+            pool,
+            transaction: None,
+            limit,
+            suspicion,
+            method,
+            begin,
+            outcome: "ok",
+            observer,
+        }
     }
 
     pub(super) async fn close(&self) {
-        let closing = async {
-            self.pool.close().await;
-            self.readers.close().await;
-            self.reserve.close().await;
-        };
-        if tokio::time::timeout(CLOSE_LIMIT, closing).await.is_err() {
+        self.watch.stop();
+        if tokio::time::timeout(CLOSE_LIMIT, self.pools.close()).await.is_err() {
             tracing::warn!(
                 "the database connections did not close in time; they end with the process"
             );
@@ -127,30 +138,13 @@ impl CallLimit<'_> {
     }
 }
 
-/// Why a statement failed.
-enum StatementError {
-    Answered(Error),
-    /// It was not answered within the call's time.
-    Silent(Duration),
-}
-
-impl StatementError {
-    fn of_store(self) -> StoreError {
-        match self {
-            Self::Answered(error) => store_error(error),
-            Self::Silent(limit) => {
-                StoreError::Unavailable(format!("no answer in {} s", limit.as_secs()))
-            }
-        }
-    }
-}
-
 /// One call of a method: its time limit, its span, its entry with the observer, its
 /// transaction, and the only way to a statement.
 pub(super) struct DatabaseCall<'s> {
     pool: &'s PgPool,
     transaction: Option<Transaction<'static, Postgres>>,
     limit: CallLimit<'s>,
+    suspicion: &'s ServerSuspicion,
     method: &'static str,
     begin: Instant,
     outcome: &'static str,
@@ -222,11 +216,11 @@ impl DatabaseCall<'_> {
     pub(super) async fn insert(&mut self, query: PgQuery<'_>) -> Result<(), WriteError> {
         match self.executed(query).await {
             Ok(_) => Ok(()),
-            Err(StatementError::Answered(error)) => {
+            Err(StatementError::Answered(error)) if is_taken(&error) => {
                 self.transaction = None;
-                Err(self.noted(insert_error(error)))
+                Err(WriteError::AlreadyExists)
             }
-            Err(silent) => Err(self.failed(silent).into()),
+            Err(error) => Err(self.failed(error).into()),
         }
     }
 
@@ -337,15 +331,15 @@ impl DatabaseCall<'_> {
     /// A transaction in which a statement failed can only be rolled back.
     fn failed(&mut self, error: StatementError) -> StoreError {
         self.transaction = None;
-        let error = error.of_store();
-        self.outcome = error.name();
-        error
-    }
-
-    fn noted(&mut self, error: WriteError) -> WriteError {
-        if let WriteError::Store(error) = &error {
-            self.outcome = error.name();
+        if error.is_of_read_only_server() {
+            // All connections: they lead to the same server.
+            self.suspicion.leave();
         }
+        let error = error.of_store();
+        if error.is_transient() {
+            self.suspicion.suspect();
+        }
+        self.outcome = error.name();
         error
     }
 }

@@ -1,11 +1,11 @@
 //! Turns PostgreSQL's errors into the store's.
 
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use sqlx::Error;
 use sqlx::error::DatabaseError;
 
-use crate::config::WriteError;
 use crate::error::{StoreError, StoreResult};
 use crate::faults;
 
@@ -14,6 +14,10 @@ const UNIQUE_VIOLATION: &str = "23505";
 /// Classes of SQLSTATEs that end a start: a name or password that is refused, a database that
 /// is not there. (In a session that was let in before they pass.)
 const REFUSED_CONNECTION_CLASSES: [&str; 2] = ["28", "3D"];
+
+/// What a server says to a change once it is a standby, or was set to be only read
+/// (`read_only_sql_transaction`): the statement had no effect, and succeeds elsewhere.
+const READ_ONLY: &str = "25006";
 
 /// Converts the driver's errors to the store's.
 pub(super) trait Checked<T> {
@@ -49,6 +53,29 @@ pub(super) fn store_error(error: Error) -> StoreError {
     }
 }
 
+/// Why a statement failed.
+pub(super) enum StatementError {
+    Answered(Error),
+    /// It was not answered within the call's time.
+    Silent(Duration),
+}
+
+impl StatementError {
+    pub(super) fn is_of_read_only_server(&self) -> bool {
+        let Self::Answered(Error::Database(error)) = self else { return false };
+        error.code().as_deref() == Some(READ_ONLY)
+    }
+
+    pub(super) fn of_store(self) -> StoreError {
+        match self {
+            Self::Answered(error) => store_error(error),
+            Self::Silent(limit) => {
+                StoreError::Unavailable(format!("no answer in {} s", limit.as_secs()))
+            }
+        }
+    }
+}
+
 /// The error of a first connection. What the settings are to blame for is a rejection, since
 /// trying again does not mend it; so is TLS on which both ends do not agree.
 pub(super) fn connect_error(error: Error) -> StoreError {
@@ -67,12 +94,9 @@ pub(super) fn connect_error(error: Error) -> StoreError {
     }
 }
 
-/// The error of an INSERT whose id a caller chose.
-pub(super) fn insert_error(error: Error) -> WriteError {
-    let taken = error
-        .as_database_error()
-        .is_some_and(|error| error.code().as_deref() == Some(UNIQUE_VIOLATION));
-    if taken { WriteError::AlreadyExists } else { WriteError::Store(store_error(error)) }
+/// Whether an INSERT failed because the id that a caller chose is taken.
+pub(super) fn is_taken(error: &Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some(UNIQUE_VIOLATION))
 }
 
 /// Whether the object to create exists, or was created at the same time.

@@ -1,8 +1,9 @@
 //! The connections to PostgreSQL.
 //!
 //! Fed by `open` with where the database is; feeds `call`, through which every statement
-//! goes. Guarantees that each connection has the same settings, and that one that a
-//! silent network has swallowed is not used again.
+//! goes. Guarantees that each connection has the same settings and leads to a server that
+//! can be written to, and that one that a silent network has swallowed is not used again,
+//! nor one whose server was left.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,8 +13,12 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, Executor as _, PgPool};
 
 use super::errors::Checked as _;
+use super::servers::is_read_only;
+use super::suspicion::ServerSuspicion;
 use crate::error::StoreResult;
 
+/// One for leases and one for the heartbeat beside it.
+const RESERVED_CONNECTIONS: u32 = 2;
 /// How long a call waits for a connection; a longer wait means that the database is too
 /// slow. A third of what the call may take in all (15 s).
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -62,18 +67,63 @@ impl DatabaseSilence {
     }
 }
 
-pub(super) async fn pool(
+/// The pools, of one server at a time. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct DatabasePools {
+    pub(super) shared: PgPool,
+    /// For lists and other reads of many rows only: whoever writes never waits for them.
+    pub(super) readers: PgPool,
+    /// For ownership only, so that leases are renewed in time whatever else is going on.
+    pub(super) reserve: PgPool,
+}
+
+impl DatabasePools {
+    pub(super) async fn open(
+        connect: &PgConnectOptions,
+        (max_connections, max_read_connections): (u32, u32),
+        silence: &DatabaseSilence,
+        suspicion: &ServerSuspicion,
+    ) -> StoreResult<Self> {
+        let open = |most: u32| pool(connect.clone(), most, silence.clone(), suspicion.clone());
+        Ok(Self {
+            shared: open(max_connections).await?,
+            readers: open(max_read_connections).await?,
+            reserve: open(RESERVED_CONNECTIONS).await?,
+        })
+    }
+
+    /// Opens new connections to this server; those that there are stay as they are.
+    pub(super) fn turn_to(&self, connect: &PgConnectOptions) {
+        for pool in [&self.shared, &self.readers, &self.reserve] {
+            pool.set_connect_options(connect.clone());
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        for pool in [&self.shared, &self.readers, &self.reserve] {
+            pool.close().await;
+        }
+    }
+}
+
+async fn pool(
     connect: PgConnectOptions,
     max_connections: u32,
     silence: DatabaseSilence,
+    suspicion: ServerSuspicion,
 ) -> StoreResult<PgPool> {
+    let (at_acquire, at_release) = (suspicion.clone(), suspicion.clone());
     PgPoolOptions::new()
         .max_connections(max_connections.max(1))
         .acquire_timeout(ACQUIRE_TIMEOUT)
         // A ping before every statement would double the round trips.
         .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
+        .before_acquire(move |connection, meta| {
+            let is_left = at_acquire.is_left(meta.age);
             Box::pin(async move {
+                if is_left {
+                    return Ok(false);
+                }
                 if meta.idle_for > PING_AFTER_IDLE {
                     connection.ping().await?;
                 }
@@ -82,9 +132,13 @@ pub(super) async fn pool(
         })
         // The pool tries each connection that comes back, however long that takes: in
         // a silence all of them would be gone.
-        .after_release(move |connection, _| {
+        .after_release(move |connection, meta| {
             let silence = silence.clone();
+            let is_left = at_release.is_left(meta.age);
             Box::pin(async move {
+                if is_left {
+                    return Ok(false);
+                }
                 if silence.is_suspected() {
                     let answer = tokio::time::timeout(RELEASE_PING_LIMIT, connection.ping()).await;
                     answer.map_err(|_| sqlx::Error::PoolTimedOut)??;
@@ -93,8 +147,17 @@ pub(super) async fn pool(
                 Ok(true)
             })
         })
-        .after_connect(|connection, _| {
-            Box::pin(async move { connection.execute(SESSION).await.map(drop) })
+        // What a standby has would be read late, and a change would fail.
+        .after_connect(move |connection, _| {
+            let suspicion = suspicion.clone();
+            Box::pin(async move {
+                connection.execute(SESSION).await?;
+                if is_read_only(connection).await? {
+                    suspicion.suspect();
+                    return Err(sqlx::Error::Protocol("the server can only be read".to_owned()));
+                }
+                Ok(())
+            })
         })
         .connect_with(connect)
         .await
