@@ -68,6 +68,8 @@ pub struct Description {
     pub agent_proxies: bool,
     /// The PostgreSQL server to make the database on, instead of everybody's.
     pub server_url: Option<String>,
+    /// The port of that server's standby, which the replicas know, too.
+    pub standby_port: Option<u16>,
     /// Where SQLite's file lies, instead of the test's folder.
     pub sqlite_folder: Option<PathBuf>,
     pub max_in_flight: u32,
@@ -92,6 +94,7 @@ impl Default for Description {
             database_proxies: false,
             agent_proxies: false,
             server_url: None,
+            standby_port: None,
             sqlite_folder: None,
             max_in_flight: 256,
             allow_unknown_event_types: true,
@@ -133,6 +136,9 @@ impl Cluster {
         let database = match description.engine {
             Engine::Sqlite => None,
             Engine::Postgres => Some(match &description.server_url {
+                Some(server) if description.standby_port.is_some() => {
+                    Database::create_lasting_on(server).await?
+                }
                 Some(server) => Database::create_on(server).await?,
                 None => Database::create().await?,
             }),
@@ -273,6 +279,9 @@ impl Cluster {
             let folder = description.sqlite_folder.as_deref().unwrap_or(self.folder.path());
             return Ok(format!("sqlite:{}", folder.join("postrider.db").display()));
         };
+        if let Some(port) = description.standby_port {
+            return database.url_with_standby(port);
+        }
         if !description.database_proxies {
             return Ok(database.url().to_owned());
         }

@@ -109,6 +109,50 @@ async fn a_user_or_a_database_that_is_not_there_is_rejected_on_postgres() {
     .await;
 }
 
+/// `url` with a host before its own at which nobody listens.
+fn behind_a_dead_host(url: &str) -> String {
+    let (user, address) = url.split_once('@').unwrap();
+    format!("{user}@127.0.0.1:1,{address}")
+}
+
+#[tokio::test]
+async fn of_several_hosts_the_one_that_can_be_written_to_is_opened_on_postgres() {
+    with_database(async |url| {
+        let several = behind_a_dead_host(&url);
+        postrider_store::check_reachable(&several).await.unwrap();
+        let store = postrider_store::open(&several, &options(true)).await.unwrap();
+        store.now().await.unwrap();
+        store.close().await;
+    })
+    .await;
+}
+
+/// As a standby, or a primary that its operator took out of service.
+#[tokio::test]
+async fn a_server_that_can_only_be_read_is_waited_for_on_postgres() {
+    with_database(async |url| {
+        let name = url.rsplit('/').next().unwrap().split('?').next().unwrap();
+        let set = format!("ALTER DATABASE {name} SET default_transaction_read_only = on");
+        execute(&url, &set).await;
+        for url in [url.clone(), behind_a_dead_host(&url)] {
+            let reached = postrider_store::check_reachable(&url).await.unwrap_err();
+            let opened = postrider_store::open(&url, &options(true)).await.err().unwrap();
+            for error in [reached, opened] {
+                assert!(error.is_transient(), "{error:?}");
+                assert!(error.to_string().contains("can only be read"), "{error}");
+            }
+        }
+        let reset = format!(
+            "BEGIN READ WRITE;
+            ALTER DATABASE {name} RESET default_transaction_read_only;
+            COMMIT"
+        );
+        execute(&url, &reset).await;
+        postrider_store::check_reachable(&url).await.unwrap();
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn readiness_asks_for_tomorrows_partition_of_each_table_on_postgres() {
     with_database(async |url| {

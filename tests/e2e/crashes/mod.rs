@@ -5,6 +5,7 @@
 //! by its printed seed: `POSTRIDER_TEST_SEED` repeats one, or draws one if it is `random`;
 //! `POSTRIDER_TEST_ROUNDS` asks for more.
 
+mod failover;
 mod fire;
 mod in_flight;
 mod late_success;

@@ -26,7 +26,7 @@ use super::{first_seed, variable, witness};
 const ROUNDS_PER_CLUSTER: u64 = 25;
 
 /// All publishers of a round, to their ends.
-async fn publish(apis: &[Api], tenants: &[Tenant], ledger: &PublishLedger) {
+pub async fn publish(apis: &[Api], tenants: &[Tenant], ledger: &PublishLedger) {
     join_all(tenants.iter().enumerate().map(|(number, tenant)| async move {
         let publisher = Publisher { apis, number, tenant, ledger };
         let (one, batch) = (publisher.one_by_one(), publisher.in_batches());
@@ -71,7 +71,8 @@ async fn round(fire: &mut CrashTargets, receiver: &Receiver, number: u64, seed: 
     assert!(faults.is_empty(), "round {number}, seed {seed}, {kill:?}: {faults:#?}");
 }
 
-fn tell(number: u64, story: &CrashHistory, ledger: &PublishLedger, took: Duration) {
+/// What a round was like.
+pub fn tell(number: u64, story: &CrashHistory, ledger: &PublishLedger, took: Duration) {
     let exhausted = story
         .deliveries
         .iter()

@@ -92,10 +92,20 @@ impl DatabasePools {
         })
     }
 
-    /// Opens new connections to this server; those that there are stay as they are.
+    /// Opens new connections to this server from now on; those that there are stay.
     pub(super) fn turn_to(&self, connect: &PgConnectOptions) {
         for pool in [&self.shared, &self.readers, &self.reserve] {
             pool.set_connect_options(connect.clone());
+        }
+    }
+
+    /// Closes what nobody uses of the connections that were left.
+    pub(super) fn release_left(&self) {
+        for pool in [&self.shared, &self.readers, &self.reserve] {
+            for _ in 0..pool.num_idle() {
+                // Looked at as it comes back.
+                drop(pool.try_acquire());
+            }
         }
     }
 

@@ -113,6 +113,7 @@ impl ServerFollower {
         };
         self.pools.turn_to(&server.connect);
         self.suspicion.leave();
+        self.pools.release_left();
         let (before, server) = (self.address(self.place), self.address(found.place));
         let timeline = found.timeline.0;
         tracing::info!(server, before, timeline, "the database is written to at another server");

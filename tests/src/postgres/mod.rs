@@ -5,6 +5,8 @@
 //! empty database that nobody else uses, dropped with the value, and a private
 //! server that stops with its last database.
 
+mod standby;
+
 use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -65,6 +67,14 @@ impl Server {
         data: Option<PathBuf>,
         environment: Vec<(String, String)>,
     ) -> Result<Self> {
+        Self::launched(data, environment, None).await
+    }
+
+    async fn launched(
+        data: Option<PathBuf>,
+        environment: Vec<(String, String)>,
+        primary_port: Option<u16>,
+    ) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("postrider-pg").tempdir()?;
         // The server runs as another user when the tests run as root.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711))?;
@@ -73,7 +83,7 @@ impl Server {
         let mut server = Self {
             url: format!("postgres://postgres@127.0.0.1:{port}/postgres"),
             port,
-            program: launch(&data, port, &environment, folder.path())?,
+            program: launch(&data, port, &environment, folder.path(), primary_port)?,
             data,
             environment,
             folder,
@@ -113,7 +123,7 @@ impl Server {
     /// Starts it again on the port and the files that it had.
     pub async fn start_again(&mut self) -> Result<()> {
         let log_folder = self.folder.path();
-        self.program = launch(&self.data, self.port, &self.environment, log_folder)?;
+        self.program = launch(&self.data, self.port, &self.environment, log_folder, None)?;
         self.wait_until_it_answers().await
     }
 
@@ -141,6 +151,10 @@ impl Server {
         &self.url
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where its files are.
     pub fn data_folder(&self) -> &Path {
         &self.data
@@ -157,6 +171,7 @@ fn launch(
     port: u16,
     environment: &[(String, String)],
     log_folder: &Path,
+    primary_port: Option<u16>,
 ) -> Result<Program> {
     let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tools/postgres"));
     let for_script = |name: &str| match name {
@@ -165,6 +180,7 @@ fn launch(
     };
     let environment = environment.iter().map(|(name, value)| (for_script(name), value));
     command.arg(data).arg(port.to_string()).envs(environment);
+    command.args(primary_port.map(|port| port.to_string()));
     Program::start("postgres", command, &log_folder.join("log"))
 }
 
@@ -172,6 +188,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         // A fast shutdown; without it the server's own children would outlive
         // the kill that follows by a moment, and with them their files.
+        if !matches!(self.program.exited(), Ok(None)) {
+            return;
+        }
         let id = i32::try_from(self.program.id()).ok();
         let Some(id) = id.and_then(Pid::from_raw) else {
             return;
@@ -192,6 +211,8 @@ pub struct Database {
     url: String,
     name: String,
     server_url: String,
+    /// Whether it ends with its server and not before.
+    stays: bool,
     /// Keeps the private server, when there is one.
     _server: Option<Arc<Server>>,
 }
@@ -223,13 +244,28 @@ impl Database {
             url: format!("{root}/{name}"),
             name,
             server_url: server_url.to_owned(),
+            stays: false,
             _server: server,
         })
+    }
+
+    /// On this server, until the server's own end: the database may move to another one.
+    pub async fn create_lasting_on(server_url: &str) -> Result<Self> {
+        let mut database = Self::on(server_url, None).await?;
+        database.stays = true;
+        Ok(database)
     }
 
     /// For `--database-url`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// As [`Self::url`], with another server beside its own.
+    pub fn url_with_standby(&self, port: u16) -> Result<String> {
+        let (start, length) = self.port_at()?;
+        let (before, after) = self.url.split_at(start + length);
+        Ok(format!("{before},127.0.0.1:{port}{after}?target_session_attrs=read-write"))
     }
 
     /// The server's port.
@@ -259,6 +295,9 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
+        if self.stays {
+            return;
+        }
         // FORCE: a killed replica's connections can linger in the server.
         let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         let server_url = self.server_url.clone();
