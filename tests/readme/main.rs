@@ -1,11 +1,12 @@
 //! What the documents show, as a reader would paste it.
 //!
-//! Fed by README.md and the pages under examples/; feeds Postrider through a
+//! Fed by README.md, the pages under examples/ and docs/backup.md; feeds Postrider through a
 //! shell and grpcurl itself. Guarantees that what a document shows works, in its
 //! order, against nothing but what the document itself has made.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
+mod backup;
 mod blocks;
 mod pages;
 mod readme;

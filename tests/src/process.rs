@@ -173,7 +173,8 @@ pub fn command_with_open_files(name: &str, soft: u32, hard: u32) -> Result<Comma
     Ok(command)
 }
 
-fn without_settings(mut command: Command) -> Command {
+/// A command without the settings that the tests' own environment would give it.
+pub fn without_settings(mut command: Command) -> Command {
     for (variable, _) in env::vars_os() {
         if variable.to_string_lossy().starts_with("POSTRIDER_") {
             command.env_remove(variable);
