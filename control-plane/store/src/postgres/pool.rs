@@ -4,6 +4,8 @@
 //! goes. Guarantees that each connection has the same settings and leads to a server that
 //! can be written to, and that one that a silent network has swallowed is not used again,
 //! nor one whose server was left.
+//!
+//! Keeps the invariant `only-a-writable-server`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -3,6 +3,8 @@
 //! Fed by suspicions, by which it asks all servers; feeds the pools with where they connect
 //! to. Guarantees that a server is asked only while there is doubt, that the search goes on
 //! until one is found, and that nothing is used then that leads to another one.
+//!
+//! Keeps the invariant `only-a-writable-server`.
 
 use std::time::Duration;
 

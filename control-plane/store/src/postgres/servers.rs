@@ -5,6 +5,8 @@
 //! several that say so the one of the newest timeline, and none of an older timeline than
 //! one that was used before: a primary that was failed over from, and does not know it, is
 //! on an older one.
+//!
+//! Keeps the invariant `only-a-writable-server`.
 
 use std::cmp::Ordering;
 use std::time::Duration;

@@ -3,6 +3,8 @@
 //! Fed by calls that fail; feeds the watch, which then looks for the server that can be
 //! written to, and the pools. Guarantees that a connection from before the server was left
 //! is never used again.
+//!
+//! Keeps the invariant `only-a-writable-server`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
