@@ -127,6 +127,11 @@ mod tests {
     const SOON_LIMIT: Duration = Duration::from_secs(20);
     /// `AuthenticationOk`, `ReadyForQuery`.
     const WELCOME_MESSAGES: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+    /// The answer of one row, `off`, with which a server says that it can be written to:
+    /// `RowDescription` of a text, `DataRow`, `CommandComplete`, `ReadyForQuery`.
+    const OFF_MESSAGES: &[u8] =
+        b"T\0\0\0\x1a\0\x01x\0\0\0\0\0\0\0\0\0\0\x19\xff\xff\xff\xff\xff\xff\0\0\
+        D\0\0\0\x0d\0\x01\0\0\0\x03offC\0\0\0\x09SHOW\0Z\0\0\0\x05I";
 
     /// PostgreSQL's `ErrorResponse`.
     fn error_response(code: &str, message: &str) -> Vec<u8> {
@@ -144,11 +149,13 @@ mod tests {
                 let (mut session, _) = listener.accept().await.unwrap();
                 let mut startup = [0; 1024];
                 let _ = session.read(&mut startup).await;
-                let answer = match is_up.load(Ordering::Relaxed) {
-                    true => WELCOME_MESSAGES.to_vec(),
-                    false => error_response(code, "not now"),
-                };
-                let _ = session.write_all(&answer).await;
+                if !is_up.load(Ordering::Relaxed) {
+                    let _ = session.write_all(&error_response(code, "not now")).await;
+                    continue;
+                }
+                let _ = session.write_all(WELCOME_MESSAGES).await;
+                let _ = session.read(&mut startup).await;
+                let _ = session.write_all(OFF_MESSAGES).await;
             }
         });
         format!("postgres://me:secret@127.0.0.1:{port}/x?sslmode=disable")

@@ -15,7 +15,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, Executor as _, PgPool};
 
 use super::errors::Checked as _;
-use super::servers::is_read_only;
+use super::servers::says_read_only;
 use super::suspicion::ServerSuspicion;
 use crate::error::StoreResult;
 
@@ -31,7 +31,8 @@ const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
 /// connection, which is what comes instead.
 const RELEASE_PING_LIMIT: Duration = Duration::from_secs(5);
 
-/// What each connection of the pool is set to.
+/// What each connection of the pool is set to, and whether its server can only be read; in
+/// one round trip.
 ///
 /// A statement that takes longer than the time-out turns into `Unavailable`. The
 /// planner is kept to nested loops along indexes, and makes one plan of each
@@ -49,7 +50,8 @@ const SESSION: &str = "SET statement_timeout = '10s';
     SET plan_cache_mode = force_generic_plan;
     SET enable_seqscan = off;
     SET enable_hashjoin = off;
-    SET enable_mergejoin = off";
+    SET enable_mergejoin = off;
+    SHOW transaction_read_only";
 
 /// Whether a call timed out and the database has not answered since. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -163,8 +165,8 @@ async fn pool(
         .after_connect(move |connection, _| {
             let suspicion = suspicion.clone();
             Box::pin(async move {
-                connection.execute(SESSION).await?;
-                if is_read_only(connection).await? {
+                let row = connection.fetch_one(sqlx::raw_sql(SESSION)).await?;
+                if says_read_only(&row)? {
                     suspicion.suspect();
                     return Err(sqlx::Error::Protocol("the server can only be read".to_owned()));
                 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
+use sqlx::postgres::PgRow;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, PgConnection, Row as _};
 
 use super::errors::{Checked as _, connect_error};
@@ -107,15 +108,15 @@ async fn within<T>(
 
 async fn connect_to_only(server: &NamedServer) -> StoreResult<PgConnection> {
     let mut connection = server.connect.connect().await.map_err(connect_error)?;
-    match is_read_only(&mut connection).await.checked()? {
+    let row = connection.fetch_one(sqlx::raw_sql(SHOW_READ_ONLY)).await.checked()?;
+    match says_read_only(&row).checked()? {
         true => Err(read_only()),
         false => Ok(connection),
     }
 }
 
-/// Whether the server takes no changes from this session.
-pub(super) async fn is_read_only(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let row = connection.fetch_one(sqlx::raw_sql(SHOW_READ_ONLY)).await?;
+/// Whether a server takes no changes, by its answer to `SHOW transaction_read_only`.
+pub(super) fn says_read_only(row: &PgRow) -> Result<bool, sqlx::Error> {
     Ok(row.try_get::<&str, _>(0)? == "on")
 }
 
