@@ -44,13 +44,13 @@ enum PrimaryEnd {
 
 /// When it ends, and for how long there is no other.
 #[derive(Clone, Copy, Debug)]
-struct Failover {
+struct FailoverRound {
     end: PrimaryEnd,
     acknowledged: usize,
     pause: Duration,
 }
 
-impl Failover {
+impl FailoverRound {
     fn draw(seed: u64, random: &mut StdRng) -> Self {
         Self {
             end: if seed % 2 == 1 { PrimaryEnd::Killed } else { PrimaryEnd::ReadOnly },
@@ -83,7 +83,7 @@ impl FailoverTargets {
         Self { cluster: Cluster::start(&description).await.unwrap(), primary, standby }
     }
 
-    async fn fail_over(&mut self, failover: &Failover) {
+    async fn fail_over(&mut self, failover: &FailoverRound) {
         match failover.end {
             PrimaryEnd::Killed => self.primary.kill().await.unwrap(),
             PrimaryEnd::ReadOnly => self.primary.become_read_only().await.unwrap(),
@@ -111,7 +111,7 @@ impl FailoverTargets {
 
 async fn round(targets: &mut FailoverTargets, receiver: &Receiver, number: u64, seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
-    let failover = Failover::draw(seed, &mut random);
+    let failover = FailoverRound::draw(seed, &mut random);
     println!("round {number}: seed {seed}, {failover:?}");
     let (begun, wall) = (Instant::now(), SystemTime::now());
     let replicas = 0..targets.cluster.replicas.len();

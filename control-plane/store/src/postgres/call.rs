@@ -29,7 +29,7 @@ use super::pool::{DatabasePools, DatabaseSilence};
 use super::query::PgQuery;
 use super::server_list::NamedServer;
 use super::server_watch::ServerWatch;
-use super::servers::Timeline;
+use super::servers::TimelineId;
 use super::suspicion::ServerSuspicion;
 use crate::config::WriteError;
 use crate::error::{StoreError, StoreResult};
@@ -53,7 +53,7 @@ impl DatabaseDoor {
     /// Opens the pools at the server in this place.
     pub(super) async fn open(
         servers: Vec<NamedServer>,
-        (place, timeline): (usize, Timeline),
+        (place, timeline): (usize, TimelineId),
         most: (u32, u32),
         observer: Arc<dyn CallObserver>,
     ) -> StoreResult<Self> {

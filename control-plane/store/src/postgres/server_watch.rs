@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::pool::DatabasePools;
 use super::server_list::NamedServer;
-use super::servers::{Timeline, WritableServer, find_writable};
+use super::servers::{TimelineId, WritableServer, find_writable};
 use super::suspicion::ServerSuspicion;
 
 /// How long a server may take to answer. As a call waits for a connection; one with a newer
@@ -31,7 +31,7 @@ impl ServerWatch {
     /// Follows from the server that was found at the start.
     pub(super) fn start(
         servers: Vec<NamedServer>,
-        (place, timeline): (usize, Timeline),
+        (place, timeline): (usize, TimelineId),
         suspicion: ServerSuspicion,
         pools: DatabasePools,
     ) -> Self {
@@ -60,7 +60,7 @@ struct ServerFollower {
     /// The server that is used, by its place in the list, and the newest timeline of all
     /// that were.
     place: usize,
-    timeline: Timeline,
+    timeline: TimelineId,
     suspicion: ServerSuspicion,
     pools: DatabasePools,
 }

@@ -30,7 +30,7 @@ const TIMELINE_DIGITS: usize = 8;
 
 /// The number of a line of history: a promotion begins the next one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Timeline(pub(super) u32);
+pub(super) struct TimelineId(pub(super) u32);
 
 /// The server to use, with a connection to it.
 pub(super) struct WritableServer {
@@ -38,7 +38,7 @@ pub(super) struct WritableServer {
     pub(super) place: usize,
     /// Zero where the URL names one server, of which nothing is asked but whether it can be
     /// written to.
-    pub(super) timeline: Timeline,
+    pub(super) timeline: TimelineId,
     pub(super) connection: PgConnection,
 }
 
@@ -52,12 +52,12 @@ pub(super) struct WritableServer {
 /// `Unavailable` when there is none now; another error when no waiting helps.
 pub(super) async fn find_writable(
     servers: &[NamedServer],
-    used: Option<Timeline>,
+    used: Option<TimelineId>,
     limit: Duration,
 ) -> StoreResult<WritableServer> {
     if let [only] = servers {
         let connection = within(limit, connect_to_only(only)).await?;
-        return Ok(WritableServer { place: 0, timeline: Timeline::default(), connection });
+        return Ok(WritableServer { place: 0, timeline: TimelineId::default(), connection });
     }
     let mut answers: FuturesUnordered<_> = (0..)
         .zip(servers)
@@ -121,7 +121,7 @@ pub(super) fn says_read_only(row: &PgRow) -> Result<bool, sqlx::Error> {
 }
 
 /// A connection to a server that can be written to, and its timeline.
-async fn ask(server: &NamedServer) -> StoreResult<(Timeline, PgConnection)> {
+async fn ask(server: &NamedServer) -> StoreResult<(TimelineId, PgConnection)> {
     let mut connection = server.connect.connect().await.map_err(connect_error)?;
     let row = connection.fetch_one(sqlx::raw_sql(SELECT_ROLE)).await.checked()?;
     let read_only: &str = row.try_get("read_only").checked()?;
@@ -137,10 +137,10 @@ async fn ask(server: &NamedServer) -> StoreResult<(Timeline, PgConnection)> {
 }
 
 /// The timeline in the name of a WAL file.
-fn timeline_of(wal_file: &str) -> StoreResult<Timeline> {
+fn timeline_of(wal_file: &str) -> StoreResult<TimelineId> {
     let digits = wal_file.get(..TIMELINE_DIGITS).unwrap_or_default();
     u32::from_str_radix(digits, 16)
-        .map(Timeline)
+        .map(TimelineId)
         .map_err(|_| StoreError::Corrupt("a WAL file's name begins with a timeline".to_owned()))
 }
 
@@ -183,8 +183,8 @@ mod tests {
 
     #[test]
     fn a_wal_file_tells_its_timeline() {
-        assert_eq!(timeline_of("000000010000000000000003").unwrap(), Timeline(1));
-        assert_eq!(timeline_of("0000001A00000001000000FF").unwrap(), Timeline(26));
+        assert_eq!(timeline_of("000000010000000000000003").unwrap(), TimelineId(1));
+        assert_eq!(timeline_of("0000001A00000001000000FF").unwrap(), TimelineId(26));
         assert!(timeline_of("").is_err());
         assert!(timeline_of("backup_label").is_err());
     }

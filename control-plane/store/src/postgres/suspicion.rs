@@ -15,10 +15,10 @@ use tokio::time::Instant;
 
 /// Cheap to clone; asked for each connection that is taken, so without a lock.
 #[derive(Clone, Debug)]
-pub(super) struct ServerSuspicion(Arc<Inner>);
+pub(super) struct ServerSuspicion(Arc<SuspicionState>);
 
 #[derive(Debug)]
-struct Inner {
+struct SuspicionState {
     begun: Instant,
     /// When the server was left, in microseconds since `begun`; zero: never.
     left_microseconds: AtomicU64,
@@ -28,7 +28,11 @@ struct Inner {
 impl ServerSuspicion {
     pub(super) fn new() -> Self {
         let left_microseconds = AtomicU64::new(0);
-        Self(Arc::new(Inner { begun: Instant::now(), left_microseconds, suspected: Notify::new() }))
+        Self(Arc::new(SuspicionState {
+            begun: Instant::now(),
+            left_microseconds,
+            suspected: Notify::new(),
+        }))
     }
 
     /// The server may be away, or no longer the one that is written to.
