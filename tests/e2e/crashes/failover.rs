@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use futures::future::join;
 use postrider_tests::api::Api;
-use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::cluster::{Cluster, Description, Engine, LOST_AFTER};
 use postrider_tests::history::{self, CrashHistory};
 use postrider_tests::postgres::Server;
 use postrider_tests::receiver::{Options, Receiver};
@@ -19,7 +19,6 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::time::{Instant, sleep};
 
-use super::fire::LOST_AFTER;
 use super::load::{self, TOTAL_EVENTS};
 use super::publishers::PublishLedger;
 use super::round::{publish, tell};

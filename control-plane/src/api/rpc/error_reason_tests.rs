@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::*;
 
-const ALL: [ErrorReason; 49] = [
+const ALL: [ErrorReason; 50] = [
     ErrorReason::Unauthenticated,
     ErrorReason::PermissionDenied,
     ErrorReason::GrantNotHeld,

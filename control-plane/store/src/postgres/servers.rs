@@ -124,10 +124,10 @@ pub(super) fn says_read_only(row: &PgRow) -> Result<bool, sqlx::Error> {
 async fn ask(server: &NamedServer) -> StoreResult<(TimelineId, PgConnection)> {
     let mut connection = server.connect.connect().await.map_err(connect_error)?;
     let row = connection.fetch_one(sqlx::raw_sql(SELECT_ROLE)).await.checked()?;
-    let read_only: &str = row.try_get("read_only").checked()?;
+    let is_read_only: &str = row.try_get("read_only").checked()?;
     let wal_file: Option<&str> = row.try_get("wal_file").checked()?;
     match wal_file {
-        Some(name) if read_only == "off" => Ok((timeline_of(name)?, connection)),
+        Some(name) if is_read_only == "off" => Ok((timeline_of(name)?, connection)),
         _ => {
             // What becomes of a goodbye says nothing more.
             let _ = connection.close().await;
