@@ -15,13 +15,14 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::address_guard::SubnetRules;
+use crate::address_guard::{PortRules, SubnetRules};
 use crate::attempt::HttpAttemptExecutor;
 use crate::client::WebhookClient;
 use crate::client::connect::ReceiverConnector;
 use crate::client::pool::ConnectionPool;
 use crate::config::AgentConfig;
 use crate::metrics::{AgentMetrics, METRICS_PREFIX};
+use crate::refused_receivers::RefusedReceivers;
 use crate::resolve::Resolver;
 use crate::stream::replica_connector::ReplicaConnector;
 use crate::stream::session::ShutdownSignals;
@@ -49,7 +50,9 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
     let rules = SubnetRules::allowing(config.allow_subnets.iter().copied())
         .denying(config.deny_subnets.iter().copied());
     let resolver = Resolver::new(rules, config.lookup_backend.clone(), config.lookups.clone());
-    let client = WebhookClient::new(resolver, pool);
+    let ports = PortRules::new(&config.allowed_ports, &config.denied_ports);
+    let refused = RefusedReceivers::new(metrics.refused_receivers.clone());
+    let client = WebhookClient::new(resolver, pool, ports, refused);
     let clock = Arc::<WallClock>::default();
     let attempts =
         HttpAttemptExecutor { client, limits: config.response.clone(), clock: Arc::clone(&clock) };

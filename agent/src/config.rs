@@ -15,6 +15,7 @@ use postrider_telemetry::ListenAddress;
 use postrider_tls::{PemFile, PemFiles};
 use url::{Host, Url};
 
+use crate::address_guard::PortRange;
 use crate::limits::{ConnectionLimits, LookupBackend, LookupLimits, ResponseLimits};
 use crate::setting_ranges::SETTING_RANGES;
 
@@ -177,6 +178,10 @@ pub struct AgentConfig {
     pub allow_subnets: Vec<IpNet>,
     /// … and those that it refuses whatever they are, the accepted ones among them.
     pub deny_subnets: Vec<IpNet>,
+    /// Ports of receivers that it accepts; none: any but those …
+    pub allowed_ports: Vec<PortRange>,
+    /// … that it refuses, whatever it accepts.
+    pub denied_ports: Vec<PortRange>,
     /// Roots to check receivers with, beside the platform's; in PEM …
     pub extra_ca_pem: Vec<Vec<u8>>,
     /// … and in files of PEM, which are read again when they change.

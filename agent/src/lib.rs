@@ -11,11 +11,13 @@
 //!
 //! ```text
 //! agent ─▶ stream ─▶ work ─▶ attempt ─▶ client ─▶ resolve ─▶ address_guard
+//!                                │        └────▶ refused_receivers
 //!                                └────▶ subscriptions
 //! ```
 //!
 //! - `stream`: the work streams to replicas; `work`: what the agent holds, and credit.
-//! - `attempt`: one POST; `client`: connections to receivers; `resolve`: their addresses.
+//! - `attempt`: one POST; `client`: connections to receivers; `resolve`: their addresses;
+//!   `refused_receivers`: what operators see of those that the guard refuses.
 //! - `settings`, `setting_ranges`, `config`, `limits`: what the agent is told at its start.
 //!
 //! Requests are built by the crate `postrider_webhook_request`.
@@ -33,6 +35,7 @@ pub mod fuzzing;
 mod ids;
 mod limits;
 mod metrics;
+mod refused_receivers;
 mod resolve;
 mod response;
 mod setting_ranges;
@@ -57,6 +60,7 @@ pub mod parts {
     pub use postrider_webhook_request::OutgoingTraceContext;
 }
 
+pub use address_guard::{PortRange, PortRangeError};
 pub use agent::run;
 pub use client::receiver_trust::read_certificates;
 pub use config::{

@@ -20,6 +20,9 @@ pub const METRICS_PREFIX: &str = "postrider_agent";
 
 type FactLabel = [(&'static str, &'static str); 1];
 
+/// Refusals of the address guard, by its rule.
+pub type RefusalCounts = Family<[(&'static str, &'static str); 1], Counter>;
+
 /// How many facts there are; their numbers have no gap.
 const FACT_COUNT: usize = Fact::InvalidRequest as usize + 1;
 
@@ -39,6 +42,8 @@ pub struct AgentMetrics {
     pub streams: Gauge,
     /// Assignments given back unstarted.
     pub returned: Counter,
+    /// Attempts at receivers that the address guard refused, by its rule.
+    pub refused_receivers: RefusalCounts,
 }
 
 impl AgentMetrics {
@@ -56,6 +61,7 @@ impl AgentMetrics {
             connections: Gauge::default(),
             streams: Gauge::default(),
             returned: Counter::default(),
+            refused_receivers: RefusalCounts::default(),
         };
         let agent = registry.sub_registry_with_prefix(METRICS_PREFIX);
         agent.register("attempts", "Attempts by how far they came", attempts);
@@ -69,6 +75,11 @@ impl AgentMetrics {
         agent.register("connections", "Open connections to receivers", metrics.connections.clone());
         agent.register("streams", "Welcomed work streams", metrics.streams.clone());
         agent.register("returned", "Assignments given back unstarted", metrics.returned.clone());
+        agent.register(
+            "refused_receivers",
+            "Attempts at receivers that the address guard refused, by its rule",
+            metrics.refused_receivers.clone(),
+        );
         metrics
     }
 

@@ -257,10 +257,11 @@ async fn a_certificate_for_another_name_is_refused() {
 
 #[tokio::test]
 async fn a_refused_address_is_not_dialled() {
-    for url in ["https://RECEIVER/", "https://localhost:9/", "https://[::1]:9/"] {
+    for url in ["https://RECEIVER/", "https://localhost:4/", "https://[::1]:4/"] {
         let result = attempt_at(url, false).await;
         assert_eq!(result.fact(), Fact::BlockedAddress, "{url}");
         assert_eq!(result.remote_address, "");
+        assert_eq!(result.error, "the address is not allowed", "{url}");
     }
 }
 
@@ -275,8 +276,36 @@ async fn a_denied_address_is_not_dialled_although_it_is_allowed() {
     ready(&stream, &receiver.url()).await;
     let result = stream.attempt(assignment(1)).await;
     assert_eq!(result.fact(), Fact::BlockedAddress);
-    assert!(result.error.contains("denied by the agent's settings"), "{}", result.error);
+    assert_eq!(result.error, "the address is not allowed", "a tenant is not told which");
     assert_eq!(receiver.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_refused_port_is_not_dialled_although_its_address_is_allowed() {
+    let receiver = TestReceiver::start(ReceiverBehaviour::Answer(200)).await;
+    let port = receiver.address.port();
+    for (allowed, denied) in [("443", "1"), ("1-65535", &*port.to_string())] {
+        let mut replica = ScriptedReplica::start("replica-1").await;
+        let mut config = config(&[&replica], &[&receiver]);
+        config.allowed_ports = vec![allowed.parse().unwrap()];
+        config.denied_ports = vec![denied.parse().unwrap()];
+        let _agent = start(config);
+        let mut stream = replica.welcome_stream().await;
+        ready(&stream, &receiver.url()).await;
+        let result = stream.attempt(assignment(1)).await;
+        assert_eq!(result.fact(), Fact::BlockedAddress);
+        assert_eq!(result.error, format!("the port {port} is not allowed"));
+        assert!(result.timings.unwrap().dns.is_none(), "nothing was looked up");
+    }
+    assert_eq!(receiver.connections(), 0);
+}
+
+/// As a mail server's: browsers refuse it, too.
+#[tokio::test]
+async fn ports_of_other_protocols_are_refused_by_default() {
+    let result = attempt_at("https://localhost:25/", true).await;
+    assert_eq!(result.fact(), Fact::BlockedAddress);
+    assert_eq!(result.error, "the port 25 is not allowed");
 }
 
 #[tokio::test]
@@ -284,7 +313,7 @@ async fn what_cannot_be_sent_says_why() {
     for (url, fact) in [
         ("http://RECEIVER/", Fact::InvalidRequest),
         ("https://no-such-host.invalid/", Fact::DnsFailed),
-        ("https://127.0.0.1:1/", Fact::ConnectFailed),
+        ("https://127.0.0.1:4/", Fact::ConnectFailed),
     ] {
         let result = attempt_at(url, true).await;
         assert_eq!(result.fact(), fact, "{url}");

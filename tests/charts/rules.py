@@ -7,6 +7,7 @@ right when it was written.
 
 import ipaddress
 import re
+import tomllib
 import urllib.parse
 
 from settings import TOP
@@ -16,6 +17,7 @@ WORKLOADS = ("StatefulSet", "Deployment", "Job")
 MAX_LABEL_BYTES = 63
 MIGRATION_SHARES = {f"app.kubernetes.io/{name}" for name in ("name", "instance", "part-of")}
 POD_NAME_LABEL = "statefulset.kubernetes.io/pod-name"
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 def findings(objects, program, case):
@@ -23,7 +25,7 @@ def findings(objects, program, case):
     found = []
     checks = (
         names, isolation, variables, files, draining, selection, hooks, secrets, certificates,
-        policies, denied_subnets, control_plane_ports,
+        policies, denied_subnets, receiver_ports, control_plane_ports,
     )
     for rule in checks:
         found += [f"{case}: {rule.__name__}: {finding}" for finding in rule(objects, program)]
@@ -243,26 +245,34 @@ def certificates(objects, program):
             yield f"Certificate {name} asks a public issuer for {dns_name}"
 
 
+def translated(subnet):
+    """A subnet of IPv4 as NAT64 has it."""
+    first = int(NAT64.network_address) | int(subnet.network_address)
+    return ipaddress.ip_network((first, NAT64.prefixlen + subnet.prefixlen))
+
+
+def with_nat64(subnets):
+    """Subnets, and what NAT64 makes of those of IPv4."""
+    return subnets | {translated(subnet) for subnet in subnets if subnet.version == 4}
+
+
 def guard_ranges():
-    """The ranges that the guard refuses, as agent/src/address_guard.rs has them."""
-    text = (TOP / "agent/src/address_guard.rs").read_text()
-    v4 = re.findall(r"\(Ipv4Addr::new\(([\d, ]+)\), (\d+), \"", text)
-    v6 = re.findall(r"\(Ipv6Addr::new\(([0-9a-fx, ]+)\), (\d+), \"", text)
-    refused = {ipaddress.ip_network(f"{parts.replace(', ', '.')}/{bits}") for parts, bits in v4}
-    for parts, bits in v6:
-        groups = ":".join(f"{int(part, 16):x}" for part in parts.split(", "))
-        refused.add(ipaddress.ip_network(f"{groups}/{bits}"))
-    assert len(refused) > 15, "the guard's tables are written in another way now"
-    return refused
+    """The ranges that the guard refuses. Its own tests compare its tables with these cases."""
+    cases = tomllib.loads((TOP / "agent/src/address_guard/cases.toml").read_text())
+    return with_nat64({ipaddress.ip_network(case["subnet"]) for case in cases["range"]})
 
 
 def public_blocks(rule):
-    """The blocks of a rule that are all public addresses of a family, with what is not."""
+    """The blocks of a rule that are all public addresses of a kind, with what is not."""
     for peer in rule.get("to", []):
         block = peer.get("ipBlock", {})
         whole = ipaddress.ip_network(block.get("cidr", "127.0.0.1"))
-        if whole.prefixlen < 4:
+        if whole.prefixlen < 4 or whole == NAT64:
             yield whole, {ipaddress.ip_network(text) for text in block.get("except", [])}
+
+
+def is_in(part, whole):
+    return part.version == whole.version and part.subnet_of(whole)
 
 
 def policies(objects, program):
@@ -278,14 +288,17 @@ def policies(objects, program):
                 block = peer.get("ipBlock", {})
                 for text in block.get("except", []):
                     whole, part = ipaddress.ip_network(block["cidr"]), ipaddress.ip_network(text)
-                    if part == whole or not part.subnet_of(whole):
+                    if part == whole or not is_in(part, whole):
                         yield f"{name_of(policy)}: {text} is not in {whole}"
             for whole, refused in public_blocks(rule):
-                public.add(str(whole))
+                public.add(whole)
                 for part in guard_ranges() - refused:
-                    if part.version == whole.version:
+                    if is_in(part, whole):
                         yield f"{name_of(policy)} lets {part} be reached"
-        if public != {"0.0.0.0/0", "2000::/3"}:
+        denied = denied_by(settings_of(policy, objects), program)
+        wanted = {ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("2000::/3")}
+        wanted |= set() if any(is_in(NAT64, subnet) for subnet in denied) else {NAT64}
+        if public != wanted:
             yield f"{name_of(policy)} takes {public} for public"
 
 
@@ -297,23 +310,43 @@ def settings_of(policy, objects):
     return {variable["name"]: variable.get("value") for variable in container["env"]}
 
 
+def denied_by(settings, program):
+    """The subnets that the guard is told to refuse."""
+    told = settings.get(f"{program.prefix}RECEIVERS__DENY_SUBNETS", "").split(",")
+    return with_nat64({ipaddress.ip_network(text) for text in told if text})
+
+
 def denied_subnets(objects, program):
     """What the guard is told to refuse, the policy opens to nobody, and the other way round."""
     if program.chart != "postrider-agent":
         return
     for policy in of_kind(objects, "NetworkPolicy"):
-        settings = settings_of(policy, objects)
-        told = settings.get(f"{program.prefix}RECEIVERS__DENY_SUBNETS", "").split(",")
-        denied = {ipaddress.ip_network(text) for text in told if text}
+        denied = denied_by(settings_of(policy, objects), program)
         peers = [peer for rule in policy["spec"]["egress"] for peer in rule.get("to", [])]
         for block in (peer["ipBlock"] for peer in peers if "ipBlock" in peer):
             whole = ipaddress.ip_network(block["cidr"])
             kept = {ipaddress.ip_network(text) for text in block.get("except", [])}
-            inside = {p for p in denied if p.version == whole.version and p.subnet_of(whole)}
+            inside = {part for part in denied if is_in(part, whole)}
             for part in inside - kept:
                 yield f"{name_of(policy)} lets {part} be reached, which the guard refuses"
             for part in kept - inside - guard_ranges():
                 yield f"{name_of(policy)} refuses {part}, of which the guard is not told"
+
+
+def receiver_ports(objects, program):
+    """The policy opens allowed ports to receivers, and the guard is told the same."""
+    if program.chart != "postrider-agent":
+        return
+    for policy in of_kind(objects, "NetworkPolicy"):
+        told = settings_of(policy, objects).get(f"{program.prefix}RECEIVERS__ALLOWED_PORTS", "")
+        wanted = [tuple(int(end) for end in part.split("-")) for part in told.split(",") if part]
+        public = [rule for rule in policy["spec"]["egress"] if list(public_blocks(rule))]
+        opened = [
+            tuple(entry[end] for end in ("port", "endPort") if end in entry)
+            for entry in public[-1]["ports"]
+        ]
+        if opened != (wanted or [()]):
+            yield f"{name_of(policy)} opens {opened}, and the guard {wanted}"
 
 
 def control_plane_ports(objects, program):

@@ -54,6 +54,16 @@ ROLE = {"enum": words_in("control-plane/identity/src/role.rs", r"const fn name\(
 ALGORITHM = {
     "enum": words_in("control-plane/src/settings/auth.rs", r"ASYMMETRIC_ALGORITHMS.*?;\n")
 }
+PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6([0-4][0-9]{3}|5([0-4][0-9]{2}|5([0-2][0-9]|3[0-5]))))"
+PORTS = {
+    "type": "array",
+    "items": {
+        "anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": 65535},
+            {"type": "string", "pattern": f"^{PORT}(-{PORT})?$"},
+        ]
+    },
+}
 ID = "[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 REGION = {"type": "string", "pattern": f"^{ID}$"}
 TENANTS = {"type": "array", "items": {"type": "string", "pattern": f"^{ID}$"}}
@@ -242,9 +252,12 @@ AGENT = Program(
         "agent.region", "agent.id", "agent.metrics_listen", "agent.drain_timeout_seconds",
         "control_plane.urls", "control_plane.tls_cert", "control_plane.tls_key",
         "control_plane.tls_ca", "receivers.allow_subnets", "receivers.deny_subnets",
-        "receivers.extra_ca", "telemetry.log_format",
+        "receivers.allowed_ports", "receivers.extra_ca", "telemetry.log_format",
     },
-    {"dns.backend": {"enum": ["name-servers", "system"]}},
+    {
+        "dns.backend": {"enum": ["name-servers", "system"]},
+        "receivers.denied_ports": PORTS,
+    },
 )
 
 PROGRAMS = (CONTROL_PLANE, AGENT)

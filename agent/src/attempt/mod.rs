@@ -197,7 +197,9 @@ impl HttpAttemptExecutor {
             }
             let addresses = addresses.map_err(|error| match error {
                 ResolveError::NotFound { .. } => AttemptFailure::new(Fact::DnsFailed, error),
-                ResolveError::Refused(_) => AttemptFailure::new(Fact::BlockedAddress, error),
+                ResolveError::Refused(_) | ResolveError::RefusedPort(_) => {
+                    AttemptFailure::new(Fact::BlockedAddress, error)
+                }
             })?;
             if permit.is_none() {
                 *permit = subscription.acquire_permit().await;
@@ -263,10 +265,11 @@ mod tests {
     use prometheus_client::metrics::gauge::Gauge;
 
     use super::*;
-    use crate::address_guard::SubnetRules;
+    use crate::address_guard::{PortRules, SubnetRules};
     use crate::client::connect::ReceiverConnector;
     use crate::client::pool::ConnectionPool;
     use crate::limits::{ConnectionLimits, LookupBackend, LookupLimits};
+    use crate::refused_receivers::RefusedReceivers;
     use crate::resolve::Resolver;
     use crate::subscriptions::SubscriptionCache;
 
@@ -285,7 +288,8 @@ mod tests {
         let limits_of_lookups = LookupLimits::default();
         let resolver =
             Resolver::new(SubnetRules::default(), LookupBackend::System, limits_of_lookups);
-        let client = WebhookClient::new(resolver, pool);
+        let (ports, refused) = (PortRules::default(), RefusedReceivers::default());
+        let client = WebhookClient::new(resolver, pool, ports, refused);
         let mut subscriptions = SubscriptionCache::new(1, 1);
         subscriptions.update(&wire::SubscriptionUpdate::default());
         let subscription = subscriptions.get_at_version("", "", 0).unwrap();

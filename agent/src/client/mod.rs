@@ -1,8 +1,9 @@
 //! The HTTP client for receivers: resolve, connect or reuse, send.
 //!
 //! Fed by `attempt` with requests; feeds it responses. Guarantees that every address it
-//! dials was checked by the address guard, that no proxy from the environment is used,
-//! and that for a request that failed it says whether the receiver may have seen it.
+//! dials, and every port, was checked by the address guard, that operators see what that
+//! refused, that no proxy from the environment is used, and that for a request that failed it
+//! says whether the receiver may have seen it.
 //!
 //! Keeps the invariants `no-second-post`, `agent-reports-facts` and
 //! `only-judged-addresses`.
@@ -32,12 +33,16 @@ use self::dial::ConnectTimings;
 use self::origin_connections::ConnectionLease;
 use self::pool::{ConnectionPool, ConnectionRequest};
 use self::traffic::ConnectionTraffic;
+use crate::address_guard::PortRules;
+use crate::refused_receivers::RefusedReceivers;
 use crate::resolve::{CheckedAddresses, ResolveError, Resolver};
 
 /// Sends requests to receivers.
 pub struct WebhookClient {
     resolver: Resolver,
     pool: Arc<ConnectionPool>,
+    ports: PortRules,
+    refused: RefusedReceivers,
 }
 
 /// Why a request got no response.
@@ -65,19 +70,32 @@ pub enum SendFailureKind {
 }
 
 impl WebhookClient {
-    /// Puts the two steps together.
-    pub fn new(resolver: Resolver, pool: Arc<ConnectionPool>) -> Self {
-        Self { resolver, pool }
+    /// Puts the two steps together, with what the operator says of ports, and what tells
+    /// operators of refusals.
+    pub fn new(
+        resolver: Resolver,
+        pool: Arc<ConnectionPool>,
+        ports: PortRules,
+        refused: RefusedReceivers,
+    ) -> Self {
+        Self { resolver, pool, ports, refused }
     }
 
-    /// The judged addresses of an origin, for a subscription of `tenant`, and whether
-    /// they were looked up.
+    /// The judged addresses of an origin whose port may be dialled, for a subscription of
+    /// `tenant`, and whether they were looked up.
     pub async fn resolve(
         &self,
         origin: &Origin,
         tenant: &str,
     ) -> (Result<CheckedAddresses, ResolveError>, bool) {
-        self.resolver.resolve(&origin.host, tenant).await
+        let (answer, looked_up) = match self.ports.check(origin.port) {
+            Ok(()) => self.resolver.resolve(&origin.host, tenant).await,
+            Err(refusal) => (Err(refusal.into()), false),
+        };
+        if let Err(error) = &answer {
+            self.refused.report(error, origin, tenant);
+        }
+        (answer, looked_up)
     }
 
     /// A connection to one of the judged addresses.

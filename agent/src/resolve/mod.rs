@@ -26,7 +26,7 @@ use thiserror::Error;
 use tokio::time::timeout;
 use url::Host;
 
-use crate::address_guard::{AddressRefusal, SubnetRules, check_address};
+use crate::address_guard::{AddressRefusal, PortRefusal, SubnetRules, check_address};
 use crate::limits::{LookupBackend, LookupLimits};
 
 use lookup::LookupClient;
@@ -46,9 +46,12 @@ pub enum ResolveError {
     /// The name has no address, or the look-up failed.
     #[error("{host} could not be resolved: {cause}")]
     NotFound { host: String, cause: String },
-    /// The guard refused one of the addresses.
+    /// The guard refused one of the addresses …
     #[error(transparent)]
     Refused(#[from] AddressRefusal),
+    /// … or the port, and nothing was looked up.
+    #[error(transparent)]
+    RefusedPort(#[from] PortRefusal),
 }
 
 /// At least one address, all of them judged.

@@ -16,6 +16,7 @@ use postrider_settings::{SettingSources, SettingsError, SettingsFormat};
 use postrider_telemetry::{ListenAddress, TelemetryOptions, TelemetrySettings, host_name};
 use serde::Deserialize;
 
+use crate::address_guard::PortRange;
 use crate::client::receiver_trust::read_certificates;
 use crate::config::{
     AgentConfig, ClientCertificate, ControlPlaneEndpoint, ControlPlaneTls, default_agent_id,
@@ -100,6 +101,10 @@ struct ReceiverSettings {
     allow_subnets: Vec<ReceiverSubnet>,
     #[serde(deserialize_with = "postrider_settings::list")]
     deny_subnets: Vec<ReceiverSubnet>,
+    #[serde(deserialize_with = "postrider_settings::list")]
+    allowed_ports: Vec<PortRange>,
+    #[serde(deserialize_with = "postrider_settings::list")]
+    denied_ports: Vec<PortRange>,
     #[serde(deserialize_with = "postrider_settings::list")]
     extra_ca: Vec<String>,
 }
@@ -237,6 +242,8 @@ impl Settings {
             },
             allow_subnets: receivers.allow_subnets.iter().map(|subnet| subnet.0).collect(),
             deny_subnets: receivers.deny_subnets.iter().map(|subnet| subnet.0).collect(),
+            allowed_ports: receivers.allowed_ports.clone(),
+            denied_ports: receivers.denied_ports.clone(),
             extra_ca_pem: Vec::new(),
             extra_ca_files: receivers.extra_ca_files()?,
             metrics_address: agent.metrics_listen.clone(),

@@ -74,6 +74,12 @@ fn mistakes_are_told_before_anything_opens() {
         (&[("receivers.allow_subnets", "::1/x")], "must be from 0 to 128 ("),
         (&[("receivers.allow_subnets", "1.2.3/8")], "before the slash must be an IP address ("),
         (&[("receivers.allow_subnets", "1.2.3.4")], "and a prefix length, such as 10.0.0.0/8 ("),
+        (
+            &[("receivers.denied_ports", "25,8080-8000")],
+            "receivers.denied_ports: \"8080-8000\": must be a port from 1 to 65535, or two with",
+        ),
+        (&[("receivers.allowed_ports", "0")], "receivers.allowed_ports: \"0\": must be a port"),
+        (&[("receivers.allowed_ports", "65536")], "\"65536\": must be a port from 1 to 65535"),
         (&[("telemetry.otlp_endpoint", "zzz")], "telemetry.otlp_endpoint: must be a URL"),
         (&[("agent.metrics_listen", "9464")], "agent.metrics_listen: "),
         (&[("receivers.connections", "1")], "[receivers] has allow_subnets, "),
@@ -150,6 +156,19 @@ fn draining_ends_before_kubernetes_kills() {
     const ATTEMPT_SECONDS: u64 = 15;
     let settings = read(&[]).unwrap();
     assert!((ATTEMPT_SECONDS + 1..KILL_SECONDS).contains(&settings.agent.drain_timeout_seconds));
+}
+
+#[test]
+fn ports_may_be_given() {
+    let config = load(&[
+        CONTROL_PLANE,
+        ("receivers.allowed_ports", "443, 8000-8080"),
+        ("receivers.denied_ports", ""),
+    ]);
+    let config = config.unwrap();
+    let allowed: Vec<String> = config.allowed_ports.iter().map(ToString::to_string).collect();
+    assert_eq!(allowed, ["443", "8000-8080"]);
+    assert!(config.denied_ports.is_empty());
 }
 
 #[test]

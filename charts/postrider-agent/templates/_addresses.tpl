@@ -1,21 +1,53 @@
 {{/*
 The addresses that no agent POSTs to, as the guard in the program has them
-(agent/src/address_guard.rs); tests/charts/run compares the two. NetworkPolicy keeps agents from
-them a second time: a mistake of the guard's opens no way into the cluster, to its nodes or to
-a cloud's metadata.
+(agent/src/address_guard/cases.toml); tests/charts/run compares the two. NetworkPolicy keeps
+agents from them a second time: a mistake of the guard's opens no way into the cluster, to its
+nodes or to a cloud's metadata.
 */}}
 
 {{- define "postrider-agent.refusedIpv4" -}}
-0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 168.63.129.16/32 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4
+0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 161.26.0.0/16 166.8.0.0/14 168.63.129.16/32 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.31.196.0/24 192.52.193.0/24 192.80.8.124/32 192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 198.51.100.0/24 199.36.153.4/30 199.36.153.8/30 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4
 {{- end -}}
 
-{{/* Of IPv6 only global unicast is public. */}}
+{{/* Of IPv6 only global unicast is public … */}}
 {{- define "postrider-agent.publicIpv6" -}}
 2000::/3
 {{- end -}}
 
 {{- define "postrider-agent.refusedIpv6" -}}
-2001::/23 2001:db8::/32 2002::/16 3fff::/20
+2001::/23 2001:db8::/32 2002::/16 2600:2d00:2:1000::/64 2600:2d00:2:2000::/64 2620:4f:8000::/48 3ffe::/16 3fff::/20
+{{- end -}}
+
+{{/* … and what NAT64 makes of public IPv4 addresses. */}}
+{{- define "postrider-agent.nat64" -}}
+64:ff9b::/96
+{{- end -}}
+
+{{/* A subnet of IPv4 as NAT64 has it. */}}
+{{- define "postrider-agent.nat64Subnet" -}}
+{{- $octets := splitList "/" . | first | splitList "." -}}
+{{- $length := add 96 (splitList "/" . | last | int) -}}
+{{- $high := add (mul 256 (index $octets 0 | int)) (index $octets 1 | int) -}}
+{{- $low := add (mul 256 (index $octets 2 | int)) (index $octets 3 | int) -}}
+{{- if $high -}}
+{{- printf "64:ff9b::%x:%x/%d" $high $low $length -}}
+{{- else if $low -}}
+{{- printf "64:ff9b::%x/%d" $low $length -}}
+{{- else -}}
+{{- printf "64:ff9b::/%d" $length -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Denied subnets, and what NAT64 makes of those of IPv4. A list in JSON. */}}
+{{- define "postrider-agent.deniedForms" -}}
+{{- $forms := list -}}
+{{- range . -}}
+{{- $forms = append $forms . -}}
+{{- if not (contains ":" .) -}}
+{{- $forms = append $forms (include "postrider-agent.nat64Subnet" .) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $forms -}}
 {{- end -}}
 
 {{/*
@@ -59,10 +91,22 @@ not contain it.
 {{- define "postrider-agent.publicPeers" -}}
 {{- $refused4 := splitList " " (include "postrider-agent.refusedIpv4" .) -}}
 {{- $refused6 := splitList " " (include "postrider-agent.refusedIpv6" .) -}}
-{{- range .deniedSubnets -}}
-{{- if not (contains ":" .) -}}
+{{- $translated := list -}}
+{{- range $refused4 -}}
+{{- $translated = append $translated (include "postrider-agent.nat64Subnet" .) -}}
+{{- end -}}
+{{- $public6 := include "postrider-agent.subnetBits" (include "postrider-agent.publicIpv6" .) -}}
+{{- $nat64 := include "postrider-agent.subnetBits" (include "postrider-agent.nat64" .) -}}
+{{- $translates := true -}}
+{{- range include "postrider-agent.deniedForms" .deniedSubnets | fromJsonArray -}}
+{{- $bits := include "postrider-agent.subnetBits" . -}}
+{{- if hasPrefix $bits $nat64 -}}
+{{- $translates = false -}}
+{{- else if hasPrefix $nat64 $bits -}}
+{{- $translated = append $translated . -}}
+{{- else if not (contains ":" .) -}}
 {{- $refused4 = append $refused4 . -}}
-{{- else if hasPrefix (include "postrider-agent.subnetBits" (include "postrider-agent.publicIpv6" $)) (include "postrider-agent.subnetBits" .) -}}
+{{- else if hasPrefix $public6 $bits -}}
 {{- $refused6 = append $refused6 . -}}
 {{- end -}}
 {{- end -}}
@@ -78,16 +122,25 @@ not contain it.
       {{- range uniq $refused6 }}
       - {{ . | quote }}
       {{- end }}
+{{- if $translates }}
+- ipBlock:
+    cidr: {{ include "postrider-agent.nat64" . | quote }}
+    except:
+      {{- range uniq $translated }}
+      - {{ . | quote }}
+      {{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* Peers of egress to receivers: public ones, and allowed subnets without denied ones. */}}
 {{- define "postrider-agent.receiverPeers" -}}
 {{- include "postrider-agent.publicPeers" . }}
+{{- $denied := include "postrider-agent.deniedForms" .deniedSubnets | fromJsonArray }}
 {{- range $allowed := .allowedSubnets }}
 - ipBlock:
     cidr: {{ $allowed | quote }}
     {{- $except := list }}
-    {{- range $.deniedSubnets }}
+    {{- range $denied }}
     {{- if hasPrefix (include "postrider-agent.subnetBits" $allowed) (include "postrider-agent.subnetBits" .) }}
     {{- $except = append $except . }}
     {{- end }}
@@ -99,6 +152,15 @@ not contain it.
       {{- end }}
     {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* The ends of a range of ports, or a port. A list in JSON. */}}
+{{- define "postrider-agent.portEnds" -}}
+{{- $ends := list -}}
+{{- range splitList "-" (include "postrider-agent.settingText" .) -}}
+{{- $ends = append $ends (int .) -}}
+{{- end -}}
+{{- toJson $ends -}}
 {{- end -}}
 
 {{/*

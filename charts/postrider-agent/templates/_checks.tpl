@@ -8,6 +8,7 @@ checks against each other (agent/src/config.rs, agent/src/settings/mod.rs).
 {{- define "postrider-agent.checkRegion" -}}
 {{- include "postrider-agent.checkScaling" . -}}
 {{- include "postrider-agent.checkSubnets" . -}}
+{{- include "postrider-agent.checkPorts" . -}}
 {{- include "postrider-agent.checkSettings" . -}}
 {{- include "postrider-agent.checkResources" . -}}
 {{- end -}}
@@ -43,10 +44,23 @@ checks against each other (agent/src/config.rs, agent/src/settings/mod.rs).
 {{- if or (hasPrefix $bits "4:") (hasPrefix $bits (include "postrider-agent.subnetBits" (include "postrider-agent.publicIpv6" .))) -}}
 {{- fail (printf "deniedSubnets: %s leaves no public address of its family, region %s" $subnet $region) -}}
 {{- end -}}
+{{- range $form := include "postrider-agent.deniedForms" (list $subnet) | fromJsonArray -}}
+{{- $bits := include "postrider-agent.subnetBits" $form -}}
 {{- range $allowed -}}
 {{- if hasPrefix $bits (include "postrider-agent.subnetBits" .) -}}
 {{- fail (printf "deniedSubnets: %s contains %s of allowedSubnets, region %s" $subnet . $region) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "postrider-agent.checkPorts" -}}
+{{- $region := .region -}}
+{{- range .own.allowedPorts -}}
+{{- $ends := include "postrider-agent.portEnds" . | fromJsonArray -}}
+{{- if gt (first $ends) (last $ends) -}}
+{{- fail (printf "allowedPorts: %v: the lower port must stand first, region %s" . $region) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -65,7 +65,7 @@ A region's values: those of the chart's top, each replaced by the region's own w
 one. Sections are merged, lists are not. JSON, since templates give only text.
 */}}
 {{- define "postrider-agent.regionValues" -}}
-{{- $all := deepCopy (pick .context.Values "replicas" "autoscaling" "config" "resources" "allowedSubnets" "deniedSubnets" "extraCA" "nodeSelector" "tolerations" "affinity") -}}
+{{- $all := deepCopy (pick .context.Values "replicas" "autoscaling" "config" "resources" "allowedSubnets" "deniedSubnets" "allowedPorts" "extraCA" "nodeSelector" "tolerations" "affinity") -}}
 {{- $own := index .context.Values.regions .region | default dict -}}
 {{- mergeOverwrite $all (deepCopy $own) | toJson -}}
 {{- end -}}

@@ -59,6 +59,10 @@ for "$", and "$(…)" for another variable's value.
 - name: POSTRIDER_AGENT_RECEIVERS__DENY_SUBNETS
   value: {{ join "," . | quote }}
 {{- end }}
+{{- with .own.allowedPorts }}
+- name: POSTRIDER_AGENT_RECEIVERS__ALLOWED_PORTS
+  value: {{ include "postrider-agent.settingText" . | quote }}
+{{- end }}
 {{- if .own.extraCA }}
 {{- $files := list }}
 {{- range $index, $_ := .own.extraCA }}

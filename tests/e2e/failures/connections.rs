@@ -68,9 +68,15 @@ pub async fn every_failed_connection_is_recorded(cluster: &Cluster) {
 pub async fn refused_addresses_are_not_dialled(cluster: &Cluster) {
     let stage = Stage::set(cluster, "refused").await;
     let port = stage.receiver.port();
-    let urls = ["0.0.0.0", "[::1]", "[::]", "10.255.255.1", "169.254.169.254"]
-        .map(|host| format!("https://{host}:{port}/"));
+    let hosts = ["0.0.0.0", "[::1]", "[::]", "10.255.255.1", "169.254.169.254"];
+    // The same in other words: metadata as one number, and by NAT64.
+    let disguised = ["0xa9fea9fe", "[64:ff9b::a9fe:a9fe]", "[::ffff:a9fe:a9fe]"];
+    let urls: Vec<String> =
+        hosts.iter().chain(&disguised).map(|host| format!("https://{host}:{port}/")).collect();
     all_end_with(&stage, &urls, AttemptOutcome::BlockedAddress).await;
+    // A mail server's, which is at an allowed address.
+    let mail = "https://127.0.0.1:25/".to_owned();
+    all_end_with(&stage, &[mail], AttemptOutcome::BlockedAddress).await;
     assert_eq!(stage.receiver.connections(), 0);
 }
 

@@ -198,7 +198,7 @@ pub async fn as_far_as_they_are_known(cluster: &Cluster) {
     assert_like(&told.await.unwrap().request.unwrap(), &requests[0]);
 
     let mut stage = Stage::set(cluster, "nowhere").await;
-    let url = "https://127.0.0.1:1/hook".to_owned();
+    let url = "https://127.0.0.1:4/hook".to_owned();
     let retry_policy = Some(once());
     stage.create(Subscription { url: url.clone(), retry_policy, ..stage.wanted("/") }).await;
     let event = stage.publish().await;
