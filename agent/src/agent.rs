@@ -54,8 +54,12 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
     let refused = RefusedReceivers::new(metrics.refused_receivers.clone());
     let client = WebhookClient::new(resolver, pool, ports, refused);
     let clock = Arc::<WallClock>::default();
-    let attempts =
-        HttpAttemptExecutor { client, limits: config.response.clone(), clock: Arc::clone(&clock) };
+    let attempts = HttpAttemptExecutor {
+        client,
+        limits: config.response.clone(),
+        user_agent: config.user_agent.clone(),
+        clock: Arc::clone(&clock),
+    };
     let coordinator = WorkCoordinator::new(&config, Box::new(attempts), metrics, clock);
     let signals = ShutdownSignals::default();
     let over_tls = config.control_planes.iter().any(|control_plane| control_plane.tls);

@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use postrider_settings::{SettingsError, check_range, require_at_most};
 use postrider_telemetry::ListenAddress;
 use postrider_tls::{PemFile, PemFiles};
+use postrider_webhook_request::UserAgent;
 use url::{Host, Url};
 
 use crate::address_guard::PortRange;
@@ -182,6 +183,8 @@ pub struct AgentConfig {
     pub allowed_ports: Vec<PortRange>,
     /// … that it refuses, whatever it accepts.
     pub denied_ports: Vec<PortRange>,
+    /// What requests say of who sends them.
+    pub user_agent: UserAgent,
     /// Roots to check receivers with, beside the platform's; in PEM …
     pub extra_ca_pem: Vec<Vec<u8>>,
     /// … and in files of PEM, which are read again when they change.

@@ -12,12 +12,13 @@
 //! ```text
 //! agent ─▶ stream ─▶ work ─▶ attempt ─▶ client ─▶ resolve ─▶ address_guard
 //!                                │        └────▶ refused_receivers
-//!                                └────▶ subscriptions
+//!                                └────▶ subscriptions ─▶ header_case
 //! ```
 //!
 //! - `stream`: the work streams to replicas; `work`: what the agent holds, and credit.
 //! - `attempt`: one POST; `client`: connections to receivers; `resolve`: their addresses;
 //!   `refused_receivers`: what operators see of those that the guard refuses.
+//! - `header_case`: names of headers as customers spell them, for hyper.
 //! - `settings`, `setting_ranges`, `config`, `limits`: what the agent is told at its start.
 //!
 //! Requests are built by the crate `postrider_webhook_request`.
@@ -32,6 +33,7 @@ mod attempt_span;
 mod client;
 mod config;
 pub mod fuzzing;
+mod header_case;
 mod ids;
 mod limits;
 mod metrics;

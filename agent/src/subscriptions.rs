@@ -16,6 +16,8 @@ use postrider_proto::agent::v1 as wire;
 use postrider_webhook_request::{RequestTemplate, TemplateError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::header_case::HeaderCase;
+
 /// Shorter request timeouts are treated as a mistake.
 const MIN_REQUEST_TIMEOUT: Duration = Duration::from_millis(1);
 /// No attempt may hold its credit longer than this. Ten times what the control plane
@@ -31,6 +33,8 @@ pub struct SubscriptionSettings {
     pub timeout: Duration,
     /// Where and with what to POST, or why that cannot be done.
     pub template: Result<RequestTemplate, TemplateError>,
+    /// How the names of its headers are spelt over HTTP/1.1.
+    pub header_case: HeaderCase,
 }
 
 impl SubscriptionSettings {
@@ -41,7 +45,9 @@ impl SubscriptionSettings {
             .unwrap_or(MIN_REQUEST_TIMEOUT)
             .clamp(MIN_REQUEST_TIMEOUT, MAX_REQUEST_TIMEOUT);
         let template = RequestTemplate::from_wire(update, Instant::now());
-        Self { version: update.version, timeout, template }
+        let spellings = template.as_ref().map(|template| &template.spellings);
+        let header_case = spellings.map_or_else(|_| HeaderCase::default(), HeaderCase::of);
+        Self { version: update.version, timeout, template, header_case }
     }
 }
 

@@ -257,6 +257,7 @@ AGENT = Program(
     {
         "dns.backend": {"enum": ["name-servers", "system"]},
         "receivers.denied_ports": PORTS,
+        "receivers.user_agent": {"type": "string", "maxLength": 256, "pattern": "^[ -~]*$"},
     },
 )
 

@@ -30,7 +30,9 @@ pub async fn assert_told(stage: &Stage, subscription: &str, requests: &[Arc<Rece
         let received = sent.nth(attempt.number as usize - 1).unwrap();
         let told = stage.api.clone().attempt(&attempt.name).await.unwrap();
         assert_eq!(told.request_unknown_reason(), RequestUnknownReason::Unspecified, "{told:?}");
-        assert_like(&told.request.clone().unwrap(), received);
+        let request = told.request.clone().unwrap();
+        assert_like(&request, received);
+        assert_spelt(&request, &told.http_version);
         // For the rest it is as in the list, which has no requests.
         assert_eq!(Attempt { request: None, ..told }, *attempt);
     }
@@ -61,7 +63,10 @@ pub fn assert_like(told: &AttemptRequest, came: &Received) {
     assert_eq!(url.path_and_query(), came.uri.path_and_query());
     let host = came.uri.authority().map_or_else(|| came.header("host"), |given| given.as_str());
     assert_eq!(url.authority().unwrap().as_str(), host);
-    let mut names: Vec<_> = told.headers.iter().map(|header| header.name.as_str()).collect();
+    // The receiver's library keeps names in lower case; what it read of them is seen by the
+    // agent's own tests.
+    let told_names = told.headers.iter().map(|header| header.name.to_ascii_lowercase());
+    let mut names: Vec<_> = told_names.collect();
     let mut came_names: Vec<_> = came.headers.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
     came_names.sort_unstable();
@@ -75,6 +80,19 @@ pub fn assert_like(told: &AttemptRequest, came: &Received) {
                 assert!(HEADERS_NOT_KEPT.contains(&name) && header.value.is_empty(), "{header:?}");
             }
             RequestHeaderView::Unspecified => panic!("{header:?}"),
+        }
+    }
+}
+
+/// Names of the customer's choice are told in his case over HTTP/1.1, all others in lower case.
+fn assert_spelt(told: &AttemptRequest, http_version: &str) {
+    const CHOSEN_NAMES: [&str; 6] =
+        ["Authorization", "X-Secret", "X-Signature", "X-Stripe", "X-Team", "X-Time"];
+    for header in &told.headers {
+        let chosen = CHOSEN_NAMES.iter().find(|name| name.eq_ignore_ascii_case(&header.name));
+        match chosen.filter(|_| http_version == "HTTP/1.1") {
+            Some(name) => assert_eq!(header.name, **name),
+            None => assert_eq!(header.name, header.name.to_ascii_lowercase()),
         }
     }
 }

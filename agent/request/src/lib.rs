@@ -8,7 +8,9 @@
 //!
 //! ```text
 //! rebuilt ─▶ request ─▶ envelope ─▶ compact_json
-//!               └─────▶ template ─▶ target, echo_mask, custom_headers ─▶ signing ─▶ header_names
+//!               ├─────▶ user_agent
+//!               └─────▶ template ─▶ target, echo_mask, header_spellings,
+//!                                   custom_headers ─▶ signing ─▶ header_names
 //! ```
 
 mod compact_json;
@@ -16,16 +18,19 @@ mod custom_headers;
 mod echo_mask;
 mod envelope;
 mod header_names;
+mod header_spellings;
 mod rebuilt;
 mod request;
 mod signing;
 mod target;
 mod template;
 mod trace_context;
+mod user_agent;
 
 pub use custom_headers::CustomHeaderError;
 pub use echo_mask::EchoMask;
 pub use envelope::EnvelopeError;
+pub use header_spellings::HeaderSpellings;
 pub use rebuilt::{
     RebuildError, RebuiltHeader, RebuiltHeaderValue, RebuiltRequest, rebuild_request,
 };
@@ -36,3 +41,4 @@ pub use signing::{SignerSet, SigningError};
 pub use target::{Origin, TargetError, WebhookTarget};
 pub use template::{RequestTemplate, TemplateError};
 pub use trace_context::OutgoingTraceContext;
+pub use user_agent::{UserAgent, UserAgentError};

@@ -41,7 +41,8 @@ pub struct RebuiltRequest {
 /// A header line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct RebuiltHeader {
-    /// In lower case.
+    /// As it was sent: over HTTP/1.1 as a customer spells it, where a customer chose it;
+    /// otherwise in lower case.
     pub name: String,
     pub value: RebuiltHeaderValue,
 }
@@ -76,7 +77,7 @@ pub fn rebuild_request(
     let RequestParts { headers, body, .. } =
         request::build_parts(assignment, &template, &trace, version, moment)?;
     let headers = headers.iter().map(|(name, value)| RebuiltHeader {
-        name: name.as_str().to_owned(),
+        name: sent_name(name, &template, http2).to_owned(),
         value: disclose_value(name, value, &template),
     });
     Ok(RebuiltRequest {
@@ -84,6 +85,10 @@ pub fn rebuild_request(
         headers: headers.collect(),
         body,
     })
+}
+
+fn sent_name<'a>(name: &'a HeaderName, template: &'a RequestTemplate, http2: bool) -> &'a str {
+    if http2 { name.as_str() } else { template.spellings.spelling(name) }
 }
 
 fn disclose_value(
@@ -181,13 +186,23 @@ mod tests {
                 "{name}"
             );
         }
-        for name in ["webhook-signature", "x-signature", "x-time", "x-secret", "x-team"] {
+        for name in ["webhook-signature", "X-Signature", "X-Time", "X-Secret", "X-Team"] {
             assert_eq!(headers.get(name), Some(&&RebuiltHeaderValue::Secret), "{name}");
         }
         for name in ["webhook-timestamp", "user-agent", "traceparent", "tracestate"] {
             assert_eq!(headers.get(name), Some(&&RebuiltHeaderValue::NotKept), "{name}");
         }
         assert_eq!(rebuilt.url, "https://pay.example:8443/hooks?a=1");
+    }
+
+    #[test]
+    fn names_are_told_as_they_were_sent() {
+        for (http2, sent) in [(false, ["X-Signature", "X-Team"]), (true, ["x-signature", "x-team"])]
+        {
+            let rebuilt = rebuild_request(settings(), &assignment(), http2).unwrap();
+            let names: Vec<_> = rebuilt.headers.iter().map(|line| line.name.as_str()).collect();
+            assert!(sent.iter().all(|name| names.contains(name)), "{names:?}");
+        }
     }
 
     /// Under every envelope, in both forms of JSON, over both versions of HTTP.
@@ -206,7 +221,8 @@ mod tests {
             let trace = OutgoingTraceContext::default();
             let built = request::build_request(&assignment(), &template, &trace, version, moment())
                 .unwrap();
-            let mut names: Vec<_> = built.headers().keys().map(HeaderName::as_str).collect();
+            let sent = |name| sent_name(name, &template, http2);
+            let mut names: Vec<_> = built.headers().keys().map(sent).collect();
             let mut rebuilt_names: Vec<_> =
                 rebuilt.headers.iter().map(|line| line.name.as_str()).collect();
             names.sort_unstable();

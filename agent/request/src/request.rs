@@ -23,9 +23,7 @@ use crate::header_names::{
 use crate::signing::{SignedContent, SigningError};
 use crate::template::RequestTemplate;
 use crate::trace_context::OutgoingTraceContext;
-
-const USER_AGENT_VALUE: HeaderValue =
-    HeaderValue::from_static(concat!("Postrider/", env!("CARGO_PKG_VERSION")));
+use crate::user_agent::DEFAULT_USER_AGENT;
 
 /// Room for Postrider's own headers and a signature.
 const OWN_HEADERS_CAPACITY: usize = 12;
@@ -72,7 +70,8 @@ pub fn build_request(
     Ok(request)
 }
 
-/// What a request consists of: nothing is added to it on its way.
+/// What a request consists of. On its way the agent says who it is (`UserAgent`), and over
+/// HTTP/1.1 how names are spelt (`HeaderSpellings`); nothing else is added.
 pub struct RequestParts {
     pub uri: Uri,
     pub headers: HeaderMap,
@@ -126,7 +125,8 @@ pub fn build_parts(
         body: &wrapped.body,
     };
     template.signers.sign(now.monotonic, message, &mut headers)?;
-    headers.insert(USER_AGENT, USER_AGENT_VALUE);
+    // The sender puts its own in place of it.
+    headers.insert(USER_AGENT, DEFAULT_USER_AGENT);
     // hyper writes none for an empty body, and some receivers then answer 411.
     headers.insert(CONTENT_LENGTH, HeaderValue::from(wrapped.body.len()));
     let uri = if version == Version::HTTP_2 {

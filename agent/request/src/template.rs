@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::custom_headers::{CustomHeaderError, parse_custom_headers};
 use crate::echo_mask::EchoMask;
+use crate::header_spellings::HeaderSpellings;
 use crate::signing::{SignerSet, SigningError};
 use crate::target::{TargetError, WebhookTarget};
 
@@ -27,6 +28,8 @@ pub struct RequestTemplate {
     pub compact_json: bool,
     /// Of every request.
     pub headers: HeaderMap,
+    /// How customers spell the names of those, and of signatures.
+    pub spellings: HeaderSpellings,
     /// What answers are not to show.
     pub echoes: EchoMask,
     /// Whether HTTP/2 is not to be spoken.
@@ -59,6 +62,7 @@ impl RequestTemplate {
         let envelope = Envelope::try_from(update.envelope).map_err(|_| TemplateError::Envelope)?;
         let compact_json = update.compact_json;
         let (http1_only, echoes) = (update.http1_only, EchoMask::from_wire(update));
-        Ok(Self { target, signers, envelope, compact_json, headers, echoes, http1_only })
+        let spellings = HeaderSpellings::from_wire(update);
+        Ok(Self { target, signers, envelope, compact_json, headers, spellings, echoes, http1_only })
     }
 }

@@ -22,7 +22,7 @@ use hyper::body::Incoming;
 use postrider_proto::agent::v1::{self as wire, Assignment, Fact};
 use postrider_proto::attempt_limits::is_http_status;
 use postrider_webhook_request::{
-    EchoMask, OutgoingTraceContext, RequestTemplate, SigningTime, build_request,
+    EchoMask, OutgoingTraceContext, RequestTemplate, SigningTime, UserAgent, build_request,
 };
 use tokio::time::timeout_at;
 
@@ -65,6 +65,7 @@ pub trait AttemptExecutor: Send + Sync + 'static {
 pub struct HttpAttemptExecutor {
     pub client: WebhookClient,
     pub limits: ResponseLimits,
+    pub user_agent: UserAgent,
     pub clock: Arc<WallClock>,
 }
 
@@ -133,8 +134,10 @@ impl HttpAttemptExecutor {
             let template = template_of(&settings)?;
             let version = connection.version();
             let now = SigningTime { wall: self.clock.signing_time(), monotonic: Instant::now() };
-            let request = build_request(assignment, template, trace, version, now)
+            let mut request = build_request(assignment, template, trace, version, now)
                 .map_err(|error| AttemptFailure::new(Fact::InvalidRequest, error))?;
+            self.user_agent.write(request.headers_mut());
+            settings.header_case.write(&mut request);
             progress.version = Some(version);
             progress.sent_with = Some(Arc::clone(&settings));
             progress.phase = AttemptPhase::Waiting;
@@ -295,7 +298,8 @@ mod tests {
         let subscription = subscriptions.get_at_version("", "", 0).unwrap();
         let limits = ResponseLimits { body_bytes: 1, excerpt_bytes: 1, headers_bytes: 1 };
         let trace = OutgoingTraceContext::default();
-        let attempts = HttpAttemptExecutor { client, limits, clock: Arc::default() };
+        let user_agent = UserAgent::default();
+        let attempts = HttpAttemptExecutor { client, limits, user_agent, clock: Arc::default() };
         let attempt = attempts.execute(&subscription, Assignment::default(), trace);
         assert!(size_of_val(&*attempt) < 2000, "{} bytes", size_of_val(&*attempt));
     }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use postrider_settings::{SettingSources, SettingsError, SettingsFormat};
 use postrider_telemetry::{ListenAddress, TelemetryOptions, TelemetrySettings, host_name};
+use postrider_webhook_request::UserAgent;
 use serde::Deserialize;
 
 use crate::address_guard::PortRange;
@@ -105,6 +106,8 @@ struct ReceiverSettings {
     allowed_ports: Vec<PortRange>,
     #[serde(deserialize_with = "postrider_settings::list")]
     denied_ports: Vec<PortRange>,
+    #[serde(deserialize_with = "postrider_settings::parsed_unless_empty")]
+    user_agent: Option<UserAgent>,
     #[serde(deserialize_with = "postrider_settings::list")]
     extra_ca: Vec<String>,
 }
@@ -244,6 +247,7 @@ impl Settings {
             deny_subnets: receivers.deny_subnets.iter().map(|subnet| subnet.0).collect(),
             allowed_ports: receivers.allowed_ports.clone(),
             denied_ports: receivers.denied_ports.clone(),
+            user_agent: receivers.user_agent.clone().unwrap_or_default(),
             extra_ca_pem: Vec::new(),
             extra_ca_files: receivers.extra_ca_files()?,
             metrics_address: agent.metrics_listen.clone(),

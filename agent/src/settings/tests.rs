@@ -80,6 +80,8 @@ fn mistakes_are_told_before_anything_opens() {
         ),
         (&[("receivers.allowed_ports", "0")], "receivers.allowed_ports: \"0\": must be a port"),
         (&[("receivers.allowed_ports", "65536")], "\"65536\": must be a port from 1 to 65535"),
+        (&[("receivers.user_agent", "Bank/")], "receivers.user_agent: must be a product and its"),
+        (&[("receivers.user_agent", "Bank\r\nx: 1")], "receivers.user_agent: must be a product"),
         (&[("telemetry.otlp_endpoint", "zzz")], "telemetry.otlp_endpoint: must be a URL"),
         (&[("agent.metrics_listen", "9464")], "agent.metrics_listen: "),
         (&[("receivers.connections", "1")], "[receivers] has allow_subnets, "),
@@ -159,16 +161,20 @@ fn draining_ends_before_kubernetes_kills() {
 }
 
 #[test]
-fn ports_may_be_given() {
+fn ports_and_a_user_agent_may_be_given() {
     let config = load(&[
         CONTROL_PLANE,
         ("receivers.allowed_ports", "443, 8000-8080"),
         ("receivers.denied_ports", ""),
+        ("receivers.user_agent", "Bank-Webhooks/2 (ops@bank.example)"),
     ]);
     let config = config.unwrap();
     let allowed: Vec<String> = config.allowed_ports.iter().map(ToString::to_string).collect();
     assert_eq!(allowed, ["443", "8000-8080"]);
     assert!(config.denied_ports.is_empty());
+    assert_eq!(config.user_agent, "Bank-Webhooks/2 (ops@bank.example)".parse().unwrap());
+    let default = load(&[CONTROL_PLANE]).unwrap();
+    assert_eq!(default.user_agent, Default::default());
 }
 
 #[test]
