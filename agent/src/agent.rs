@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use postrider_telemetry::{HealthProbes, serve_metrics};
+use postrider_telemetry::{HealthProbes, process_tracer, serve_metrics};
 use postrider_tls::{CertificateMetrics, Reloading, client_config};
 use prometheus_client::registry::Registry;
 use tokio::time::{sleep, timeout};
@@ -69,6 +69,9 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
     }
     let measured = registry.sub_registry_with_prefix(METRICS_PREFIX);
     measured.register_collector(Box::new(certificates));
+    if let Some(tracer) = process_tracer() {
+        tracer.metrics.register(measured);
+    }
     let probes = HealthProbes::default();
     probes.set_live(true);
     let connector = Arc::new(ReplicaConnector::new(

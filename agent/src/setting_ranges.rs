@@ -38,4 +38,6 @@ pub static SETTING_RANGES: &[SettingRange] = &[
     // The control plane keeps no more.
     whole_numbers("response.max_excerpt_bytes", 0, MAX_EXCERPT_BYTES as u64, "bytes"),
     whole_numbers("response.max_headers_bytes", 0, MAX_REPORTED_HEADERS_BYTES as u64, "bytes"),
+    // Fewer would not be a batch; more would take a gigabyte.
+    whole_numbers("telemetry.max_queued_spans", 512, 1_000_000, "spans"),
 ];

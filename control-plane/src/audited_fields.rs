@@ -95,6 +95,7 @@ fn put_settings(fields: &mut AuditFields, settings: &SubscriptionConfig) {
         auto_disable,
         json_form,
         http1_only,
+        send_trace_context,
     } = settings;
     fields
         .text("display_name", display_name)
@@ -114,7 +115,8 @@ fn put_settings(fields: &mut AuditFields, settings: &SubscriptionConfig) {
         .json("exhausted_key_policy", exhausted_key)
         .json("auto_disable", auto_disable)
         .json("json_form", json_form)
-        .json("http1_only", http1_only);
+        .json("http1_only", http1_only)
+        .json("send_trace_context", send_trace_context);
     let names: Vec<&str> = headers.iter().map(|header| header.name.as_str()).collect();
     fields.json("headers", &names);
     for RequestHeader { name, value } in headers {

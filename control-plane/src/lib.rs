@@ -7,7 +7,7 @@
 //! by tests that bring their own clock.
 //!
 //! - `settings`, `clock`, `metrics`, `progress`: given to everything else.
-//! - `audited_fields`: what records of changes show.
+//! - `audited_fields`: what records of changes show. `event_spans`: what spans do of events.
 //! - `listeners`: connections, and who is at their other end.
 //! - `state`: what a replica remembers.
 //! - `flow`: the loops that move events, deliveries and results between memory and the
@@ -29,6 +29,7 @@ pub mod callers;
 pub mod clock;
 #[cfg(feature = "dev")]
 pub mod dev;
+mod event_spans;
 #[cfg(test)]
 mod fixtures;
 pub mod flow;

@@ -50,6 +50,7 @@ def one_of(fields):
     ]
 
 
+OTLP_PROTOCOL = {"enum": ["", "grpc", "http/protobuf"]}
 ROLE = {"enum": words_in("control-plane/identity/src/role.rs", r"const fn name\(self\).*?\n    }")}
 ALGORITHM = {
     "enum": words_in("control-plane/src/settings/auth.rs", r"ASYMMETRIC_ALGORITHMS.*?;\n")
@@ -236,6 +237,7 @@ CONTROL_PLANE = Program(
         "auth.issuers": {"type": "array", "items": ISSUER},
         "agents.identities": {"type": "array", "items": AGENT_IDENTITY},
         "replicas.identities": {"type": "array", "items": REPLICA_IDENTITY},
+        "telemetry.otlp_protocol": OTLP_PROTOCOL,
     },
 )
 
@@ -257,6 +259,7 @@ AGENT = Program(
     {
         "dns.backend": {"enum": ["name-servers", "system"]},
         "receivers.denied_ports": PORTS,
+        "telemetry.otlp_protocol": OTLP_PROTOCOL,
         "receivers.user_agent": {"type": "string", "maxLength": 256, "pattern": "^[ -~]*$"},
     },
 )

@@ -31,4 +31,5 @@ mod secrets;
 mod systems;
 mod timetable;
 mod told;
+mod traces;
 mod upgrades;

@@ -18,6 +18,7 @@ pub mod metrics;
 #[path = "../../agent/tests/support/name_server.rs"]
 pub mod name_server;
 pub mod observe;
+pub mod otlp_collector;
 pub mod pki;
 pub mod ports;
 pub mod postgres;

@@ -28,7 +28,7 @@ const CRATE_FOLDERS: &[&str] = &[
 /// The rooms of the control plane from the lowest up; those of one row may use each
 /// other.
 const CONTROL_PLANE_ROOMS: &[&[&str]] = &[
-    &["settings", "clock", "listeners", "metrics", "progress", "audited_fields"],
+    &["settings", "clock", "listeners", "metrics", "progress", "audited_fields", "event_spans"],
     &["state"],
     &["flow", "callers"],
     &["agents", "replicas", "api", "health"],

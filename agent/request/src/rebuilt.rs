@@ -58,8 +58,7 @@ pub enum RebuiltHeaderValue {
     NotKept,
 }
 
-/// The request that an agent which does not trace makes of an assignment, over
-/// HTTP/2 or HTTP/1.1.
+/// The request that an agent makes of an assignment, over HTTP/2 or HTTP/1.1.
 pub fn rebuild_request(
     mut settings: wire::SubscriptionUpdate,
     assignment: &wire::Assignment,
@@ -99,7 +98,7 @@ fn disclose_value(
     if value.is_sensitive() || template.signers.writes_header(name) {
         return RebuiltHeaderValue::Secret;
     }
-    // An agent that traces puts its own context over the publisher's.
+    // The attempt's own context, where its trace is recorded.
     if [WEBHOOK_TIMESTAMP, USER_AGENT, TRACEPARENT, TRACESTATE].contains(name) {
         return RebuiltHeaderValue::NotKept;
     }
@@ -145,6 +144,7 @@ mod tests {
             headers: vec![wire::Header { name: "X-Team".to_owned(), value: "mine".into() }],
             envelope: wire::Envelope::CloudeventsBinary.into(),
             compact_json: true,
+            send_trace_context: true,
             ..Default::default()
         }
     }

@@ -104,11 +104,11 @@ pub fn build_parts(
     put(WEBHOOK_ID, &assignment.webhook_id)?;
     put(WEBHOOK_TIMESTAMP, &timestamp)?;
     put(WEBHOOK_EVENT_TYPE, &assignment.event_type)?;
-    let (parent, state) = trace.or(&assignment.traceparent, &assignment.tracestate);
-    if !parent.is_empty() {
+    let parent = trace.parent_or(&assignment.traceparent);
+    if template.sends_trace_context && !parent.is_empty() {
         put(TRACEPARENT, parent)?;
-        if !state.is_empty() {
-            put(TRACESTATE, state)?;
+        if !assignment.tracestate.is_empty() {
+            put(TRACESTATE, &assignment.tracestate)?;
         }
     }
     if let Some(sequence) = envelope::sequence_of(assignment) {
@@ -160,6 +160,7 @@ mod tests {
                 keys: vec![wire::SignerKey { secret: "key".into(), expires_in: None }],
                 scheme: Some(wire::signer::Scheme::StandardWebhooksV1(Default::default())),
             }],
+            send_trace_context: true,
             ..Default::default()
         }
     }
@@ -207,6 +208,22 @@ mod tests {
         assert!(header("user-agent").starts_with("Postrider/"));
         let body = built.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body, assignment().payload);
+    }
+
+    #[test]
+    fn a_receiver_is_told_of_the_trace_only_if_it_wants_to() {
+        let built = |wanted, own: &str| {
+            let update = wire::SubscriptionUpdate { send_trace_context: wanted, ..update() };
+            let template = RequestTemplate::from_wire(&update, Instant::now()).unwrap();
+            let trace = OutgoingTraceContext::new(own.to_owned());
+            build_request(&assignment(), &template, &trace, Version::HTTP_11, at(1)).unwrap()
+        };
+        let own = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b8-01";
+        assert_eq!(built(true, own).headers()["traceparent"], own);
+        assert_eq!(built(true, own).headers()["tracestate"], "vendor=1");
+        for name in ["traceparent", "tracestate"] {
+            assert!(!built(false, own).headers().contains_key(name), "{name}");
+        }
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct RequestTemplate {
     pub echoes: EchoMask,
     /// Whether HTTP/2 is not to be spoken.
     pub http1_only: bool,
+    /// Whether requests carry the event's trace.
+    pub sends_trace_context: bool,
 }
 
 /// Why no request can be built from settings.
@@ -60,9 +62,16 @@ impl RequestTemplate {
         let signers = SignerSet::from_wire(update, now)?;
         let headers = parse_custom_headers(&update.headers, &signers)?;
         let envelope = Envelope::try_from(update.envelope).map_err(|_| TemplateError::Envelope)?;
-        let compact_json = update.compact_json;
-        let (http1_only, echoes) = (update.http1_only, EchoMask::from_wire(update));
-        let spellings = HeaderSpellings::from_wire(update);
-        Ok(Self { target, signers, envelope, compact_json, headers, spellings, echoes, http1_only })
+        Ok(Self {
+            target,
+            signers,
+            envelope,
+            compact_json: update.compact_json,
+            headers,
+            spellings: HeaderSpellings::from_wire(update),
+            echoes: EchoMask::from_wire(update),
+            http1_only: update.http1_only,
+            sends_trace_context: update.send_trace_context,
+        })
     }
 }

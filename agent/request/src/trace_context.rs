@@ -1,23 +1,32 @@
-//! The trace context that a request carries: the publisher's, or the attempt's own.
+//! The trace context that a request carries: the attempt's own, or the assignment's.
 
-/// W3C trace context that replaces the publisher's in a POST.
+use std::sync::OnceLock;
+use std::time::Instant;
+
+/// W3C trace context of an attempt that is recorded, and when its request was sent first.
 #[derive(Debug, Default)]
 pub struct OutgoingTraceContext {
     parent: String,
-    state: String,
+    sent: OnceLock<Instant>,
 }
 
 impl OutgoingTraceContext {
     /// A context of the attempt's own; with an empty `parent` it has none.
-    pub fn new(parent: String, state: String) -> Self {
-        Self { parent, state }
+    pub const fn new(parent: String) -> Self {
+        Self { parent, sent: OnceLock::new() }
     }
 
-    /// Its own context, or the publisher's when it has none.
-    pub fn or<'a>(&'a self, parent: &'a str, state: &'a str) -> (&'a str, &'a str) {
-        match self.parent.is_empty() {
-            true => (parent, state),
-            false => (&self.parent, &self.state),
-        }
+    /// Its own context, or the assignment's when it has none.
+    pub fn parent_or<'a>(&'a self, parent: &'a str) -> &'a str {
+        if self.parent.is_empty() { parent } else { &self.parent }
+    }
+
+    /// Notes that the request is sent; of an attempt that sends it again, the first counts.
+    pub fn note_sent(&self, sent: Instant) {
+        let _ = self.sent.set(sent);
+    }
+
+    pub fn sent(&self) -> Option<Instant> {
+        self.sent.get().copied()
     }
 }

@@ -57,7 +57,7 @@ pub trait AttemptExecutor: Send + Sync + 'static {
         &self,
         subscription: &CachedSubscription,
         assignment: Assignment,
-        trace: OutgoingTraceContext,
+        trace: &OutgoingTraceContext,
     ) -> wire::AttemptResult;
 }
 
@@ -75,7 +75,7 @@ impl AttemptExecutor for HttpAttemptExecutor {
         &self,
         subscription: &CachedSubscription,
         assignment: Assignment,
-        trace: OutgoingTraceContext,
+        trace: &OutgoingTraceContext,
     ) -> wire::AttemptResult {
         let began = Instant::now();
         let settings = subscription.newest_settings();
@@ -89,7 +89,7 @@ impl AttemptExecutor for HttpAttemptExecutor {
                 subscription,
                 permit,
                 &assignment,
-                &trace,
+                trace,
                 &mut progress,
             ))
             .await
@@ -142,6 +142,7 @@ impl HttpAttemptExecutor {
             progress.sent_with = Some(Arc::clone(&settings));
             progress.phase = AttemptPhase::Waiting;
             let sent = Instant::now();
+            trace.note_sent(sent);
             let error = match connection.send(request).await {
                 Ok(response) => {
                     progress.timings.first_byte = wire_duration(sent.elapsed());
@@ -300,7 +301,7 @@ mod tests {
         let trace = OutgoingTraceContext::default();
         let user_agent = UserAgent::default();
         let attempts = HttpAttemptExecutor { client, limits, user_agent, clock: Arc::default() };
-        let attempt = attempts.execute(&subscription, Assignment::default(), trace);
+        let attempt = attempts.execute(&subscription, Assignment::default(), &trace);
         assert!(size_of_val(&*attempt) < 2000, "{} bytes", size_of_val(&*attempt));
     }
 

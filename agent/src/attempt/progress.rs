@@ -160,6 +160,7 @@ impl AttemptProgress {
             },
             retry_after: self.retry_after,
             subscription_version: self.settings_version,
+            traceparent: String::new(),
         }
     }
 }

@@ -83,6 +83,8 @@ fn mistakes_are_told_before_anything_opens() {
         (&[("receivers.user_agent", "Bank/")], "receivers.user_agent: must be a product and its"),
         (&[("receivers.user_agent", "Bank\r\nx: 1")], "receivers.user_agent: must be a product"),
         (&[("telemetry.otlp_endpoint", "zzz")], "telemetry.otlp_endpoint: must be a URL"),
+        (&[("telemetry.otlp_protocol", "http")], "telemetry.otlp_protocol: must be \"grpc\" or"),
+        (&[("telemetry.max_queued_spans", "1")], "must be a whole number of spans from 512 to"),
         (&[("agent.metrics_listen", "9464")], "agent.metrics_listen: "),
         (&[("receivers.connections", "1")], "[receivers] has allow_subnets, "),
     ] {

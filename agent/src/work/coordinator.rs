@@ -17,14 +17,15 @@ use postrider_proto::agent::v1::{
     AgentHeartbeat, Assignment, AttemptKey, Credit, Hello, Inventory, Results, Return,
     ReturnReason, SubscriptionUpdate, TakeOver,
 };
+use postrider_telemetry::process_tracer;
+use postrider_webhook_request::OutgoingTraceContext;
 use tokio::sync::Notify;
-use tracing::Instrument;
 
 use crate::attempt::AttemptExecutor;
-use crate::attempt_span::start_attempt_span;
+use crate::attempt_span::AttemptSpan;
 use crate::config::AgentConfig;
 use crate::ids::{AttemptId, StreamNumber};
-use crate::metrics::{AgentMetrics, fact_label};
+use crate::metrics::AgentMetrics;
 use crate::subscriptions::{CachedSubscription, SubscriptionCache};
 use crate::wall_clock::WallClock;
 use crate::work::credit_allocator::{CreditAllocator, CreditGrant};
@@ -232,12 +233,18 @@ impl WorkCoordinator {
         subscription: Arc<CachedSubscription>,
         assignment: Box<Assignment>,
     ) {
-        let (span, trace) = start_attempt_span(&assignment);
+        let tracer = process_tracer();
+        let span = tracer.and_then(|_| AttemptSpan::begin(&assignment));
+        let trace =
+            span.as_ref().map_or_else(OutgoingTraceContext::default, |span| span.outgoing());
         let began = Instant::now();
-        let work = self.executor.execute(&subscription, *assignment, trace);
-        let result = work.instrument(span.clone()).await;
-        span.record("fact", fact_label(result.fact()));
-        span.record("http_status", result.http_status);
+        let mut result = self.executor.execute(&subscription, *assignment, &trace).await;
+        if let (Some(tracer), Some(span)) = (tracer, span) {
+            let settings = subscription.newest_settings();
+            let target = settings.template.as_ref().ok().map(|template| &template.target);
+            span.record(tracer, &self.identity.agent_id, &result, (target, trace.sent()));
+            result.traceparent = span.traceparent();
+        }
         self.metrics.count_attempt(result.fact(), began.elapsed());
         let mut state = self.lock_state();
         if let Some(sender) = state.ledger.finish_attempt(id, result, began) {

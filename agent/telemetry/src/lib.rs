@@ -6,6 +6,8 @@
 //! trace collector and the metrics port. Guarantees that both programs log, trace and
 //! measure in the same form. Nothing in here knows events, attempts or any other setting
 //! of a program.
+//!
+//! - `spans`: what is recorded of traces. `otlp`: how a collector is reached.
 
 mod hangup;
 mod line_limit;
@@ -14,8 +16,9 @@ mod log_levels;
 mod logging;
 mod metrics_port;
 mod open_files;
-mod otlp_endpoint;
+mod otlp;
 mod settings;
+mod spans;
 
 pub use hangup::reload_at_hangup;
 pub use line_limit::LineLimit;
@@ -24,5 +27,15 @@ pub use log_levels::{LogFilter, LogFilterError, LogLevels, process_log_levels};
 pub use logging::{TelemetryGuard, TelemetryOptions, init_telemetry};
 pub use metrics_port::{HealthProbes, serve_metrics};
 pub use open_files::raise_open_files_limit;
-pub use otlp_endpoint::{OtlpEndpoint, OtlpEndpointError};
+pub use opentelemetry::trace::{SpanContext, SpanId, SpanKind};
+pub use otlp::endpoint::{OtlpEndpoint, OtlpEndpointError};
+pub use otlp::protocol::{OtlpProtocol, OtlpProtocolError};
 pub use settings::{LogFormat, LogFormatError, TelemetrySettings};
+pub use spans::context::{
+    derived_span_id, remote_context, sampled_context, span_beside, to_traceparent,
+};
+pub use spans::ended_span::{EndedSpan, SpanTimes};
+pub use spans::metrics::SpanMetrics;
+pub use spans::span_export::TraceOptions;
+pub use spans::span_ids::random_span_id;
+pub use spans::tracer::{EXPORTED_TARGET, ProcessTracer, process_tracer, start_span};

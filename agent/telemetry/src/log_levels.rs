@@ -18,6 +18,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::reload::Handle;
 
+use crate::spans::tracer::EXPORTED_TARGET;
+
 /// Those of this process.
 static PROCESS_LOG_LEVELS: LazyLock<LogLevels> = LazyLock::new(LogLevels::default);
 
@@ -62,7 +64,9 @@ impl LogFilter {
 
     pub(crate) fn build(&self) -> Result<EnvFilter, LogFilterError> {
         let builder = EnvFilter::builder().with_regex(self.has_patterns);
-        builder.parse(&self.text).map_err(|error| LogFilterError(error.to_string()))
+        // What is for the collector of spans is not in the log, whatever the filter says.
+        let text = format!("{},{EXPORTED_TARGET}=off", self.text);
+        builder.parse(text).map_err(|error| LogFilterError(error.to_string()))
     }
 }
 

@@ -1,17 +1,11 @@
 //! Logs and traces of a process.
 //!
-//! Logs go to standard error; traces go to an OTLP collector if an endpoint is set.
-//! Without a collector a debug span costs one comparison, since the default log filter
-//! excludes it.
+//! Logs go to standard error, traces to an OTLP collector if one is named.
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::{SpanExporter, WithExportConfig};
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
@@ -20,18 +14,16 @@ use tracing_subscriber::{EnvFilter, Layer, reload};
 
 use crate::hangup::read_filter;
 use crate::log_levels::{LogFilter, process_log_levels};
-use crate::otlp_endpoint::OtlpEndpoint;
-
-/// Spans of these crates are exported; those of libraries are noise.
-const EXPORTED_TARGET_PREFIX: &str = "postrider";
+use crate::spans::span_export::{SpanExport, TraceOptions};
+use crate::spans::tracer::EXPORTED_TARGET;
 
 /// How a process is watched.
 #[derive(Debug, Clone, Default)]
 pub struct TelemetryOptions {
     /// One JSON object for each line of the log.
     pub json: bool,
-    /// The collector, `http://host:4317`; none means no traces.
-    pub otlp_endpoint: Option<String>,
+    /// None means no traces.
+    pub traces: Option<TraceOptions>,
     /// Where the filter of the log stands; none: in `RUST_LOG`.
     pub log_filter_file: Option<PathBuf>,
     /// Only warnings and errors, where `RUST_LOG` does not say otherwise.
@@ -41,16 +33,13 @@ pub struct TelemetryOptions {
 /// Keeps the exporter; to be shut down last.
 #[derive(Debug)]
 #[must_use = "spans are lost unless it is shut down at the end"]
-pub struct TelemetryGuard(Option<SdkTracerProvider>);
+pub struct TelemetryGuard(Option<SpanExport>);
 
 impl TelemetryGuard {
     /// Exports what is still held.
     pub async fn shutdown(self) {
-        let Some(provider) = self.0 else { return };
-        // It blocks until the collector answers, which needs the runtime.
-        let exported = tokio::task::spawn_blocking(move || provider.shutdown()).await;
-        if let Ok(Err(error)) = exported {
-            tracing::warn!(%error, "exporting the last spans failed");
+        if let Some(export) = self.0 {
+            export.shutdown().await;
         }
     }
 }
@@ -76,29 +65,26 @@ pub fn init_telemetry(
         true => text.json().boxed(),
         false => text.boxed(),
     };
-    let provider = options
-        .otlp_endpoint
-        .as_deref()
-        .map(|endpoint| OtlpEndpoint::parse(endpoint).context("OTEL_EXPORTER_OTLP_ENDPOINT"))
-        .transpose()?
-        .flatten()
-        .map(|endpoint| build_exporter(service_name, endpoint.as_str()))
-        .transpose()?;
-    let traces = provider.as_ref().map(|provider| {
+    let export = match &options.traces {
+        Some(traces) => SpanExport::start(service_name, traces)?,
+        None => None,
+    };
+    let spans = export.as_ref().map(|export| {
         tracing_opentelemetry::layer()
-            .with_tracer(provider.tracer(service_name))
+            .with_tracer(export.tracer.clone())
             .with_location(false)
             .with_threads(false)
             .with_target(false)
-            .with_filter(Targets::new().with_target(EXPORTED_TARGET_PREFIX, Level::DEBUG))
+            .with_tracked_inactivity(false)
+            .with_filter(Targets::new().with_target(EXPORTED_TARGET, Level::INFO))
     });
     tracing_subscriber::registry()
-        .with(traces)
+        .with(spans)
         .with(log.with_filter(filter))
         .try_init()
         .context("logging is already set up")?;
     process_log_levels().begin(configured, handle);
-    Ok(TelemetryGuard(provider))
+    Ok(TelemetryGuard(export))
 }
 
 /// The filter that the process begins with.
@@ -110,14 +96,4 @@ fn configured_filter(options: &TelemetryOptions) -> anyhow::Result<LogFilter> {
     let wanted = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|filter| !filter.is_empty());
     let wanted = wanted.unwrap_or_else(|| format!("{level},{DEFAULT_LIBRARY_LEVELS}"));
     LogFilter::parse(&wanted).context("RUST_LOG is not a valid filter")
-}
-
-fn build_exporter(service_name: &'static str, endpoint: &str) -> anyhow::Result<SdkTracerProvider> {
-    let exporter = SpanExporter::builder()
-        .with_tonic()
-        .with_endpoint(endpoint)
-        .build()
-        .with_context(|| format!("cannot export traces to {endpoint}"))?;
-    let resource = Resource::builder().with_service_name(service_name).build();
-    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
 }

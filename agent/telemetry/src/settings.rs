@@ -9,18 +9,26 @@ use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 use crate::logging::TelemetryOptions;
-use crate::otlp_endpoint::OtlpEndpoint;
-
-/// Read where the setting is empty: the variable that OpenTelemetry names.
-const ENDPOINT_VARIABLE: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+use crate::otlp::endpoint::OtlpEndpoint;
+use crate::otlp::protocol::OtlpProtocol;
+use crate::spans::span_export::TraceOptions;
 
 /// The section, as it is written.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TelemetrySettings {
-    /// Where spans go; none: what OpenTelemetry's own variable says.
+    /// Where spans go; none: what OpenTelemetry's own variables say.
     #[serde(deserialize_with = "endpoint")]
     pub otlp_endpoint: Option<OtlpEndpoint>,
+    /// "grpc" or "http/protobuf"; none: what OpenTelemetry's own variables say.
+    #[serde(deserialize_with = "protocol")]
+    pub otlp_protocol: Option<OtlpProtocol>,
+    /// How many of the traces that begin here are recorded. Only a program with which traces
+    /// begin has this setting.
+    #[serde(default)]
+    pub sampled_traces_per_million: u32,
+    /// Most spans that wait for the collector.
+    pub max_queued_spans: usize,
     /// A file with the filter of the log; empty: what `RUST_LOG` says.
     pub log_filter_file: String,
     /// "text" or "json".
@@ -29,6 +37,12 @@ pub struct TelemetrySettings {
 
 fn endpoint<'de, D: Deserializer<'de>>(from: D) -> Result<Option<OtlpEndpoint>, D::Error> {
     OtlpEndpoint::parse(&String::deserialize(from)?).map_err(D::Error::custom)
+}
+
+fn protocol<'de, D: Deserializer<'de>>(from: D) -> Result<Option<OtlpProtocol>, D::Error> {
+    let text = String::deserialize(from)?;
+    let given = (!text.is_empty()).then(|| OtlpProtocol::try_from(text)).transpose();
+    given.map_err(D::Error::custom)
 }
 
 /// How the log is written.
@@ -64,11 +78,16 @@ impl TelemetrySettings {
 
     /// The process's logging and tracing options.
     pub fn options(&self) -> TelemetryOptions {
-        let configured = self.otlp_endpoint.as_ref().map(|endpoint| endpoint.as_str().to_owned());
+        let traces = TraceOptions {
+            endpoint: self.otlp_endpoint.clone(),
+            protocol: self.otlp_protocol,
+            traces_per_million: self.sampled_traces_per_million,
+            max_queued_spans: self.max_queued_spans,
+        };
         TelemetryOptions {
             json: self.log_format == LogFormat::Json,
             log_filter_file: self.log_filter_file(),
-            otlp_endpoint: configured.or_else(|| std::env::var(ENDPOINT_VARIABLE).ok()),
+            traces: Some(traces),
             ..TelemetryOptions::default()
         }
     }

@@ -5,7 +5,7 @@ What NOTES warn of: what a region's agents are to reach, by settings, and no rul
 {{- define "postrider-agent.egressWarnings" -}}
 {{- $wanted := list (dict "what" "config.telemetry.otlp_endpoint" "url" (dig "telemetry" "otlp_endpoint" "" .own.config)) }}
 {{- range .context.Values.extraEnv }}
-{{- if eq .name "OTEL_EXPORTER_OTLP_ENDPOINT" }}
+{{- if has .name (list "OTEL_EXPORTER_OTLP_ENDPOINT" "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") }}
 {{- $wanted = append $wanted (dict "what" .name "url" (.value | default "")) }}
 {{- end }}
 {{- end }}

@@ -33,7 +33,7 @@ of a replica for the certificate's.
 {{- $wanted = append $wanted (dict "what" "config.auth.issuers: jwks_url" "url" (.jwks_url | default "")) }}
 {{- end }}
 {{- range .Values.extraEnv }}
-{{- if eq .name "OTEL_EXPORTER_OTLP_ENDPOINT" }}
+{{- if has .name (list "OTEL_EXPORTER_OTLP_ENDPOINT" "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") }}
 {{- $wanted = append $wanted (dict "what" .name "url" (.value | default "")) }}
 {{- end }}
 {{- if and (eq .name "PGPORT") .value }}

@@ -163,6 +163,9 @@ pub struct SubscriptionConfig {
     /// HTTP/2 is not spoken even where the receiver offers it.
     #[serde(default)]
     pub http1_only: bool,
+    /// Requests carry the event's trace.
+    #[serde(default)]
+    pub send_trace_context: bool,
 }
 
 impl SubscriptionConfig {
@@ -174,6 +177,7 @@ impl SubscriptionConfig {
             && self.schemes == other.schemes
             && self.envelope == other.envelope
             && self.json_form == other.json_form
+            && self.send_trace_context == other.send_trace_context
     }
 }
 
@@ -200,6 +204,7 @@ impl Default for SubscriptionConfig {
             auto_disable: AutoDisable::default(),
             json_form: JsonForm::default(),
             http1_only: false,
+            send_trace_context: false,
         }
     }
 }
@@ -287,12 +292,13 @@ mod tests {
     #[test]
     fn what_is_seen_in_a_request_makes_other_requests() {
         type Change = fn(&mut SubscriptionConfig);
-        let seen: [Change; 5] = [
+        let seen: [Change; 6] = [
             |s| s.url = "https://elsewhere.example/".into(),
             |s| s.headers.push(RequestHeader { name: "x-team".into(), value: "pay in".into() }),
             |s| s.schemes.clear(),
             |s| s.envelope = BodyEnvelope::StandardWebhooks,
             |s| s.json_form = JsonForm::Compact,
+            |s| s.send_trace_context = true,
         ];
         let unseen: [Change; 3] = [
             |s| s.display_name = "Another".into(),

@@ -23,9 +23,10 @@ use postrider_proto::attempt_limits::{
     MAX_EXCERPT_BYTES, MAX_REPORTED_HEADERS, MAX_REPORTED_HEADERS_BYTES, is_http_status,
     printable_error,
 };
+use postrider_telemetry::{process_tracer, sampled_context};
 
 use super::duration::span;
-use crate::flow::conclude::AttemptReport;
+use crate::flow::conclude::{AttemptReport, ResultTrace};
 use crate::state::dispatcher::streams::ConnectedAgent;
 
 /// The longest that an attempt is said to have taken; far longer than any request may
@@ -51,6 +52,8 @@ pub(super) fn to_attempt_report(
     let life = now.since(delivery.create_time());
     let age = span(result.age).unwrap_or_default().min(life);
     let retry_after = retry_after(&result, now);
+    let attempt = process_tracer().and_then(|_| sampled_context(&result.traceparent));
+    let trace = attempt.map(|attempt| Box::new(ResultTrace { attempt, received: now }));
     let excerpt_is_cut = result.response_body.len() > MAX_EXCERPT_BYTES;
     let body = result.response_body.slice(..result.response_body.len().min(MAX_EXCERPT_BYTES));
     let read = u64::try_from(body.len()).unwrap_or(u64::MAX);
@@ -85,6 +88,7 @@ pub(super) fn to_attempt_report(
         retry_after,
         stream: Some(stream),
         reporter: Some(agent.identity.clone()),
+        trace,
     })
 }
 

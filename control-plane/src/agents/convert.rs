@@ -11,9 +11,11 @@ use postrider_proto::agent::v1 as wire;
 use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::attempt_limits::is_unprintable;
 use postrider_proto::webhook_url::is_insecure;
+use postrider_telemetry::process_tracer;
 use tonic::Status;
 
 use super::assignment_proof::AssignmentProver;
+use super::dispatch_span::record_dispatch;
 use super::duration::duration;
 use super::signing;
 use crate::settings::AgentsSettings;
@@ -119,7 +121,7 @@ fn dispatch_messages(
     let assignments: Vec<wire::Assignment> = dispatch
         .deliveries
         .iter()
-        .filter_map(|(scheduled, version)| assignment(scheduled, *version, prover))
+        .filter_map(|(scheduled, version)| assignment(scheduled, *version, (prover, now)))
         .collect();
     if !assignments.is_empty() {
         messages.push(ReplicaMessage::Assign(wire::Assign { assignments }));
@@ -149,6 +151,7 @@ pub(super) fn to_subscription_update(
         headers: headers.collect(),
         compact_json: settings.json_form == JsonForm::Compact,
         http1_only: settings.http1_only,
+        send_trace_context: settings.send_trace_context,
     }
 }
 
@@ -166,12 +169,18 @@ const fn envelope(envelope: BodyEnvelope) -> wire::Envelope {
 fn assignment(
     scheduled: &ScheduledDelivery,
     version: i64,
-    prover: &AssignmentProver,
+    (prover, now): (&AssignmentProver, Timestamp),
 ) -> Option<wire::Assignment> {
     let event = scheduled.event.as_ref()?;
     let delivery = &scheduled.delivery;
     let mac = prover.prove(delivery.current_attempt(), delivery.epoch.0);
-    Some(to_assignment(delivery, event, version, mac))
+    let mut assignment = to_assignment(delivery, event, version, mac);
+    let dispatch =
+        process_tracer().and_then(|tracer| record_dispatch(tracer, scheduled, event, now));
+    if let Some(traceparent) = dispatch {
+        assignment.traceparent = traceparent;
+    }
+    Some(assignment)
 }
 
 /// The delivery's current attempt, with the settings of a version and the proof that it

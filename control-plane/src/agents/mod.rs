@@ -8,6 +8,7 @@
 mod assignment_proof;
 mod attempt_report;
 mod convert;
+mod dispatch_span;
 mod duration;
 pub mod fuzzing;
 mod rebuilt;

@@ -140,7 +140,7 @@ impl OutboxPublisher {
         let copy = operators.map(|operators| (operators, Some(tenant.to_string())));
         for (addressee, account) in std::iter::once((tenant, None)).chain(copy) {
             let content = event_content(operational_event, account);
-            match self.publisher.publish(addressee, content).await {
+            match self.publisher.publish(addressee, content, None).await {
                 Ok(_) => {}
                 Err(error) if is_transient(&error) => return false,
                 // A retry would fail again and delay those behind it.

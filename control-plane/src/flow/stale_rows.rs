@@ -132,6 +132,7 @@ impl StaleRows {
             retry_after: None,
             stream: None,
             reporter: None,
+            trace: None,
         };
         // The queue closes only when the process ends; the next owner recovers the row.
         let _ = self.results.submit_with_row(report, delivery).await;

@@ -226,8 +226,8 @@ impl CallObserver for Metrics {
     }
 }
 
-/// The name of an outcome in labels.
-const fn outcome_name(outcome: Outcome) -> &'static str {
+/// The name of an outcome in labels and spans.
+pub const fn outcome_name(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Succeeded => "succeeded",
         Outcome::HttpStatus => "http_status",

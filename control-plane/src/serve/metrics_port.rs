@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use postrider_telemetry::{HealthProbes, serve_metrics};
+use postrider_telemetry::{HealthProbes, process_tracer, serve_metrics};
 use postrider_tls::CertificateMetrics;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -43,6 +43,9 @@ pub async fn open(
         clock: Arc::clone(&context.clock),
     }));
     registry.register_collector(Box::new(certificates));
+    if let Some(tracer) = process_tracer() {
+        tracer.metrics.register(&mut registry);
+    }
     registry.register_collector(Box::new(PeerMetrics(context.peers.clone())));
     tasks.spawn(serve_metrics(listener, Arc::new(registry), probes, stop));
     Ok(())

@@ -138,4 +138,8 @@ pub static SETTING_RANGES: &[SettingRange] = &[
     whole_numbers("audit.retention_days", 1, 36_500, "days"),
     // At 0 the heads would be read without a pause.
     whole_numbers("audit.head_log_interval_seconds", 1, 86_400, "seconds"),
+    // At 0 no trace begins here.
+    whole_numbers("telemetry.sampled_traces_per_million", 0, 1_000_000, "traces"),
+    // Fewer would not be a batch; more would take a gigabyte.
+    whole_numbers("telemetry.max_queued_spans", 512, 1_000_000, "spans"),
 ];

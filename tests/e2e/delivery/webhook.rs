@@ -86,7 +86,9 @@ pub async fn bytes_are_kept(cluster: &Cluster) {
 
 pub async fn headers_say_what_the_contract_says(cluster: &Cluster) {
     let stage = Stage::set(cluster, "headers").await;
-    let subscription = stage.subscribe("/hook?a=b").await;
+    let wanted = stage.wanted("/hook?a=b");
+    let subscription = stage.create(Subscription { send_trace_context: true, ..wanted }).await;
+    stage.subscribe("/untold").await;
     let name = stage
         .publish_event(Event {
             content_type: "application/vnd.payments+json; charset=utf-8".to_owned(),
@@ -109,6 +111,8 @@ pub async fn headers_say_what_the_contract_says(cluster: &Cluster) {
     assert_eq!(request.header("content-type"), content_type);
     assert_eq!(request.header("traceparent").split('-').nth(1), Some(TRACE));
     assert_eq!(request.header("tracestate"), "bank=1,other=2");
+    let untold = stage.receiver.wait_for_at("/untold", 1, SOON_LIMIT).await.unwrap();
+    assert_eq!((untold[0].header("traceparent"), untold[0].header("tracestate")), ("", ""));
     let sent: u64 = request.header("webhook-timestamp").parse().unwrap();
     let received = request.wall.duration_since(std::time::UNIX_EPOCH).unwrap();
     let apart = received.abs_diff(Duration::from_secs(sent));
@@ -121,7 +125,8 @@ pub async fn headers_say_what_the_contract_says(cluster: &Cluster) {
 
 pub async fn the_trace_of_the_call_goes_on(cluster: &Cluster) {
     let mut stage = Stage::set(cluster, "trace").await;
-    stage.subscribe("/hook").await;
+    let wanted = stage.wanted("/hook");
+    stage.create(Subscription { send_trace_context: true, ..wanted }).await;
     let mut request = Request::new(PublishEventRequest {
         parent: stage.tenant.clone(),
         event: Some(event("payment.completed", DEFAULT_PAYLOAD)),

@@ -67,7 +67,8 @@ pub async fn requests_are_shown_as_they_came(cluster: &Cluster) {
     ] {
         for (form, http1_only) in [(JsonForm::AsPublished, true), (JsonForm::Compact, false)] {
             let path = format!("/{envelope:?}/{form:?}?x=%20y");
-            let mut wanted = Subscription { http1_only, ..dressed(&stage, &path) };
+            let mut wanted = dressed(&stage, &path);
+            (wanted.http1_only, wanted.send_trace_context) = (http1_only, http1_only);
             wanted.set_envelope(envelope);
             wanted.set_json_form(form);
             made.push((stage.create(wanted).await.name, path));

@@ -138,6 +138,7 @@ pub fn subscription_messages() -> Vec<v1::Subscription> {
             auto_disable: Some(v1::AutoDisable { after: seconds(86_400), never: false }),
             json_form: v1::JsonForm::Compact.into(),
             http1_only: true,
+            send_trace_context: true,
             envelope: v1::Envelope::StandardWebhooks.into(),
             signing_secret: "whsec_c2VjcmV0LW9mLTI0LWJ5dGVzLW9yLW1vcmU=".into(),
             ..plain()

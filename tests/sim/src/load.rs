@@ -209,9 +209,11 @@ async fn publish(world: &World, tenant: &TenantId, key: String) {
         let place = entropy::below(places);
         if let Some(replica) = world.replica(place) {
             let publisher = replica.flow.publisher;
-            let answer =
-                tokio::time::timeout(PUBLISH_TIMEOUT, publisher.publish(tenant, content.clone()))
-                    .await;
+            let answer = tokio::time::timeout(
+                PUBLISH_TIMEOUT,
+                publisher.publish(tenant, content.clone(), None),
+            )
+            .await;
             if let Ok(Ok(answer)) = answer {
                 let event = answer.event;
                 world.note(format_args!("published {tenant} {key} as {event} by {place}"));

@@ -217,7 +217,7 @@ impl AttemptExecutor for SimulatedExecutor {
         &self,
         _subscription: &CachedSubscription,
         assignment: Assignment,
-        _trace: OutgoingTraceContext,
+        _trace: &OutgoingTraceContext,
     ) -> AttemptResult {
         if self.process.is(State::Dead) {
             std::future::pending::<()>().await;

@@ -126,7 +126,8 @@ pub async fn publish_event(
                 .unwrap_or(Err(status));
         }
     };
-    match flow.publisher.publish(&tenant, content).await {
+    let trace = call.begin_publish(&content.traceparent, || context.clock.now());
+    match flow.publisher.publish(&tenant, content, trace).await {
         Ok(answer) => Ok(v1::PublishEventResponse { schema_warnings, ..response(&tenant, answer) }),
         Err(error) => Err(publish_error(context, &tenant, error).await),
     }

@@ -179,7 +179,7 @@ impl EventService for EventApi {
         &self,
         request: Request<v1::PublishEventRequest>,
     ) -> Result<Response<v1::PublishEventResponse>, Status> {
-        let call = TraceContext::of(request.metadata());
+        let call = TraceContext::of(&request);
         let deadline = AnswerDeadline::of_request(&request);
         let (caller, message) = Caller::admit(request)?;
         let published =
@@ -191,7 +191,7 @@ impl EventService for EventApi {
         &self,
         request: Request<v1::PublishEventsRequest>,
     ) -> Result<Response<v1::PublishEventsResponse>, Status> {
-        let call = TraceContext::of(request.metadata());
+        let call = TraceContext::of(&request);
         let deadline = AnswerDeadline::of_request(&request);
         let (caller, message) = Caller::admit(request)?;
         let (context, flow) = (&self.context, &self.flow);
@@ -205,7 +205,7 @@ impl EventService for EventApi {
         &self,
         request: Request<Streaming<v1::PublishStreamRequest>>,
     ) -> Result<Response<Self::PublishStreamStream>, Status> {
-        let call = TraceContext::of(request.metadata());
+        let call = TraceContext::of(&request);
         let lifetime = StreamLifetime::of(&request, self.flow.attempt_feed.stop_token());
         let (caller, requests) = Caller::open_stream(request)?;
         let (context, flow) = (self.context.clone(), self.flow.clone());

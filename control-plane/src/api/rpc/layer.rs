@@ -18,11 +18,12 @@ use std::task::{Context, Poll};
 use futures::future::BoxFuture;
 use http::request::Parts;
 use http::{Request, Response};
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code, Status};
 use tower::{Layer, Service};
 use tracing::Instrument as _;
 
+use crate::api::rpc::call_trace::CallTrace;
 use crate::api::rpc::caller::{self, CallPlace};
 use crate::api::rpc::deadlines::AnswerDeadline;
 use crate::api::rpc::gate::{CallGate, Judged};
@@ -80,6 +81,7 @@ where
         let address = caller::address(&call.extensions);
         let request_id = request_ids::of_call(&call.headers);
         let span = spans::call_span(call.uri.path(), &address, &request_id);
+        let trace = CallTrace::begin(call.uri.path(), &call.headers, &request_id);
         let answered = async move {
             let method = call.uri.path().trim_start_matches('/').to_owned();
             let place = CallPlace { address, request_id: request_id.clone(), method };
@@ -87,10 +89,14 @@ where
                 Ok(judged) => judged,
                 Err(status) => {
                     spans::log_failure(&status);
+                    end_trace(trace, Some(&status));
                     return Ok(request_ids::told(status.into_http(), &request_id));
                 }
             };
             let Judged { caller, streams, rate_limits, read_turns } = judged;
+            if let Some(trace) = &trace {
+                call.extensions.insert(trace.span());
+            }
             call.extensions.insert(AnswerDeadline::of(&call.headers));
             let identity = caller.as_ref().map(|caller| Arc::clone(&caller.identity));
             let latest = lifetimes::latest_end(&call.extensions);
@@ -111,9 +117,11 @@ where
             let answer = inner.call(Request::from_parts(call, message)).await?;
             // The read is over; its answer is in memory, and is counted from here.
             drop(turn.lock().take());
-            if let Some(status) = answer.extensions().get::<Status>() {
+            let failure = answer.extensions().get::<Status>();
+            if let Some(status) = failure {
                 spans::log_failure(status);
             }
+            end_trace(trace, failure);
             let answer = match unsent {
                 Some(unsent) => hold_answer(&gate, answer.map(Body::new), unsent),
                 None => answer.map(Body::new),
@@ -126,6 +134,13 @@ where
             Ok(answer.map(|body| Body::new(GuardedBody::new(body, Box::pin(ends)))))
         };
         Box::pin(answered.instrument(span))
+    }
+}
+
+/// Ends the span of a call, if it is recorded.
+fn end_trace(trace: Option<CallTrace>, failure: Option<&Status>) {
+    if let Some(trace) = trace {
+        trace.end(failure.map_or(Code::Ok, Status::code));
     }
 }
 

@@ -8,6 +8,7 @@
 
 pub mod aged_streams;
 pub mod byte_budget;
+pub mod call_trace;
 pub mod caller;
 pub mod deadlines;
 mod error_reason;

@@ -39,7 +39,7 @@ const MAX_IN_FLIGHT_ATTEMPTS: u32 = 10_000;
 
 /// Every field that `UpdateSubscription` can change, and whether the message has a value
 /// for it.
-pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 19] {
+pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 20] {
     [
         ("display_name", !given.display_name.is_empty()),
         ("url", !given.url.is_empty()),
@@ -60,6 +60,7 @@ pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 19] {
         ("auto_disable", given.auto_disable.is_some()),
         ("json_form", given.json_form != 0),
         ("http1_only", given.http1_only),
+        ("send_trace_context", given.send_trace_context),
     ]
 }
 
@@ -136,7 +137,7 @@ pub fn apply(
 }
 
 /// Copies the fields that shape the request: schemes, envelope, headers, JSON form,
-/// HTTP version.
+/// HTTP version, trace context.
 fn apply_request(
     settings: &mut SubscriptionConfig,
     given: &v1::Subscription,
@@ -157,6 +158,9 @@ fn apply_request(
     }
     if mask.has("http1_only") {
         settings.http1_only = given.http1_only;
+    }
+    if mask.has("send_trace_context") {
+        settings.send_trace_context = given.send_trace_context;
     }
     custom_headers::refuse_overlapping_headers(&settings.schemes, &settings.headers, violations);
 }
@@ -272,6 +276,7 @@ pub fn to_proto(
         warnings: Vec::new(),
         json_form: request_form::json_form_to_proto(settings.json_form).into(),
         http1_only: settings.http1_only,
+        send_trace_context: settings.send_trace_context,
     }
 }
 

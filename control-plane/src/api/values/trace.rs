@@ -1,12 +1,17 @@
 //! W3C trace context of publishers.
 //!
-//! Fed by events and by calls' metadata; feeds what is stored with the event.
+//! Fed by events and by calls' metadata; feeds what is stored with the event, and the span
+//! of its publish.
 //! Guarantees that malformed values are dropped, as the standard asks, and that
 //! whatever is stored is a valid header value.
 
-use tonic::metadata::MetadataMap;
+use postrider_domain::time::Timestamp;
+use postrider_telemetry::{SpanContext, process_tracer, sampled_context};
+use tonic::Request;
 
+use crate::api::rpc::call_trace::CallSpan;
 use crate::api::rpc::errors::FieldViolations;
+use crate::event_spans::PublishTrace;
 
 /// What W3C Trace Context asks to propagate.
 const MAX_TRACESTATE_BYTES: usize = 512;
@@ -16,16 +21,35 @@ const MAX_TRACESTATE_BYTES: usize = 512;
 pub struct TraceContext {
     pub traceparent: String,
     pub tracestate: String,
+    /// The call's own span, if it is recorded.
+    span: Option<SpanContext>,
 }
 
 impl TraceContext {
     /// The call's trace context.
-    pub fn of(metadata: &MetadataMap) -> Self {
+    pub fn of<T>(request: &Request<T>) -> Self {
+        let metadata = request.metadata();
         let text =
             |key| metadata.get(key).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let tracestate = text("tracestate");
         let fits = tracestate.len() <= MAX_TRACESTATE_BYTES;
-        Self::checked(text("traceparent").to_owned(), if fits { tracestate } else { "" }.to_owned())
+        let span = request.extensions().get::<CallSpan>().map(|call| call.0.clone());
+        let tracestate = if fits { tracestate } else { "" }.to_owned();
+        Self { span, ..Self::checked(text("traceparent").to_owned(), tracestate) }
+    }
+
+    /// The publish's trace of an event that keeps this `traceparent`, if it is recorded: below
+    /// the call's span, or below the publisher's where the event has one of its own.
+    pub fn begin_publish(
+        &self,
+        kept: &str,
+        now: impl FnOnce() -> Timestamp,
+    ) -> Option<PublishTrace> {
+        let parent = match kept == self.traceparent {
+            true => self.span.clone()?,
+            false => process_tracer().and_then(|_| sampled_context(kept))?,
+        };
+        Some(PublishTrace { parent, started: now(), begins_here: kept.is_empty() })
     }
 
     /// The event's trace context, or the call's if it has none.
@@ -47,7 +71,8 @@ impl TraceContext {
             return Self::default();
         }
         let printable = tracestate.bytes().all(|b| (b' '..=b'~').contains(&b));
-        Self { traceparent, tracestate: if printable { tracestate } else { String::new() } }
+        let tracestate = if printable { tracestate } else { String::new() };
+        Self { traceparent, tracestate, span: None }
     }
 }
 
@@ -98,10 +123,10 @@ mod tests {
 
     #[test]
     fn the_events_own_context_comes_first() {
-        let mut metadata = MetadataMap::new();
-        metadata.insert("traceparent", GOOD.parse().unwrap());
-        metadata.insert("tracestate", "a=1".parse().unwrap());
-        let call = TraceContext::of(&metadata);
+        let mut request = Request::new(());
+        request.metadata_mut().insert("traceparent", GOOD.parse().unwrap());
+        request.metadata_mut().insert("tracestate", "a=1".parse().unwrap());
+        let call = TraceContext::of(&request);
         assert_eq!((call.traceparent.as_str(), call.tracestate.as_str()), (GOOD, "a=1"));
         let mut violations = FieldViolations::default();
         let mut of = |parent: &str, state: &str| {
@@ -115,5 +140,27 @@ mod tests {
         assert!(violations.is_empty());
         TraceContext::of_event(String::new(), "x".repeat(513), &call, &mut violations);
         assert!(!violations.is_empty());
+    }
+
+    #[test]
+    fn a_publish_is_recorded_below_its_call() {
+        let now = || Timestamp::from_micros(7);
+        let begin = |traceparent: &str, kept: &str| {
+            let mut request = Request::new(());
+            if !traceparent.is_empty() {
+                request.metadata_mut().insert("traceparent", traceparent.parse().unwrap());
+            }
+            let unrecorded = TraceContext::of(&request).begin_publish(kept, now);
+            assert_eq!(unrecorded, None);
+            let span = sampled_context(GOOD).unwrap();
+            request.extensions_mut().insert(CallSpan(span.clone()));
+            let begun = TraceContext::of(&request).begin_publish(kept, now);
+            assert!(begun.as_ref().is_none_or(|trace| trace.parent == span));
+            begun.map(|trace| trace.begins_here)
+        };
+        assert_eq!(begin("", ""), Some(true));
+        assert_eq!(begin(GOOD, GOOD), Some(false));
+        // Of a trace of its own, and nobody records here.
+        assert_eq!(begin("", GOOD), None);
     }
 }

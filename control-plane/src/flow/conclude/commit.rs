@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use postrider_domain::delivery::AttemptRecord;
-use postrider_store::{Conclusion, ConclusionOutcome, StoreError, StoreResult};
+use postrider_store::{ConclusionOutcome, StoreError, StoreResult};
 
-use super::ConcludeWriter;
 use super::report::UnrecordedResults;
 use super::stages::{CommittedResult, ConclusionBatch, FollowUp, LateReport};
+use super::{ConcludeWriter, spans};
 
 /// Most failed commits while a batch is divided. After that the rest is retried later, so
 /// that the next batch need not wait. To find one of 512 takes ten, so this finds about a
@@ -33,14 +33,15 @@ impl ConcludeWriter {
         if let Some(error) = unrecorded.outage.clone() {
             return unrecorded.add(error, batch.into_reports());
         }
-        match self.commit(&batch.rows).await {
+        match self.commit(&batch).await {
             Ok(outcomes) => self.settle(batch, outcomes, late),
             Err(error) if error.is_transient() => unrecorded.add(error, batch.into_reports()),
             Err(_) => self.commit_bisecting(batch, late, unrecorded).await,
         }
     }
 
-    async fn commit(&self, rows: &[Conclusion]) -> StoreResult<Vec<ConclusionOutcome>> {
+    async fn commit(&self, batch: &ConclusionBatch) -> StoreResult<Vec<ConclusionOutcome>> {
+        let rows = &batch.rows;
         if rows.is_empty() {
             return Ok(Vec::new());
         }
@@ -49,6 +50,9 @@ impl ConcludeWriter {
         let span = self.clock.now().since(started);
         self.metrics.observe_commit("results", span, rows.len());
         self.note_commit(result.as_ref().err());
+        if let Ok(outcomes) = &result {
+            spans::record_concluded(batch, outcomes, (started, span));
+        }
         result
     }
 
@@ -102,7 +106,7 @@ impl ConcludeWriter {
                 // The first part is the whole batch, which has just failed.
                 let error = match std::mem::take(&mut first) {
                     true => None,
-                    false => match self.commit(&part.rows).await {
+                    false => match self.commit(&part).await {
                         Ok(outcomes) => {
                             self.settle(part, outcomes, late);
                             continue;
@@ -138,12 +142,12 @@ impl ConcludeWriter {
         late: &mut Vec<LateReport>,
         unrecorded: &mut UnrecordedResults,
     ) {
-        let mut result = self.commit(&single.rows).await;
+        let mut result = self.commit(&single).await;
         if result.as_ref().is_err_and(StoreError::is_rejected_input) {
             for row in &mut single.rows {
                 strip_response(Arc::make_mut(&mut row.record));
             }
-            result = self.commit(&single.rows).await;
+            result = self.commit(&single).await;
         }
         match result {
             Ok(outcomes) => self.settle(single, outcomes, late),

@@ -12,10 +12,10 @@ use postrider_domain::delivery::{AttemptRecord, Delivery, LateRecord, Outcome, R
 use postrider_domain::subscription::SuccessRule;
 use postrider_store::{StoreError, StoreResult};
 
-use super::ConcludeWriter;
 use super::commit::strip_response;
 use super::report::{AttemptReport, FailedResult, UnrecordedResults};
 use super::stages::{LateReport, ResultSubscription};
+use super::{ConcludeWriter, spans};
 use crate::flow::ordering::may_be_sending;
 
 /// Each takes a transaction of several round trips. They concern different deliveries, so
@@ -75,6 +75,7 @@ impl ConcludeWriter {
         self.dispatcher.update(|scheduler, now| scheduler.forget(report.record.key, now));
         self.hint(&report.record);
         self.acknowledge([&report]);
+        spans::record_late(&report, self.clock.now());
         Ok(())
     }
 

@@ -21,7 +21,8 @@
 //! | `late` | a record in history | `LateReport` |
 //!
 //! What fails on the way is `UnrecordedResults`, and comes back by the `retry_queue`.
-//! Beside the steps: `endpoint_signals`, `streak_updates`, and `side_effects` (log lines).
+//! Beside the steps: `endpoint_signals`, `streak_updates`, `side_effects` (log lines) and
+//! `spans`.
 //!
 //! Keeps the invariants `any-success-counts`, `bad-row-isolated` and
 //! `durable-before-acknowledged`.
@@ -35,6 +36,7 @@ mod late;
 mod report;
 mod retry_queue;
 mod side_effects;
+mod spans;
 mod stages;
 mod streak_updates;
 #[cfg(test)]
@@ -48,7 +50,7 @@ use fair_batch::{BatchReceiver, QueueLimits, channel};
 use postrider_domain::scheduler::StreamId;
 use postrider_store::Store;
 
-pub use self::report::{AttemptReport, ResultIntake};
+pub use self::report::{AttemptReport, ResultIntake, ResultTrace};
 use self::report::{QUEUED_BYTES_PER_RESULT, QueuedResult};
 use super::ordering::KeyBlocker;
 use crate::clock::Clock;

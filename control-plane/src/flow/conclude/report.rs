@@ -10,7 +10,9 @@ use fair_batch::{BatchSender, EnqueueError};
 use postrider_domain::delivery::{AttemptRecord, Delivery, ReportedResponse};
 use postrider_domain::ids::AttemptKey;
 use postrider_domain::scheduler::{AgentIdentity, StreamId};
+use postrider_domain::time::Timestamp;
 use postrider_store::StoreError;
+use postrider_telemetry::SpanContext;
 
 /// Bytes counted for a queued result besides the response's excerpt. Ids, times and
 /// outcome.
@@ -32,6 +34,16 @@ pub struct AttemptReport {
     pub stream: Option<StreamId>,
     /// The process that reports it; `None` of an attempt that no agent can account for.
     pub reporter: Option<AgentIdentity>,
+    /// Boxed, since most attempts are not recorded.
+    pub trace: Option<Box<ResultTrace>>,
+}
+
+/// Of a result whose trace is recorded.
+#[derive(Clone, Debug)]
+pub struct ResultTrace {
+    /// The attempt's span, as its agent told.
+    pub attempt: SpanContext,
+    pub received: Timestamp,
 }
 
 /// A result that waits for its commit.

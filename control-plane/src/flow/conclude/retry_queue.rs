@@ -235,7 +235,14 @@ mod tests {
             ..fixtures::attempt()
         };
         let record = Arc::new(record);
-        AttemptReport { record, response: None, retry_after: None, stream: None, reporter: None }
+        AttemptReport {
+            record,
+            response: None,
+            retry_after: None,
+            stream: None,
+            reporter: None,
+            trace: None,
+        }
     }
 
     fn retries() -> RetryQueue {

@@ -127,7 +127,7 @@ fn response(n: u8, status: u16) -> AttemptReport {
     };
     let response = ReportedResponse { outcome: Outcome::HttpStatus, error: String::new() };
     let (record, response) = (Arc::new(record), Some(response));
-    AttemptReport { record, response, retry_after: None, stream: None, reporter: None }
+    AttemptReport { record, response, retry_after: None, stream: None, reporter: None, trace: None }
 }
 
 /// The same with its delivery's row, which need not be read.

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use super::answer::PublishReply;
 use super::matching::MatchedSubscription;
+use crate::event_spans::PublishTrace;
 use crate::state::tenants::TenantSnapshot;
 
 /// What became of an event's commit.
@@ -34,11 +35,14 @@ pub(super) struct PendingPublish {
     pub snapshot: Arc<TenantSnapshot>,
     pub matches: Vec<MatchedSubscription>,
     pub verdict: oneshot::Sender<CommitOutcome>,
+    /// None unless its trace is recorded.
+    pub trace: Option<PublishTrace>,
 }
 
 /// Who waits for the commit of an event.
 pub(super) struct PublishWaiter {
     pub verdict: oneshot::Sender<CommitOutcome>,
+    pub trace: Option<PublishTrace>,
     pub _permit: QueuePermit,
 }
 

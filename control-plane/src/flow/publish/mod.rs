@@ -25,6 +25,7 @@ mod flood_log;
 mod matching;
 mod publisher;
 mod rows;
+mod spans;
 mod writer;
 
 use std::time::Duration;

@@ -18,6 +18,7 @@ use super::answer::{PUBLISH_RETRY_PAUSE, PublishAnswer, PublishError, PublishRep
 use super::batch::{CommitOutcome, PendingPublish};
 use super::matching::match_subscriptions;
 use crate::clock::Clock;
+use crate::event_spans::PublishTrace;
 use crate::state::context::ReplicaContext;
 use crate::state::tenants::TenantConfigs;
 
@@ -75,8 +76,13 @@ impl Publisher {
         Some(answer_for_used_key(used, content.request_hash()))
     }
 
-    /// Publishes one event; returns once it is durable.
-    pub async fn publish(&self, tenant: &TenantId, content: EventContent) -> PublishReply {
+    /// Publishes one event; returns once it is durable. `trace` is given if it is recorded.
+    pub async fn publish(
+        &self,
+        tenant: &TenantId,
+        content: EventContent,
+        trace: Option<PublishTrace>,
+    ) -> PublishReply {
         let unavailable = PublishError::Unavailable { retry_after: PUBLISH_RETRY_PAUSE };
         let bytes = content.payload.len() + EVENT_OVERHEAD_BYTES;
         let mut snapshot = self.tenants.snapshot(tenant).await?;
@@ -92,7 +98,9 @@ impl Publisher {
                 }
             };
             let (verdict, answer) = oneshot::channel();
-            let pending = Box::new(PendingPublish { content, snapshot: current, matches, verdict });
+            let trace = trace.clone();
+            let pending = PendingPublish { content, snapshot: current, matches, verdict, trace };
+            let pending = Box::new(pending);
             self.sender.send_timeout(tenant, pending, bytes).await.map_err(
                 |refused| match refused {
                     EnqueueError::Full => {

@@ -16,6 +16,7 @@ use postrider_domain::scheduler::ScheduledDelivery;
 use postrider_domain::subscription::SubscriptionStatus;
 use postrider_domain::time::Timestamp;
 use postrider_store::{IdempotencyRecord, NewEvent};
+use postrider_telemetry::to_traceparent;
 
 use super::batch::{PendingPublish, PublishBatch, PublishWaiter};
 use super::matching::MatchedSubscription;
@@ -49,10 +50,15 @@ impl RowBuilder {
             let mut waiters = Vec::with_capacity(batch.len());
             let mut rows = Vec::with_capacity(batch.len());
             for QueuedItem { item, permit, .. } in batch {
-                let PendingPublish { content, snapshot, matches, verdict } = *item;
+                let PendingPublish { mut content, snapshot, matches, verdict, trace } = *item;
+                let id = EventId::new(now, rand::random());
+                // What is sent and concluded later finds its trace by the event.
+                if let Some(trace) = trace.as_ref().filter(|trace| trace.begins_here) {
+                    content.traceparent = to_traceparent(&trace.context(id));
+                }
                 let event = Arc::new(Event {
                     tenant: snapshot.tenant.id.clone(),
-                    id: EventId::new(now, rand::random()),
+                    id,
                     content,
                     matched: u32::try_from(matches.len()).unwrap_or(u32::MAX),
                     test: false,
@@ -89,7 +95,7 @@ impl RowBuilder {
                     });
                 let config_version = snapshot.tenant.config_version;
                 rows.push(NewEvent { event, idempotency, config_version, deliveries });
-                waiters.push(PublishWaiter { verdict, _permit: permit });
+                waiters.push(PublishWaiter { verdict, trace, _permit: permit });
             }
             (waiters, rows)
         })

@@ -20,6 +20,7 @@ use super::batch::{
     split_repeated_idempotency_keys,
 };
 use super::rows::RowBuilder;
+use super::spans;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::progress::ProgressHandle;
@@ -103,7 +104,7 @@ impl PublishWriter {
         match result {
             Ok(results) => {
                 self.cluster.record_publish_commit(true);
-                self.answer_committed(waiters, new, results);
+                self.answer_committed(waiters, new, results, started);
             }
             Err(StoreError::Rejected(_) | StoreError::Faulty(_)) if new.len() > 1 => {
                 self.commit_one_by_one(waiters, new, &open).await
@@ -134,7 +135,7 @@ impl PublishWriter {
                 Ok(results) => {
                     self.cluster.record_publish_commit(true);
                     failed = 0;
-                    self.answer_committed(vec![waiter], new, results);
+                    self.answer_committed(vec![waiter], new, results, asked);
                 }
                 Err(error) => {
                     self.record_failure(&error, &new, open, asked);
@@ -175,6 +176,7 @@ impl PublishWriter {
     /// Answers publishers whose events were not committed.
     fn answer_failed(&self, error: &StoreError, waiters: Vec<PublishWaiter>, new: &[NewEvent]) {
         self.roll_back(new.iter().flat_map(reserved_ids));
+        spans::record_failed(&waiters, new, error, &*self.clock);
         for waiter in waiters {
             let _ = waiter.verdict.send(CommitOutcome::Decided(Err(error.clone().into())));
         }
@@ -184,14 +186,16 @@ impl PublishWriter {
         self.dispatcher.update(|scheduler, _| scheduler.rolled_back(ids));
     }
 
-    /// Answers publishers after a commit.
+    /// Answers publishers after a commit, which began at `started`.
     fn answer_committed(
         &self,
         waiters: Vec<PublishWaiter>,
         new: Vec<NewEvent>,
         results: Vec<PublishOutcome>,
+        started: Timestamp,
     ) {
         self.apply_to_scheduler(&new, &results);
+        spans::record_committed(&waiters, &new, &results, (&*self.clock, started));
         for ((PublishWaiter { verdict, .. }, new), result) in
             waiters.into_iter().zip(new).zip(results)
         {

@@ -1,0 +1,105 @@
+//! The recorded span of a call.
+//!
+//! Fed by `layer` with each call's headers and answer; feeds the layer of
+//! `tracing-opentelemetry` with a span, and the services with what their own spans are below.
+//! Names are those of OpenTelemetry's conventions for gRPC.
+
+use http::HeaderMap;
+use postrider_telemetry::{
+    EXPORTED_TARGET, SpanContext, process_tracer, remote_context, start_span,
+};
+use tonic::Code;
+use tracing::field::Empty;
+use tracing::{Span, info_span};
+
+/// Probes and reflection are not traced.
+const TRACED_PACKAGE: &str = "/postrider.v1.";
+/// More than any method's name has; a path comes from outside.
+const MAX_METHOD_BYTES: usize = 128;
+
+/// A call whose trace is recorded; the span that others are below, in a request's extensions.
+#[derive(Clone, Debug)]
+pub struct CallSpan(pub SpanContext);
+
+/// The span of a call that has begun; it ends when this is dropped. It is beside the call's
+/// span of the log, since what a line tells of a caller is not for a collector.
+pub struct CallTrace {
+    span: Span,
+    context: SpanContext,
+}
+
+impl CallTrace {
+    /// Begins the span of a call, if its trace is recorded: as the caller's `traceparent`
+    /// says, and otherwise by chance.
+    pub fn begin(path: &str, headers: &HeaderMap, request_id: &str) -> Option<Self> {
+        process_tracer()?;
+        let is_traced = path.starts_with(TRACED_PACKAGE) && path.len() <= MAX_METHOD_BYTES;
+        if !is_traced {
+            return None;
+        }
+        let method = path.trim_start_matches('/');
+        let span = info_span!(
+            target: EXPORTED_TARGET,
+            parent: None,
+            "call",
+            otel.name = method,
+            otel.kind = "server",
+            otel.status_code = Empty,
+            rpc.system.name = "grpc",
+            rpc.method = method,
+            rpc.response.status_code = Empty,
+            postrider.request.id = request_id,
+            "error.type" = Empty,
+        );
+        let context = start_span(&span, remote_context(headers))?;
+        Some(Self { span, context })
+    }
+
+    pub fn span(&self) -> CallSpan {
+        CallSpan(self.context.clone())
+    }
+
+    /// The call was answered. A stream's answer is that it was opened.
+    pub fn end(self, code: Code) {
+        self.span.record("rpc.response.status_code", code_name(code));
+        if is_error(code) {
+            self.span.record("otel.status_code", "error");
+            self.span.record("error.type", code_name(code));
+        }
+    }
+}
+
+/// The codes that are a server's fault, by the conventions.
+const fn is_error(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss
+    )
+}
+
+const fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}

@@ -1,0 +1,183 @@
+//! Traces, as a collector sees them.
+//!
+//! Fed by clusters with a collector of the harness; feeds `tests/run`. Guarantees that one
+//! event's way, with an attempt that fails and one that succeeds, is one trace, over both ways
+//! in which OTLP is spoken; that nothing is recorded of what its publisher does not record;
+//! and that a collector which is away delays nobody and costs a line.
+
+mod span_tree;
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use postrider_proto::v1::{DeliveryState, Event, PublishEventRequest, Subscription};
+use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::otlp_collector::OtlpCollector;
+use postrider_tests::pki::Pki;
+use postrider_tests::ports::free_port;
+use postrider_tests::publish::event;
+use postrider_tests::receiver::behaviour::{ok, status};
+use postrider_tests::wait;
+use tonic::Request;
+
+use self::span_tree::{SpanTree, TRACE_ID, publisher};
+use crate::stage::{DEFAULT_PAYLOAD, SETTLE_WAIT, SOON_LIMIT, Stage, delays};
+
+/// Of an event with one attempt that fails and one that succeeds: the call, the publish, its
+/// commit, and for each attempt dispatch, attempt, POST and conclusion.
+const SPANS_OF_TWO_ATTEMPTS: usize = 11;
+
+fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// Publishes an event whose first attempt fails, with the publisher's trace in the call.
+async fn publish_and_fail_once(stage: &mut Stage) -> HeaderMap {
+    stage.receiver.script("/hook", [status(http::StatusCode::BAD_GATEWAY), ok()]);
+    let wanted = Subscription {
+        retry_policy: Some(delays(&[20])),
+        send_trace_context: true,
+        ..stage.wanted("/hook?token=secret-of-the-query")
+    };
+    stage.create(wanted).await;
+    let mut request = Request::new(PublishEventRequest {
+        parent: stage.tenant.clone(),
+        event: Some(event("payment.completed", DEFAULT_PAYLOAD)),
+        idempotency_key: String::new(),
+    });
+    request.metadata_mut().insert("traceparent", publisher(true).parse().unwrap());
+    let published = stage.api.events.publish_event(request).await.unwrap().into_inner();
+    stage.wait_for(&published.event, DeliveryState::Succeeded).await;
+    let requests = stage.receiver.wait_for_at("/hook", 2, SOON_LIMIT).await.unwrap();
+    requests[1].headers.clone()
+}
+
+async fn an_events_way_is_one_trace_over_grpc(engine: Engine) {
+    let collector = OtlpCollector::start(0, None).await.unwrap();
+    let description = Description {
+        engine,
+        environment: variables(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint())]),
+        ..Description::default()
+    };
+    let cluster = Cluster::start(&description).await.unwrap();
+    let mut stage = Stage::set(&cluster, "traced").await;
+    let received = publish_and_fail_once(&mut stage).await;
+    let spans = collector.wait_for_trace(&TRACE_ID, SPANS_OF_TWO_ATTEMPTS, SOON_LIMIT).await;
+    let tree = SpanTree::new(spans.unwrap(), &collector);
+    tree.assert_way_of_two_attempts(&stage.tenant);
+    tree.assert_receiver_continues(&received);
+}
+
+on_both_engines!(an_events_way_is_one_trace_over_grpc);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_events_way_is_one_trace_over_https() {
+    let folder = tempfile::tempdir().unwrap();
+    let pki = Pki::create(folder.path()).unwrap();
+    let identity = pki.server("collector").unwrap();
+    let collector = OtlpCollector::start(0, Some(&identity)).await.unwrap();
+    let authority = pki.ca_file();
+    let description = Description {
+        environment: variables(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint()),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20of-the-collector"),
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", authority.to_str().unwrap()),
+        ]),
+        ..Description::default()
+    };
+    let cluster = Cluster::start(&description).await.unwrap();
+    let mut stage = Stage::set(&cluster, "traced").await;
+    let received = publish_and_fail_once(&mut stage).await;
+    let spans = collector.wait_for_trace(&TRACE_ID, SPANS_OF_TWO_ATTEMPTS, SOON_LIMIT).await;
+    let spans = spans.unwrap();
+    for collected in &spans {
+        assert_eq!(collected.headers["authorization"], "Bearer of-the-collector");
+    }
+    let tree = SpanTree::new(spans, &collector);
+    tree.assert_way_of_two_attempts(&stage.tenant);
+    tree.assert_receiver_continues(&received);
+}
+
+/// As its publisher decides, and where it does not, as the setting says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_publisher_does_not_record_is_not_recorded() {
+    let collector = OtlpCollector::start(0, None).await.unwrap();
+    let description = Description {
+        settings: format!(
+            "[telemetry]\notlp_endpoint = {:?}\nsampled_traces_per_million = 0\n",
+            collector.endpoint()
+        ),
+        agent_environment: variables(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.endpoint())]),
+        ..Description::default()
+    };
+    let cluster = Cluster::start(&description).await.unwrap();
+    let stage = Stage::set(&cluster, "unrecorded").await;
+    let wanted = Subscription { send_trace_context: true, ..stage.wanted("/hook") };
+    stage.create(wanted).await;
+    let unrecorded =
+        Event { traceparent: publisher(false), ..event("payment.completed", DEFAULT_PAYLOAD) };
+    for published in [stage.publish().await, stage.publish_event(unrecorded).await] {
+        stage.wait_for(&published, DeliveryState::Succeeded).await;
+    }
+    let requests = stage.receiver.wait_for_at("/hook", 2, SOON_LIMIT).await.unwrap();
+    let told: Vec<_> = requests.iter().map(|request| request.header("traceparent")).collect();
+    // What the publisher told is told on.
+    assert!(told.contains(&publisher(false).as_str()) && told.contains(&""), "{told:?}");
+    let recorded =
+        Event { traceparent: publisher(true), ..event("payment.completed", DEFAULT_PAYLOAD) };
+    stage.publish_event(recorded).await;
+    collector.wait_for_trace(&TRACE_ID, 6, SOON_LIMIT).await.unwrap();
+    let others = collector.spans().into_iter().filter(|collected| {
+        let is_batch = collected.name().ends_with(" batch");
+        !is_batch && collected.span.trace_id != TRACE_ID
+    });
+    let others: Vec<_> = others.map(|collected| collected.span).collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
+/// Nobody waits for it, the log has a line, and what was queued is sent once it is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collector_that_is_away_costs_a_line() {
+    const LOST: &str = "the collector takes no spans";
+    const BACK: &str = "the collector takes spans again";
+    let port = free_port().unwrap();
+    let endpoint = format!("http://127.0.0.1:{port}");
+    let description = Description {
+        environment: variables(&[("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)]),
+        ..Description::default()
+    };
+    let mut cluster = Cluster::start(&description).await.unwrap();
+    let stage = Stage::set(&cluster, "away").await;
+    stage.subscribe("/hook").await;
+    for _ in 0..3 {
+        let published = stage.publish().await;
+        stage.wait_for(&published, DeliveryState::Succeeded).await;
+        tokio::time::sleep(SETTLE_WAIT).await;
+    }
+    let replica = cluster.replicas[0].program().unwrap();
+    let seen = wait::until("a line about the collector", SOON_LIMIT, || {
+        let lines = replica.log().matches(LOST).count();
+        async move { if lines > 0 { Ok(lines) } else { Err("no line".to_owned()) } }
+    });
+    assert_eq!(seen.await.unwrap(), 1);
+    let collector = OtlpCollector::start(port, None).await.unwrap();
+    wait::until("spans", SOON_LIMIT, || async {
+        if collector.spans().is_empty() { Err("none".to_owned()) } else { Ok(()) }
+    })
+    .await
+    .unwrap();
+    let replica = cluster.replicas[0].program().unwrap();
+    wait::until("the end of the outage", Duration::from_secs(30), || {
+        let is_back = replica.log().contains(BACK);
+        async move { if is_back { Ok(()) } else { Err("no line".to_owned()) } }
+    })
+    .await
+    .unwrap();
+    assert_eq!(replica.log().matches(LOST).count(), 1);
+    let exported = async || {
+        let metrics = cluster.replicas[0].metrics().await.unwrap();
+        metrics.sum("postrider_spans_total", &[("outcome", "exported")]).unwrap()
+    };
+    assert!(exported().await > 0.0);
+}
