@@ -56,6 +56,9 @@ use crate::state::context::ReplicaContext;
 const BATCH_METHODS: [&str; 2] =
     ["/postrider.v1.EventService/PublishEvents", "/postrider.v1.EventTypeService/ImportEventTypes"];
 
+/// Largest message to a method that is open to everybody: the name of a service.
+const MAX_OPEN_REQUEST_BYTES: usize = 4096;
+
 /// The public services with reflection of them, for callers. Fails if the compiled-in descriptors
 /// contradict each other, or say of a method nothing about permissions.
 pub fn routes(
@@ -96,10 +99,14 @@ pub fn receive_rules(settings: &ServerSettings) -> anyhow::Result<ReceiveRules> 
     let methods = MethodTable::read(FILE_DESCRIPTOR_SET, true)?;
     let (max, max_batch) = (settings.max_request_bytes, settings.max_batch_request_bytes);
     let rules: ReceiveRules = Arc::new(move |path: &str| {
-        let streams = methods.find(path).is_some_and(|rule| rule.streams_requests);
-        let (max_message_bytes, size_setting) = match BATCH_METHODS.contains(&path) {
-            true => (max_batch, "server.max_batch_request_bytes"),
-            false => (max, "server.max_request_bytes"),
+        let rule = methods.find(path);
+        let streams = rule.is_some_and(|rule| rule.streams_requests);
+        let (max_message_bytes, size_setting) = if BATCH_METHODS.contains(&path) {
+            (max_batch, "server.max_batch_request_bytes")
+        } else if rule.is_some_and(|rule| rule.access.is_none()) {
+            (MAX_OPEN_REQUEST_BYTES.min(max), "server.max_request_bytes")
+        } else {
+            (max, "server.max_request_bytes")
         };
         ReceiveRule { max_message_bytes, size_setting, streams }
     });

@@ -6,6 +6,7 @@
 
 mod ageing;
 mod connections;
+mod memory;
 mod open_files;
 mod requests;
 

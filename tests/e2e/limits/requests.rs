@@ -39,7 +39,7 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// Of each of them, 30 MiB.
 const SENT_PIECES: usize = 480;
 
-type RawBody = BoxBody<Bytes, std::convert::Infallible>;
+pub(super) type RawBody = BoxBody<Bytes, std::convert::Infallible>;
 
 /// A batch of 31 MiB of which the end is missing.
 fn unfinished() -> Request<RawBody> {
@@ -48,15 +48,11 @@ fn unfinished() -> Request<RawBody> {
     let piece = Bytes::from(vec![7; PIECE_BYTES]);
     let pieces = stream::iter([Bytes::from(head)]).chain(stream::repeat(piece).take(SENT_PIECES));
     let frames = pieces.map(|piece| Ok(Frame::data(piece))).chain(stream::pending());
-    Request::post("http://postrider/postrider.v1.EventService/PublishEvents")
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .header("authorization", format!("Bearer {TEST_TOKEN}"))
-        .body(BodyExt::boxed(StreamBody::new(frames)))
-        .unwrap()
+    let path = "/postrider.v1.EventService/PublishEvents";
+    call(path, BodyExt::boxed(StreamBody::new(frames)))
 }
 
-async fn connect(cluster: &Cluster) -> SendRequest<RawBody> {
+pub(super) async fn connect(cluster: &Cluster) -> SendRequest<RawBody> {
     let stream = TcpStream::connect(("127.0.0.1", cluster.replicas[0].port())).await.unwrap();
     let (sender, connection) =
         http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
@@ -64,15 +60,41 @@ async fn connect(cluster: &Cluster) -> SendRequest<RawBody> {
     sender
 }
 
-fn status(answer: &Response<Incoming>) -> &str {
+/// The status of an answer that has no message.
+pub(super) fn status(answer: &Response<Incoming>) -> &str {
     answer.headers().get("grpc-status").and_then(|status| status.to_str().ok()).unwrap_or("none")
 }
 
 /// What a process has in memory, in MiB.
-fn resident_mib(process: u32) -> u64 {
+pub(super) fn resident_mib(process: u32) -> u64 {
+    memory_mib(process, "VmRSS:")
+}
+
+/// What a process had in memory at most, in MiB.
+pub(super) fn most_resident_mib(process: u32) -> u64 {
+    memory_mib(process, "VmHWM:")
+}
+
+fn memory_mib(process: u32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
+
+/// A call by the tests' caller.
+pub(super) fn call(path: &str, body: RawBody) -> Request<RawBody> {
+    Request::post(format!("http://postrider{path}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .header("authorization", format!("Bearer {TEST_TOKEN}"))
+        .body(body)
+        .unwrap()
+}
+
+/// A message in its frame.
+pub(super) fn framed(message: &[u8]) -> Bytes {
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    Bytes::from([&[0], &length[..], message].concat())
 }
 
 /// Sends all of them at once, while somebody else publishes; answers what the replica had in
@@ -125,16 +147,8 @@ fn page(tenant: &str) -> Request<RawBody> {
         view: EventView::Full.into(),
         ..ListEventsRequest::default()
     };
-    let message = list.encode_to_vec();
-    let mut framed = vec![0];
-    framed.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
-    framed.extend(message);
-    Request::post("http://postrider/postrider.v1.EventService/ListEvents")
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .header("authorization", format!("Bearer {TEST_TOKEN}"))
-        .body(BodyExt::boxed(Full::new(Bytes::from(framed))))
-        .unwrap()
+    let message = framed(&list.encode_to_vec());
+    call("/postrider.v1.EventService/ListEvents", BodyExt::boxed(Full::new(message)))
 }
 
 /// A client that opens its window for no answer.

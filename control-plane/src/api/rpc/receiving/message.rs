@@ -10,13 +10,24 @@ const HEADER_BYTES: usize = 5;
 /// How far a request has been received.
 ///
 /// How to drive it: [`MessageMeter::take`] with all bytes, in their order; after each,
-/// [`MessageMeter::is_within`] says whether the rest of a message is missing, and
-/// [`MessageMeter::completed`] whether one has ended since it was asked last.
+/// [`MessageMeter::is_within`] says whether the rest of a message is missing.
 #[derive(Debug, Default)]
 pub struct MessageMeter {
-    header: Vec<u8>,
+    header: [u8; HEADER_BYTES],
+    /// How much of it there is.
+    header_bytes: usize,
     missing: usize,
-    completed: bool,
+}
+
+/// What the bytes were that were taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TakenBytes {
+    /// How many were messages', and not their headers'.
+    pub of_messages: usize,
+    /// Where the last message ends that they complete; 0 if they complete none.
+    pub complete: usize,
+    /// Those of the messages' that come after that.
+    pub of_incomplete: usize,
 }
 
 /// A message that is longer than it may be.
@@ -26,44 +37,55 @@ pub struct MessageTooLarge {
 }
 
 impl MessageMeter {
-    /// Takes bytes; answers how many of them are messages', or an error once a message says
-    /// that it is longer than `max`.
-    pub fn take(&mut self, mut bytes: &[u8], max: usize) -> Result<usize, MessageTooLarge> {
-        let mut of_messages = 0;
-        while !bytes.is_empty() {
+    /// Takes bytes; an error once a message says that it is longer than `max`.
+    pub fn take(&mut self, bytes: &[u8], max: usize) -> Result<TakenBytes, MessageTooLarge> {
+        let mut taken = TakenBytes::default();
+        let mut rest = bytes;
+        while !rest.is_empty() {
             if self.missing > 0 {
-                let part = self.missing.min(bytes.len());
-                bytes = bytes.get(part..).unwrap_or_default();
-                self.missing -= part;
-                of_messages += part;
-                self.completed |= self.missing == 0;
-                continue;
+                let part = split_off(&mut rest, self.missing);
+                self.missing -= part.len();
+                taken.of_messages += part.len();
+                taken.of_incomplete += part.len();
+            } else {
+                for byte in split_off(&mut rest, HEADER_BYTES - self.header_bytes) {
+                    if let Some(place) = self.header.get_mut(self.header_bytes) {
+                        *place = *byte;
+                        self.header_bytes += 1;
+                    }
+                }
+                if self.header_bytes < HEADER_BYTES {
+                    break;
+                }
+                self.header_bytes = 0;
+                self.missing = self.length_within(max)?;
             }
-            let part = (HEADER_BYTES - self.header.len()).min(bytes.len());
-            let (header, rest) = bytes.split_at_checked(part).unwrap_or((bytes, &[]));
-            self.header.extend_from_slice(header);
-            bytes = rest;
-            let [_, a, b, c, d] = *self.header.as_slice() else { return Ok(of_messages) };
-            self.header.clear();
-            let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
-            if length > max {
-                return Err(MessageTooLarge { bytes: length });
+            if self.missing == 0 {
+                taken.complete = bytes.len() - rest.len();
+                taken.of_incomplete = 0;
             }
-            self.missing = length;
-            self.completed |= length == 0;
         }
-        Ok(of_messages)
+        Ok(taken)
+    }
+
+    /// The length that a whole header tells.
+    fn length_within(&self, max: usize) -> Result<usize, MessageTooLarge> {
+        let [_, a, b, c, d] = self.header;
+        let bytes = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+        if bytes > max { Err(MessageTooLarge { bytes }) } else { Ok(bytes) }
     }
 
     /// Whether a message has begun and is not complete.
     pub fn is_within(&self) -> bool {
-        self.missing > 0 || !self.header.is_empty()
+        self.missing > 0 || self.header_bytes > 0
     }
+}
 
-    /// Whether a message has ended since this was asked last.
-    pub fn completed(&mut self) -> bool {
-        std::mem::take(&mut self.completed)
-    }
+/// The first bytes, at most so many, which are then no longer among the rest.
+fn split_off<'a>(rest: &mut &'a [u8], most: usize) -> &'a [u8] {
+    let (part, after) = rest.split_at_checked(most).unwrap_or((*rest, &[]));
+    *rest = after;
+    part
 }
 
 #[cfg(test)]
@@ -83,21 +105,38 @@ mod tests {
         all.extend(framed(0, 0));
         all.extend(framed(300, 300));
         for size in [1, 2, 4, 5, 7, 64, all.len()] {
-            let (mut meter, mut ended, mut bytes) = (MessageMeter::default(), 0, 0);
-            for part in all.chunks(size) {
-                bytes += meter.take(part, 300).unwrap();
-                ended += usize::from(meter.completed());
+            let mut meter = MessageMeter::default();
+            let (mut ended, mut bytes, mut complete) = (0, 0, 0);
+            for (index, part) in all.chunks(size).enumerate() {
+                let taken = meter.take(part, 300).unwrap();
+                bytes += taken.of_messages;
+                ended += usize::from(taken.complete > 0);
+                if taken.complete > 0 {
+                    complete = index * size + taken.complete;
+                }
             }
             assert!(!meter.is_within(), "cut at {size}");
             assert_eq!(bytes, 303, "headers are no message's");
-            assert!(ended >= 1 && !meter.completed());
+            assert!(ended >= 1);
+            assert_eq!(complete, all.len());
         }
-        let mut meter = MessageMeter::default();
-        meter.take(&framed(10, 9), 10).unwrap();
-        assert!(meter.is_within() && !meter.completed());
-        meter.take(&[7], 10).unwrap();
-        assert!(!meter.is_within() && meter.completed());
-        let too_large = meter.take(&framed(11, 0), 10);
+        let too_large = MessageMeter::default().take(&framed(11, 0), 10);
         assert_eq!(too_large, Err(MessageTooLarge { bytes: 11 }));
+    }
+
+    #[test]
+    fn what_is_not_complete_is_told_from_what_is() {
+        let mut meter = MessageMeter::default();
+        let mut bytes = framed(10, 10);
+        bytes.extend(framed(9, 4));
+        let taken = meter.take(&bytes, 10).unwrap();
+        assert_eq!(taken, TakenBytes { of_messages: 14, complete: 15, of_incomplete: 4 });
+        assert!(meter.is_within());
+        let taken = meter.take(&[7; 5], 10).unwrap();
+        assert_eq!(taken, TakenBytes { of_messages: 5, complete: 5, of_incomplete: 0 });
+        assert!(!meter.is_within());
+        let taken = meter.take(&[0, 0], 10).unwrap();
+        assert_eq!(taken, TakenBytes::default());
+        assert!(meter.is_within(), "a part of a header");
     }
 }

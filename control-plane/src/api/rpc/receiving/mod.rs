@@ -3,16 +3,18 @@
 //!
 //! Fed by the doors with each request; feeds the services with a body that keeps to it.
 //! Guarantees that a message which is too large is refused as soon as its length is known,
-//! that a message which does not arrive in time is no longer waited for, and that no more
-//! bytes are held for messages that are not complete than the settings allow: for each
-//! connection, and for each door.
+//! that a message which does not arrive in time is no longer waited for, that no more
+//! bytes are held for messages that are not complete than the settings allow, for each
+//! connection and for each door, and that what a message only announces takes no memory.
 //!
 //! - `rule`: what a method's requests may be. `message`: where messages begin and end.
-//!   `body`: all of it together, for one request.
+//!   `incomplete`: what there is of one that is not complete. `body`: all of it together, for
+//!   one request.
 //!
 //! Keeps the invariant `bounded-everything`.
 
 mod body;
+mod incomplete;
 mod message;
 mod rule;
 
