@@ -28,6 +28,8 @@ use crate::api::fleet::filter::AgentFilter;
 use crate::api::lists::listing::ListOrder;
 use crate::api::lists::page_tokens::{PageTokens, QueryHasher};
 use crate::api::rpc::errors::{self, FieldViolations};
+pub use crate::api::rpc::receiving::EntryFault;
+use crate::api::rpc::receiving::{EntryCounter, MessageShapes};
 use crate::api::scaler::query::ScalerQuery;
 use crate::api::subscriptions::filter::SubscriptionFilter;
 use crate::api::subscriptions::moved_secrets::require_values_again;
@@ -103,6 +105,14 @@ pub fn rotate_secret(
 /// A subscription as reads show it.
 pub fn show_subscription(subscription: &Subscription) -> v1::Subscription {
     conversion::to_proto(subscription, None, FUZZED_TIME)
+}
+
+/// Counts the entries of a method's request, which arrives in parts of so many bytes.
+pub fn count_entries(path: &str, request: &[u8], part_bytes: usize) -> Result<(), EntryFault> {
+    let shape = MessageShapes::compiled_in().ok().and_then(|shapes| shapes.of_request(path));
+    let Some(shape) = shape else { return Ok(()) };
+    let mut counter = EntryCounter::new(shape, request.len());
+    request.chunks(part_bytes.max(1)).try_for_each(|part| counter.take(part))
 }
 
 /// The event that a publish is about.

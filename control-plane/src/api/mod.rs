@@ -46,7 +46,7 @@ use crate::api::rpc::gate::{CallGate, CredentialSource};
 use crate::api::rpc::layer::CallLayer;
 pub use crate::api::rpc::malformed::MalformedRequestLayer;
 use crate::api::rpc::methods::{MethodTable, callers_descriptors};
-pub use crate::api::rpc::receiving::{ReceiveLayer, ReceiveRule, ReceiveRules};
+pub use crate::api::rpc::receiving::{MessageShapes, ReceiveLayer, ReceiveRule, ReceiveRules};
 use crate::callers::Authenticator;
 use crate::flow::Flow;
 use crate::settings::ServerSettings;
@@ -97,6 +97,7 @@ fn gate(
 /// What callers' requests may be, by their methods' paths.
 pub fn receive_rules(settings: &ServerSettings) -> anyhow::Result<ReceiveRules> {
     let methods = MethodTable::read(FILE_DESCRIPTOR_SET, true)?;
+    let shapes = MessageShapes::compiled_in()?;
     let (max, max_batch) = (settings.max_request_bytes, settings.max_batch_request_bytes);
     let rules: ReceiveRules = Arc::new(move |path: &str| {
         let rule = methods.find(path);
@@ -108,7 +109,8 @@ pub fn receive_rules(settings: &ServerSettings) -> anyhow::Result<ReceiveRules> 
         } else {
             (max, "server.max_request_bytes")
         };
-        ReceiveRule { max_message_bytes, size_setting, streams }
+        let request = shapes.of_request(path);
+        ReceiveRule { max_message_bytes, size_setting, streams, request }
     });
     Ok(rules)
 }

@@ -22,7 +22,8 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use tower::layer::util::{Identity, Stack};
 
 use crate::api::{
-    ByteBudget, EndedByAge, MalformedRequestLayer, ReceiveLayer, ReceiveRule, ReceiveRules,
+    ByteBudget, EndedByAge, MalformedRequestLayer, MessageShapes, ReceiveLayer, ReceiveRule,
+    ReceiveRules,
 };
 use crate::callers::Authenticator;
 use crate::flow::Flow;
@@ -111,7 +112,7 @@ impl OpenDoors {
         servers.spawn(Door::Callers, self.callers, router, None);
 
         let streams = settings.agents.max_concurrent_streams;
-        let rules = one_rule("agents.max_message_bytes", settings.agents.max_message_bytes, true);
+        let rules = one_rule("agents.max_message_bytes", settings.agents.max_message_bytes, true)?;
         let identities = settings.agents_tls().map(|_| AgentIdentities::new(&settings.agents));
         let identities = identities.map(Arc::new);
         let holders = identities.as_ref().map(AgentIdentities::holders);
@@ -125,7 +126,7 @@ impl OpenDoors {
         let forwarded =
             api::forwarded_routes(context.clone(), flow.clone(), authenticator.clone())?;
         let replicas = &settings.replicas;
-        let rules = one_rule("replicas.max_message_bytes", replicas.max_message_bytes, false);
+        let rules = one_rule("replicas.max_message_bytes", replicas.max_message_bytes, false)?;
         let identities = settings.replicas_tls().map(|_| ReplicaIdentities::new(replicas));
         let identities = identities.map(Arc::new);
         let holders = identities.as_ref().map(ReplicaIdentities::holders);
@@ -185,8 +186,16 @@ impl DoorServers<'_> {
 }
 
 /// A rule for all methods of a door.
-fn one_rule(size_setting: &'static str, max_message_bytes: usize, streams: bool) -> ReceiveRules {
-    Arc::new(move |_: &str| ReceiveRule { max_message_bytes, size_setting, streams })
+fn one_rule(
+    size_setting: &'static str,
+    max_message_bytes: usize,
+    streams: bool,
+) -> anyhow::Result<ReceiveRules> {
+    let shapes = MessageShapes::compiled_in()?;
+    Ok(Arc::new(move |path: &str| {
+        let request = shapes.of_request(path);
+        ReceiveRule { max_message_bytes, size_setting, streams, request }
+    }))
 }
 
 /// A server that says whose fault it is when a message cannot be read.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::future::join_all;
 use futures::stream;
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use postrider_tests::publish::event;
 use tokio::time::timeout;
@@ -83,4 +83,23 @@ async fn who_shows_nothing_sends_little() {
         assert_eq!(status(&answer.unwrap().unwrap()), "8");
     }
     assert_eq!(times_reached(&cluster, "server.max_request_bytes").await, 2.0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_of_nothing_takes_no_memory() {
+    let mut cluster = with_settings("", false).await;
+    let mut api = cluster.api().unwrap();
+    let tenant = api.create_tenant("acme").await.unwrap();
+    let process = cluster.replicas[0].program().unwrap().id();
+    let mut sender = connect(&cluster).await;
+    let before = most_resident_mib(process);
+    // Four million requests of two bytes each, each of hundreds once it is decoded.
+    let batch = framed(&[0x12, 0].repeat(4 << 20));
+    let path = "/postrider.v1.EventService/PublishEvents";
+    let answer = sender.send_request(call(path, BodyExt::boxed(Full::new(batch))));
+    let answer = timeout(SOON_LIMIT, answer).await.unwrap().unwrap();
+    assert_eq!(status(&answer), "3", "INVALID_ARGUMENT");
+    let most = most_resident_mib(process);
+    assert!(most < before + 100, "from {before} to {most} MiB");
+    api.publish(&tenant, event("payment.completed", DEFAULT_PAYLOAD), "").await.unwrap();
 }

@@ -74,6 +74,7 @@ properties! {
     http1_answers
     http2_answers
     agent_messages
+    message_entries
     bearers
     key_sets
     claims

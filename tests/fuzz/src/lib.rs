@@ -9,6 +9,7 @@
 //! - `subscriptions`, `events`: requests, up to the POSTs that are made of them.
 //! - `texts`: filters, conditions, page tokens, names, times, URLs, headers.
 //! - `answers`: what receivers answer. `agents`: what agents say.
+//!   `entries`: how often fields of messages repeat.
 //! - `credentials`, `certificates`: who calls.
 //! - `configuration`, `secrets`: what operators write and databases give back.
 
@@ -17,6 +18,7 @@ mod answers;
 mod certificates;
 mod configuration;
 mod credentials;
+mod entries;
 mod events;
 mod examples;
 mod refusal;
@@ -50,6 +52,7 @@ pub const FUZZ_TARGETS: &[FuzzTarget] = &[
     FuzzTarget::text("http1_answers", answers::http1, answers::http1_answers),
     FuzzTarget::text("http2_answers", answers::http2, answers::http2_answers),
     FuzzTarget::message("agent_messages", agents::messages, agents::agent_messages),
+    FuzzTarget::message("message_entries", entries::counted, entries::requests),
     FuzzTarget::text("bearers", credentials::bearers, credentials::bearer_texts),
     FuzzTarget::text("key_sets", credentials::key_sets, credentials::key_set_texts),
     FuzzTarget::text("claims", credentials::claims, credentials::claim_texts),

@@ -97,3 +97,24 @@ async fn what_is_too_large_or_compressed_is_told_before_it_is_read() {
     assert_eq!(headers.get("grpc-accept-encoding").unwrap(), "identity");
     api.plane.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_field_with_too_many_entries_is_told_before_it_is_decoded() {
+    let api = TestApi::start().await;
+    let publish = "/postrider.v1.EventService/PublishEvents";
+    // Requests of nothing, and of a few bytes: 0x12 is their field.
+    for request in [&[0x12, 0][..], &[0x12, 3, 0x1a, 1, b'k']] {
+        let batch = whole(&request.repeat(3000));
+        let (status, _) = end_of(api.plane.addresses.callers, publish, &[], batch).await;
+        assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
+        assert_eq!(reason(&status), "INVALID_REQUEST");
+        assert_eq!(status.message(), "requests: must hold at most 1024 entries in a message");
+    }
+    let (work, results) = ("/postrider.agent.v1.AgentService/Work", [0x0a, 0].repeat(3000));
+    // The field of results is 3, and 6,000 takes two bytes.
+    let message = [&[0x1a, 0xf0, 0x2e][..], &results].concat();
+    let (status, _) = end_of(api.plane.addresses.agents, work, &[], whole(&message)).await;
+    assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
+    assert!(status.message().starts_with("results.results: "), "{status:?}");
+    api.plane.stop().await;
+}

@@ -15,8 +15,9 @@ use tokio::time::Sleep;
 use tonic::Status;
 use tonic::body::Body;
 
+use super::entries::EntryFault;
 use super::incomplete::IncompleteMessage;
-use super::message::{MessageMeter, MessageTooLarge};
+use super::message::{MessageFault, MessageMeter};
 use super::rule::ReceiveRule;
 use crate::api::rpc::byte_budget::{BudgetExceeded, HeldBytes};
 use crate::api::rpc::errors::{self, ErrorReason};
@@ -57,8 +58,8 @@ impl ReceivedBody {
     /// Takes a part of the body; answers what of it the decoder may have now. Only messages
     /// are held: so as many of the largest fit as the settings say.
     fn take(&mut self, mut part: Bytes) -> Result<Option<Bytes>, Status> {
-        let taken = self.meter.take(&part, self.rule.max_message_bytes);
-        let taken = taken.map_err(|error| self.too_large(error))?;
+        let taken = self.meter.take(&part, &self.rule);
+        let taken = taken.map_err(|fault| self.faulty(fault))?;
         let held = if self.rule.streams {
             if taken.complete > 0 {
                 // The decoder takes what is complete at once.
@@ -82,7 +83,20 @@ impl ReceivedBody {
         Ok(ready)
     }
 
-    fn too_large(&self, MessageTooLarge { bytes }: MessageTooLarge) -> Status {
+    fn faulty(&self, fault: MessageFault) -> Status {
+        match fault {
+            MessageFault::TooLarge { bytes } => self.too_large(bytes),
+            MessageFault::Entries(EntryFault::TooMany { field, max }) => {
+                errors::invalid(field, format!("must hold at most {max} entries in a message"))
+            }
+            MessageFault::Entries(EntryFault::Malformed) => {
+                let message = "the message's parts do not fit into each other";
+                errors::status(ErrorReason::MalformedRequest, message)
+            }
+        }
+    }
+
+    fn too_large(&self, bytes: usize) -> Status {
         let ReceiveRule { max_message_bytes: max, size_setting, .. } = self.rule;
         self.held.metrics().reached(size_setting);
         let message = format!("the message has {bytes} bytes, and may have {max}");

@@ -1,11 +1,17 @@
 //! Where the messages of a request begin and end.
 //!
-//! Fed by `body` with the bytes as they arrive; feeds it with what they are part of. A
-//! message of gRPC has a byte that says whether it is compressed, four that say how long it
-//! is, and itself.
+//! Fed by `body` with the bytes as they arrive; feeds it with what they are part of, or with
+//! what is wrong with them. A message of gRPC has a byte that says whether it is compressed,
+//! four that say how long it is, and itself.
+
+use super::entries::{EntryCounter, EntryFault};
+use super::rule::ReceiveRule;
 
 /// A message's bytes before itself.
 const HEADER_BYTES: usize = 5;
+/// The entries of a message that is no larger are not counted: were it nothing else, it took
+/// two megabytes once it is decoded. Nearly all events are smaller.
+const UNCOUNTED_BYTES: usize = 4096;
 
 /// How far a request has been received.
 ///
@@ -17,6 +23,8 @@ pub struct MessageMeter {
     /// How much of it there is.
     header_bytes: usize,
     missing: usize,
+    /// Absent where nothing is counted.
+    entries: Option<Box<EntryCounter>>,
 }
 
 /// What the bytes were that were taken.
@@ -30,35 +38,38 @@ pub struct TakenBytes {
     pub of_incomplete: usize,
 }
 
-/// A message that is longer than it may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MessageTooLarge {
-    pub bytes: usize,
+/// Why a message is not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageFault {
+    /// It is longer than it may be.
+    TooLarge {
+        bytes: usize,
+    },
+    Entries(EntryFault),
 }
 
 impl MessageMeter {
-    /// Takes bytes; an error once a message says that it is longer than `max`.
-    pub fn take(&mut self, bytes: &[u8], max: usize) -> Result<TakenBytes, MessageTooLarge> {
+    /// Takes bytes; an error once a message says that it is longer than it may be, or holds
+    /// more entries.
+    pub fn take(&mut self, bytes: &[u8], rule: &ReceiveRule) -> Result<TakenBytes, MessageFault> {
         let mut taken = TakenBytes::default();
         let mut rest = bytes;
         while !rest.is_empty() {
             if self.missing > 0 {
                 let part = split_off(&mut rest, self.missing);
+                if let Some(entries) = &mut self.entries {
+                    entries.take(part).map_err(MessageFault::Entries)?;
+                }
                 self.missing -= part.len();
                 taken.of_messages += part.len();
                 taken.of_incomplete += part.len();
             } else {
-                for byte in split_off(&mut rest, HEADER_BYTES - self.header_bytes) {
-                    if let Some(place) = self.header.get_mut(self.header_bytes) {
-                        *place = *byte;
-                        self.header_bytes += 1;
-                    }
-                }
+                self.take_header(split_off(&mut rest, HEADER_BYTES - self.header_bytes));
                 if self.header_bytes < HEADER_BYTES {
                     break;
                 }
                 self.header_bytes = 0;
-                self.missing = self.length_within(max)?;
+                self.begin(rule)?;
             }
             if self.missing == 0 {
                 taken.complete = bytes.len() - rest.len();
@@ -68,11 +79,26 @@ impl MessageMeter {
         Ok(taken)
     }
 
-    /// The length that a whole header tells.
-    fn length_within(&self, max: usize) -> Result<usize, MessageTooLarge> {
+    fn take_header(&mut self, part: &[u8]) {
+        for byte in part {
+            if let Some(place) = self.header.get_mut(self.header_bytes) {
+                *place = *byte;
+                self.header_bytes += 1;
+            }
+        }
+    }
+
+    /// Begins the message of a whole header.
+    fn begin(&mut self, rule: &ReceiveRule) -> Result<(), MessageFault> {
         let [_, a, b, c, d] = self.header;
         let bytes = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
-        if bytes > max { Err(MessageTooLarge { bytes }) } else { Ok(bytes) }
+        if bytes > rule.max_message_bytes {
+            return Err(MessageFault::TooLarge { bytes });
+        }
+        self.missing = bytes;
+        let counted = rule.request.filter(|_| bytes > UNCOUNTED_BYTES);
+        self.entries = counted.map(|request| Box::new(EntryCounter::new(request, bytes)));
+        Ok(())
     }
 
     /// Whether a message has begun and is not complete.
@@ -91,6 +117,12 @@ fn split_off<'a>(rest: &mut &'a [u8], most: usize) -> &'a [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::rpc::receiving::message_shapes::MessageShapes;
+
+    const fn rule(max_message_bytes: usize) -> ReceiveRule {
+        let size_setting = "server.max_request_bytes";
+        ReceiveRule { max_message_bytes, size_setting, streams: false, request: None }
+    }
 
     fn framed(length: u32, sent: usize) -> Vec<u8> {
         let mut bytes = vec![0];
@@ -108,7 +140,7 @@ mod tests {
             let mut meter = MessageMeter::default();
             let (mut ended, mut bytes, mut complete) = (0, 0, 0);
             for (index, part) in all.chunks(size).enumerate() {
-                let taken = meter.take(part, 300).unwrap();
+                let taken = meter.take(part, &rule(300)).unwrap();
                 bytes += taken.of_messages;
                 ended += usize::from(taken.complete > 0);
                 if taken.complete > 0 {
@@ -120,8 +152,8 @@ mod tests {
             assert!(ended >= 1);
             assert_eq!(complete, all.len());
         }
-        let too_large = MessageMeter::default().take(&framed(11, 0), 10);
-        assert_eq!(too_large, Err(MessageTooLarge { bytes: 11 }));
+        let too_large = MessageMeter::default().take(&framed(11, 0), &rule(10));
+        assert_eq!(too_large, Err(MessageFault::TooLarge { bytes: 11 }));
     }
 
     #[test]
@@ -129,14 +161,27 @@ mod tests {
         let mut meter = MessageMeter::default();
         let mut bytes = framed(10, 10);
         bytes.extend(framed(9, 4));
-        let taken = meter.take(&bytes, 10).unwrap();
+        let taken = meter.take(&bytes, &rule(10)).unwrap();
         assert_eq!(taken, TakenBytes { of_messages: 14, complete: 15, of_incomplete: 4 });
         assert!(meter.is_within());
-        let taken = meter.take(&[7; 5], 10).unwrap();
+        let taken = meter.take(&[7; 5], &rule(10)).unwrap();
         assert_eq!(taken, TakenBytes { of_messages: 5, complete: 5, of_incomplete: 0 });
         assert!(!meter.is_within());
-        let taken = meter.take(&[0, 0], 10).unwrap();
+        let taken = meter.take(&[0, 0], &rule(10)).unwrap();
         assert_eq!(taken, TakenBytes::default());
         assert!(meter.is_within(), "a part of a header");
+    }
+
+    #[test]
+    fn entries_of_messages_that_are_not_small_are_counted() {
+        let path = "/postrider.v1.EventService/PublishEvents";
+        let request = MessageShapes::compiled_in().unwrap().of_request(path);
+        let rule = ReceiveRule { request, ..rule(100_000) };
+        for (entries, is_taken) in [(1024, true), (2048, true), (2049, false)] {
+            let mut bytes = framed(entries * 2, 0);
+            bytes.extend([0x12, 0].repeat(entries as usize));
+            let taken = MessageMeter::default().take(&bytes, &rule);
+            assert_eq!(taken.is_ok(), is_taken, "{entries} entries: {taken:?}");
+        }
     }
 }

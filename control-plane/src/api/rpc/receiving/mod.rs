@@ -5,17 +5,20 @@
 //! Guarantees that a message which is too large is refused as soon as its length is known,
 //! that a message which does not arrive in time is no longer waited for, that no more
 //! bytes are held for messages that are not complete than the settings allow, for each
-//! connection and for each door, and that what a message only announces takes no memory.
+//! connection and for each door, that what a message only announces takes no memory, and that
+//! a message in which a field has too many entries is not decoded.
 //!
 //! - `rule`: what a method's requests may be. `message`: where messages begin and end.
-//!   `incomplete`: what there is of one that is not complete. `body`: all of it together, for
-//!   one request.
+//!   `message_shapes`: which fields repeat. `entries`: how often they do. `incomplete`: what
+//!   there is of a message that is not complete. `body`: all of it together, for one request.
 //!
 //! Keeps the invariant `bounded-everything`.
 
 mod body;
+mod entries;
 mod incomplete;
 mod message;
+mod message_shapes;
 mod rule;
 
 use std::sync::Arc;
@@ -27,6 +30,8 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use self::body::ReceivedBody;
+pub use self::entries::{EntryCounter, EntryFault};
+pub use self::message_shapes::MessageShapes;
 pub use self::rule::{ReceiveRule, ReceiveRules};
 use crate::api::rpc::byte_budget::ByteBudget;
 use crate::listeners::ConnectionPeer;

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use super::message_shapes::RequestShape;
+
 /// What a method's requests may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceiveRule {
@@ -12,6 +14,8 @@ pub struct ReceiveRule {
     pub size_setting: &'static str,
     /// Whether the request is a stream, which may be silent between its messages.
     pub streams: bool,
+    /// What in the request may repeat; absent if nothing does.
+    pub request: Option<RequestShape>,
 }
 
 /// The rule of each method, by its path.
