@@ -39,11 +39,16 @@ use crate::{agents, api, replicas};
 /// Twice the silence that ends an agent's stream by itself: this is for callers that have
 /// vanished.
 const HTTP2_KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-/// Flow-control windows that keep a publishing stream busy on a fast network. At 50 ms
-/// there and back one stream carries 20 MB a second, and eight streams fill the
-/// connection's.
-const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
-const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+/// What a client may send on a stream before it is read: at 50 ms there and back a stream
+/// carries 5 MB a second, and a batch of 32 MiB takes 7 s.
+const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
+/// The same for a connection, and twice what its small frames may cost: h2 counts 256 bytes
+/// for each that is not read, less its own, and ends the connection beyond half of this
+/// window. A stream that is held back has its whole window unread: 11 of frames of 40 bytes,
+/// or 110 of frames of 162 bytes, may be held back at once, where a connection's window of
+/// eight of its streams' cannot bear any frames below 171 bytes
+/// (docs/decisions/0112-windows-bear-small-frames.md).
+const CONNECTION_WINDOW_BYTES: u32 = 32 * 1024 * 1024;
 
 type Request = tonic::Request<()>;
 

@@ -9,6 +9,7 @@ mod connections;
 mod memory;
 mod open_files;
 mod requests;
+mod small_frames;
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //!
 //! Fed by the compiled-in descriptors and by the table below; feeds `entries`, which counts.
 //! Guarantees that every field that repeats has a bound. Numbers that repeat are left out:
-//! decoded, they take eight times their bytes at most.
+//! decoded, they take sixteen times their bytes at most.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
