@@ -64,7 +64,7 @@ settings are here that the program checks against each other (control-plane/src/
 {{- end -}}
 {{- range $pair := list
   (list "requests.max_receiving_bytes_per_connection" "requests.max_receiving_bytes")
-  (list "requests.max_unsent_bytes_per_connection" "requests.max_unsent_bytes")
+  (list "requests.max_unsent_bytes_per_caller" "requests.max_unsent_bytes")
 -}}
 {{- $number := index $numbers (first $pair) | int64 -}}
 {{- $whole := index $numbers (last $pair) | int64 -}}
@@ -77,7 +77,7 @@ settings are here that the program checks against each other (control-plane/src/
 {{- define "postrider.checkSums" -}}
 {{- $numbers := . -}}
 {{- $payload := index $numbers "publish.max_payload_bytes" | int64 -}}
-{{- range $pair := list (list 64 "server.max_request_bytes") (list 128 "requests.max_unsent_bytes_per_connection") -}}
+{{- range $pair := list (list 64 "server.max_request_bytes") (list 128 "requests.max_unsent_bytes_per_caller") -}}
 {{- $limit := index $numbers (last $pair) | int64 -}}
 {{- if gt (add $payload (mul (first $pair) 1024)) $limit -}}
 {{- fail (printf "config: publish.max_payload_bytes (%d) must be at least %d KiB below %s (%d)" $payload (first $pair) (last $pair) $limit) -}}

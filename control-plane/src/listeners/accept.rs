@@ -24,11 +24,11 @@ use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::certificate_bytes::CertificateBytes;
 use super::connection::{self, ConnectionPeer, ConnectionPlace, ConnectionTimes, DoorConnection};
 use super::denials::DenialLog;
 use super::door::{Door, HolderCheck};
 use super::handshakes::HandshakeQueue;
+use super::holder_bytes::HolderBytes;
 use super::slots::{ConnectionSlot, ConnectionSlots};
 use crate::metrics::LimitMetrics;
 use crate::settings::ConnectionSettings;
@@ -61,7 +61,7 @@ pub(super) struct ConnectionIntake {
     times: ConnectionTimes,
     /// Absent where a certificate says nothing, or none is shown.
     holders: Option<HolderCheck>,
-    certificate_bytes: CertificateBytes,
+    certificate_bytes: HolderBytes,
     denials: DenialLog,
 }
 
@@ -75,7 +75,7 @@ impl ConnectionIntake {
     ) -> Self {
         let handshakes = HandshakeQueue::new(door, settings.max_handshakes, metrics.clone());
         let times = ConnectionTimes::new(door, settings, metrics);
-        let (certificate_bytes, denials) = (CertificateBytes::default(), DenialLog::default());
+        let (certificate_bytes, denials) = (HolderBytes::default(), DenialLog::default());
         Self { door, slots, handshakes, times, holders, certificate_bytes, denials }
     }
 }
@@ -182,7 +182,7 @@ impl ConnectionIntake {
         let mut peer = ConnectionPeer::new(address, certificate);
         // Replicas do not harm each other, and a caller's certificate may be many users'.
         if let (Door::Agents, Some(names)) = (self.door, &peer.certificate) {
-            peer.receiving = self.certificate_bytes.shared(names);
+            peer.receiving = self.certificate_bytes.shared(&names.holder());
         }
         Ok(DoorConnection::tls(peer, stream, &self.times, place))
     }

@@ -50,8 +50,6 @@ pub struct ConnectionPeer {
     /// Bytes of requests that are being received on it, and for agents on all that showed the
     /// same certificate.
     pub receiving: Arc<AtomicUsize>,
-    /// Bytes of answers on it that are not sent.
-    pub unsent: Arc<AtomicUsize>,
 }
 
 impl ConnectionPeer {
@@ -63,7 +61,6 @@ impl ConnectionPeer {
             streams_end: None,
             last_streams_end: None,
             receiving: Arc::default(),
-            unsent: Arc::default(),
         }
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! - `door`: who comes in where. `open_door`: listening. `accept`: taking connections in.
 //!   `slots`, `handshakes`: how many there may be. `connection`: what comes of them.
-//!   `certificate_bytes`: what those with the same certificate share.
+//!   `holder_bytes`: what those of the same agent or caller share.
 //! - `certificates`: what the settings' files are made into.
 //! - `identities`: what a certificate is, and what its holder may be. `denials`: the line
 //!   about those that are let in nowhere. `expiry`: until when a certificate counts.
@@ -17,13 +17,13 @@
 //! Keeps the invariant `certificate-says-who`.
 
 mod accept;
-mod certificate_bytes;
 mod certificates;
 mod connection;
 mod denials;
 mod door;
 mod expiry;
 mod handshakes;
+mod holder_bytes;
 mod identities;
 mod open_door;
 mod slots;
@@ -33,6 +33,7 @@ pub use self::certificates::DoorCertificates;
 pub use self::connection::{ConnectionPeer, DoorConnection};
 pub use self::denials::ERROR_DOMAIN;
 pub use self::door::{Door, HolderCheck};
+pub use self::holder_bytes::HolderBytes;
 pub use self::identities::{AgentGrants, AgentIdentities, ReplicaGrants, ReplicaIdentities};
 pub use self::open_door::OpenDoor;
 pub use self::slots::ConnectionSlots;

@@ -56,7 +56,7 @@ impl Settings {
 impl RequestSettings {
     /// Those that hold much leave a quarter.
     fn check_shares(&self) -> Result<(), SettingsError> {
-        for (name, per_connection, of_all, in_all) in [
+        for (name, part, of_all, in_all) in [
             (
                 "requests.max_receiving_bytes_per_connection",
                 self.max_receiving_bytes_per_connection,
@@ -64,15 +64,15 @@ impl RequestSettings {
                 self.max_receiving_bytes,
             ),
             (
-                "requests.max_unsent_bytes_per_connection",
-                self.max_unsent_bytes_per_connection,
+                "requests.max_unsent_bytes_per_caller",
+                self.max_unsent_bytes_per_caller,
                 "requests.max_unsent_bytes",
                 self.max_unsent_bytes,
             ),
         ] {
-            if per_connection > in_all / 4 * 3 {
+            if part > in_all / 4 * 3 {
                 let problem = format!(
-                    "{name} ({per_connection}) must not exceed three quarters of {of_all} \
+                    "{name} ({part}) must not exceed three quarters of {of_all} \
                      ({in_all})"
                 );
                 return Err(SettingsError::relation(&[name, of_all], problem));
@@ -83,15 +83,15 @@ impl RequestSettings {
 
     /// The event that is published can be read.
     fn check_largest_answer(&self, payload: usize) -> Result<(), SettingsError> {
-        let most = self.max_unsent_bytes_per_connection;
+        let most = self.max_unsent_bytes_per_caller;
         if payload.saturating_add(ANSWER_OVERHEAD_BYTES) <= most {
             return Ok(());
         }
         let problem = format!(
             "publish.max_payload_bytes ({payload}) must be at least 128 KiB below \
-             requests.max_unsent_bytes_per_connection ({most})"
+             requests.max_unsent_bytes_per_caller ({most})"
         );
-        let names = ["publish.max_payload_bytes", "requests.max_unsent_bytes_per_connection"];
+        let names = ["publish.max_payload_bytes", "requests.max_unsent_bytes_per_caller"];
         Err(SettingsError::relation(&names, problem))
     }
 }

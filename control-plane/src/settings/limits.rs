@@ -56,7 +56,7 @@ pub struct RequestSettings {
     pub max_receiving_bytes_per_connection: usize,
     pub send_timeout_seconds: u64,
     pub max_unsent_bytes: usize,
-    pub max_unsent_bytes_per_connection: usize,
+    pub max_unsent_bytes_per_caller: usize,
     pub max_reads_per_caller: usize,
     pub max_read_wait_milliseconds: u64,
 }

@@ -37,7 +37,7 @@ pub static SETTING_RANGES: &[SettingRange] = &[
     whole_numbers("requests.max_receiving_bytes_per_connection", 4_096, 1_099_511_627_776, "bytes"),
     whole_numbers("requests.send_timeout_seconds", 1, 3_600, "seconds"),
     whole_numbers("requests.max_unsent_bytes", 4_096, 1_099_511_627_776, "bytes"),
-    whole_numbers("requests.max_unsent_bytes_per_connection", 4_096, 1_099_511_627_776, "bytes"),
+    whole_numbers("requests.max_unsent_bytes_per_caller", 4_096, 1_099_511_627_776, "bytes"),
     whole_numbers("requests.max_reads_per_caller", 1, 1_000, "reads"),
     whole_numbers("requests.max_read_wait_milliseconds", 1, 60_000, "milliseconds"),
     // Of rates 0 is a choice of its own.

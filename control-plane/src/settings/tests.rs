@@ -79,7 +79,7 @@ fn limits_agree_with_each_other() {
             "67108864",
             "requests.max_receiving_bytes_per_connection (67108864) must not exceed three quarters",
         ),
-        ("requests.max_unsent_bytes_per_connection", "300000", "publish.max_payload_bytes"),
+        ("requests.max_unsent_bytes_per_caller", "300000", "publish.max_payload_bytes"),
         ("requests.max_unsent_bytes", "67108864", "must not exceed three quarters"),
         ("connections.reserved_for_agents", "8192", "connections.max_agents_connections (5120)"),
         ("connections.max_agents_connections", "8000", "below connections.max_connections (8192)"),

@@ -14,10 +14,10 @@ use hyper::body::{Frame, Incoming};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use postrider_proto::v1::{
-    EventView, ListEventsRequest, PublishEventRequest, PublishEventsRequest, Tenant,
-    UpdateTenantRequest,
+    CreateTokenRequest, EventView, Grant, ListEventsRequest, PublishEventRequest,
+    PublishEventsRequest, Role, Tenant, Token, UpdateTenantRequest,
 };
-use postrider_tests::api::reason;
+use postrider_tests::api::{Api, channel, reason};
 use postrider_tests::cluster::Cluster;
 use postrider_tests::publish::event;
 use postrider_tests::token::TEST_TOKEN;
@@ -161,10 +161,20 @@ async fn connect_without_a_window(cluster: &Cluster) -> SendRequest<RawBody> {
     sender
 }
 
+/// Another caller.
+async fn reader(cluster: &Cluster, api: &mut Api, tenant: &str) -> Api {
+    let tenants = vec![tenant.to_owned()];
+    let grants = vec![Grant { role: Role::Reader.into(), tenants, installation: false }];
+    let token = Some(Token { grants, ..Token::default() });
+    let made = api.tokens.create_token(CreateTokenRequest { token, ttl: None }).await;
+    let channel = channel(&cluster.replicas[0].url(), None).unwrap();
+    Api::with_token(channel, &made.unwrap().into_inner().secret)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_that_nobody_reads_are_bounded_and_dropped() {
     let settings = "[requests]\nsend_timeout_seconds = 3\nmax_unsent_bytes = 8388608\n\
-                    max_unsent_bytes_per_connection = 4194304\n";
+                    max_unsent_bytes_per_caller = 4194304\n";
     let cluster = with_settings(settings, false).await;
     let mut api = cluster.api().unwrap();
     let tenant = api.create_tenant("acme").await.unwrap();
@@ -172,8 +182,12 @@ async fn answers_that_nobody_reads_are_bounded_and_dropped() {
     for _ in 0..12 {
         api.publish(&tenant, event("payment.completed", &payload), "").await.unwrap();
     }
-    let sender = connect_without_a_window(&cluster).await;
-    let calls = (0..5).map(|_| {
+    // More connections do not help.
+    let mut connections = Vec::new();
+    for _ in 0..3 {
+        connections.push(connect_without_a_window(&cluster).await);
+    }
+    let calls = connections.iter().cycle().take(5).map(|sender| {
         let mut sender = sender.clone();
         let page = page(&tenant);
         async move { timeout(SOON_LIMIT, sender.send_request(page)).await.unwrap().unwrap() }
@@ -181,14 +195,15 @@ async fn answers_that_nobody_reads_are_bounded_and_dropped() {
     let answers = join_all(calls).await;
     let refused = answers.iter().filter(|answer| status(answer) == "8").count();
     assert_eq!(refused, 4, "a page has 2.4 MiB");
-    assert!(times_reached(&cluster, "requests.max_unsent_bytes_per_connection").await >= 4.0);
+    assert!(times_reached(&cluster, "requests.max_unsent_bytes_per_caller").await >= 4.0);
     // Others read.
+    let mut other = reader(&cluster, &mut api, &tenant).await;
     let list = ListEventsRequest {
         parent: tenant.clone(),
         view: EventView::Full.into(),
         ..ListEventsRequest::default()
     };
-    let read = api.events.list_events(list).await.unwrap().into_inner();
+    let read = other.events.list_events(list).await.unwrap().into_inner();
     assert_eq!(read.events.len(), 12);
     let dropped = timeout(SOON_LIMIT, async {
         while of_callers(&cluster, "postrider_unsent_bytes").await > 0.0 {

@@ -2,7 +2,8 @@
 //! not sent.
 //!
 //! Fed by `receiving` as bytes arrive and are decoded, and by `unsent_answers`; feeds them a
-//! refusal beyond a bound.
+//! refusal beyond a bound. Who holds them is a connection, or all connections of one agent;
+//! of answers it is their caller, on whatever connections.
 //! Guarantees that those who hold much leave room to those who hold little.
 
 use std::sync::Arc;
@@ -13,17 +14,17 @@ use prometheus_client::metrics::gauge::Gauge;
 use crate::metrics::LimitMetrics;
 use crate::settings::RequestSettings;
 
-/// A connection that holds no more has all of its door's bytes before it: a publish of an event.
+/// A holder of no more has all of its door's bytes before it: a publish of an event.
 const LITTLE_BYTES: usize = 64 * 1024;
 /// One that holds no more leaves an eighth to those: any request but a batch.
 const SOME_BYTES: usize = 1024 * 1024;
 
-/// How much of a door's bytes may be taken when a connection comes to hold so many.
-const fn open_to(of_connection: usize, max: usize) -> usize {
+/// How much of a door's bytes may be taken when somebody comes to hold so many.
+const fn open_to(of_holder: usize, max: usize) -> usize {
     let eighth = max / 8;
-    if of_connection <= LITTLE_BYTES {
+    if of_holder <= LITTLE_BYTES {
         max
-    } else if of_connection <= SOME_BYTES {
+    } else if of_holder <= SOME_BYTES {
         max - eighth
     } else {
         max - 2 * eighth
@@ -33,10 +34,10 @@ const fn open_to(of_connection: usize, max: usize) -> usize {
 struct BudgetShared {
     taken: AtomicUsize,
     max: usize,
-    max_per_connection: usize,
+    max_per_holder: usize,
     /// The settings of both.
     setting: &'static str,
-    setting_per_connection: &'static str,
+    setting_per_holder: &'static str,
     gauge: Gauge,
     metrics: LimitMetrics,
 }
@@ -48,9 +49,9 @@ pub struct ByteBudget(Arc<BudgetShared>);
 /// The bound that was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BudgetExceeded {
-    /// Of the connection.
-    Connection,
-    /// Of all connections of the door that hold as much.
+    /// Of the connection, or of the caller.
+    Holder,
+    /// Of all at the door who hold as much.
     Door,
 }
 
@@ -64,9 +65,9 @@ impl ByteBudget {
         Self(Arc::new(BudgetShared {
             taken: AtomicUsize::new(0),
             max: settings.max_receiving_bytes,
-            max_per_connection: settings.max_receiving_bytes_per_connection,
+            max_per_holder: settings.max_receiving_bytes_per_connection,
             setting: "requests.max_receiving_bytes",
-            setting_per_connection: "requests.max_receiving_bytes_per_connection",
+            setting_per_holder: "requests.max_receiving_bytes_per_connection",
             gauge: metrics.receiving_bytes(door),
             metrics,
         }))
@@ -81,17 +82,17 @@ impl ByteBudget {
         Self(Arc::new(BudgetShared {
             taken: AtomicUsize::new(0),
             max: settings.max_unsent_bytes,
-            max_per_connection: settings.max_unsent_bytes_per_connection,
+            max_per_holder: settings.max_unsent_bytes_per_caller,
             setting: "requests.max_unsent_bytes",
-            setting_per_connection: "requests.max_unsent_bytes_per_connection",
+            setting_per_holder: "requests.max_unsent_bytes_per_caller",
             gauge: metrics.unsent_bytes(door),
             metrics,
         }))
     }
 
-    /// Nothing yet, for a call on a connection that holds `connection` bytes.
-    pub fn hold(&self, connection: Arc<AtomicUsize>) -> HeldBytes {
-        HeldBytes { budget: self.clone(), connection, held: 0 }
+    /// Nothing yet, for a call of somebody who holds `holder` bytes.
+    pub fn hold(&self, holder: Arc<AtomicUsize>) -> HeldBytes {
+        HeldBytes { budget: self.clone(), holder, held: 0 }
     }
 
     pub fn metrics(&self) -> &LimitMetrics {
@@ -102,7 +103,7 @@ impl ByteBudget {
 /// The bytes that are held for a call; given back when dropped.
 pub struct HeldBytes {
     budget: ByteBudget,
-    connection: Arc<AtomicUsize>,
+    holder: Arc<AtomicUsize>,
     held: usize,
 }
 
@@ -113,15 +114,15 @@ impl HeldBytes {
             return Ok(());
         }
         let shared = &*self.budget.0;
-        let of_connection = self.connection.fetch_add(bytes, Ordering::Relaxed);
-        let of_connection = of_connection.saturating_add(bytes);
-        if of_connection > shared.max_per_connection {
-            self.connection.fetch_sub(bytes, Ordering::Relaxed);
-            return Err(BudgetExceeded::Connection);
+        let of_holder = self.holder.fetch_add(bytes, Ordering::Relaxed);
+        let of_holder = of_holder.saturating_add(bytes);
+        if of_holder > shared.max_per_holder {
+            self.holder.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(BudgetExceeded::Holder);
         }
         let of_door = shared.taken.fetch_add(bytes, Ordering::Relaxed);
-        if of_door.saturating_add(bytes) > open_to(of_connection, shared.max) {
-            self.connection.fetch_sub(bytes, Ordering::Relaxed);
+        if of_door.saturating_add(bytes) > open_to(of_holder, shared.max) {
+            self.holder.fetch_sub(bytes, Ordering::Relaxed);
             shared.taken.fetch_sub(bytes, Ordering::Relaxed);
             return Err(BudgetExceeded::Door);
         }
@@ -137,7 +138,7 @@ impl HeldBytes {
             return;
         }
         let held = std::mem::take(&mut self.held);
-        self.connection.fetch_sub(held, Ordering::Relaxed);
+        self.holder.fetch_sub(held, Ordering::Relaxed);
         self.budget.0.taken.fetch_sub(held, Ordering::Relaxed);
         self.budget.0.gauge.dec_by(held as i64);
     }
@@ -145,7 +146,7 @@ impl HeldBytes {
     /// The setting of the bound that was reached.
     pub fn setting(&self, exceeded: BudgetExceeded) -> &'static str {
         match exceeded {
-            BudgetExceeded::Connection => self.budget.0.setting_per_connection,
+            BudgetExceeded::Holder => self.budget.0.setting_per_holder,
             BudgetExceeded::Door => self.budget.0.setting,
         }
     }
@@ -172,7 +173,7 @@ mod tests {
             max_receiving_bytes_per_connection: max_per_connection,
             send_timeout_seconds: 1,
             max_unsent_bytes: max,
-            max_unsent_bytes_per_connection: max_per_connection,
+            max_unsent_bytes_per_caller: max_per_connection,
             max_reads_per_caller: 1,
             max_read_wait_milliseconds: 1,
         };
@@ -181,13 +182,13 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_bounded_for_a_connection_and_for_all() {
+    fn bytes_are_bounded_for_a_holder_and_for_all() {
         let (budget, metrics) = budget(100, 60);
         let one = Arc::default();
         let mut first = budget.hold(Arc::clone(&one));
         let mut second = budget.hold(one);
         first.add(40).unwrap();
-        assert_eq!(second.add(21), Err(BudgetExceeded::Connection));
+        assert_eq!(second.add(21), Err(BudgetExceeded::Holder));
         second.add(20).unwrap();
         let mut elsewhere = budget.hold(Arc::default());
         assert_eq!(elsewhere.add(41), Err(BudgetExceeded::Door));

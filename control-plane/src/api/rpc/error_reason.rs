@@ -126,7 +126,7 @@ pub enum ErrorReason {
     /// Too many bytes of unfinished requests wait on this connection or at this replica. Send
     /// fewer at once.
     TooMuchReceived,
-    /// Too many bytes of answers that nobody reads wait on this connection or at this replica.
+    /// Too many bytes of answers that nobody reads wait for this caller or at this replica.
     /// What was asked for may be done. Read them first.
     TooMuchUnsent,
     /// The answer was not read within `requests.send_timeout_seconds`. What was asked for is

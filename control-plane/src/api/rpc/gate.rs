@@ -84,7 +84,7 @@ impl CallGate {
         let requests = &context.settings.requests;
         let metrics = context.metrics.limits().clone();
         let budget = ByteBudget::of_answers(requests, source.door().name(), metrics);
-        let answers = AnswerBounds { budget, timeout: requests.send_timeout() };
+        let answers = AnswerBounds::new(budget, requests.send_timeout());
         Ok(Self { source, methods, authenticator, rate_limits, read_turns, answers })
     }
 

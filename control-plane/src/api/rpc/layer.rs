@@ -12,25 +12,23 @@
 //! Keeps the invariant `nothing-without-permission`.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
-use http::request::Parts;
 use http::{Request, Response};
+use postrider_identity::AuditOrigin;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 use tracing::Instrument as _;
 
 use crate::api::rpc::call_trace::CallTrace;
-use crate::api::rpc::caller::{self, CallPlace};
+use crate::api::rpc::caller::{self, CallPlace, Caller};
 use crate::api::rpc::deadlines::AnswerDeadline;
 use crate::api::rpc::gate::{CallGate, Judged};
 use crate::api::rpc::guarded_body::GuardedBody;
 use crate::api::rpc::read_turn_body::{ReadTurnBody, TurnOfCall};
 use crate::api::rpc::{lifetimes, request_ids, spans};
-use crate::listeners::ConnectionPeer;
 
 /// What is called most, and answered with little.
 const UNCOUNTED_METHOD: &str = "/postrider.v1.EventService/PublishEvent";
@@ -100,7 +98,7 @@ where
             call.extensions.insert(AnswerDeadline::of(&call.headers));
             let identity = caller.as_ref().map(|caller| Arc::clone(&caller.identity));
             let latest = lifetimes::latest_end(&call.extensions);
-            let unsent = unsent_bytes(&call, streams);
+            let counted = counted_caller(call.uri.path(), streams, caller.as_ref());
             let (turn, mut message) = (TurnOfCall::default(), Body::new(message));
             if let Some(caller) = caller {
                 spans::record_in_span("who", &caller);
@@ -122,8 +120,8 @@ where
                 spans::log_failure(status);
             }
             end_trace(trace, failure);
-            let answer = match unsent {
-                Some(unsent) => hold_answer(&gate, answer.map(Body::new), unsent),
+            let answer = match counted {
+                Some(origin) => hold_answer(&gate, answer.map(Body::new), &origin.actor),
                 None => answer.map(Body::new),
             };
             let answer = request_ids::told(answer, &request_id);
@@ -144,23 +142,19 @@ fn end_trace(trace: Option<CallTrace>, failure: Option<&Status>) {
     }
 }
 
-/// What counts a call's answer until it is sent. A stream's answers are made as they are sent,
-/// and that of an event's publish is always small.
-fn unsent_bytes(call: &Parts, streams: bool) -> Option<Arc<AtomicUsize>> {
-    if streams || call.uri.path() == UNCOUNTED_METHOD {
+/// Whose a call's answer is until it is sent, where it is counted. A stream's answers are made
+/// as they are sent, and that of an event's publish is always small.
+fn counted_caller(path: &str, streams: bool, caller: Option<&Caller>) -> Option<Arc<AuditOrigin>> {
+    if streams || path == UNCOUNTED_METHOD {
         return None;
     }
-    call.extensions.get::<ConnectionPeer>().map(|peer| Arc::clone(&peer.unsent))
+    caller.map(|caller| Arc::clone(&caller.origin))
 }
 
 /// The answer until it is sent, or the error that it is too much.
-fn hold_answer(
-    gate: &CallGate,
-    answer: Response<Body>,
-    unsent: Arc<AtomicUsize>,
-) -> Response<Body> {
+fn hold_answer(gate: &CallGate, answer: Response<Body>, caller: &str) -> Response<Body> {
     let (parts, body) = answer.into_parts();
-    match gate.answers.hold(body, unsent) {
+    match gate.answers.hold(body, caller) {
         Ok(body) => Response::from_parts(parts, body),
         Err(status) => {
             spans::log_failure(&status);

@@ -2,14 +2,14 @@
 //!
 //! Fed by `layer` with the answers of calls; feeds the connection with them, in pieces, since
 //! what the connection has taken it holds until the client takes it. Guarantees that large
-//! answers which are not sent are bounded in bytes, for each connection and for each door,
-//! and are dropped after a time: a client may open its HTTP/2 window for a stream or not.
+//! answers which are not sent are bounded in bytes, for each caller, on whatever connections,
+//! and for each door, and are dropped after a time: a client may open its HTTP/2 window for a
+//! stream or not.
 //!
 //! Keeps the invariant `bounded-everything`.
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use tonic::body::Body;
 
 use crate::api::rpc::byte_budget::{BudgetExceeded, ByteBudget, HeldBytes};
 use crate::api::rpc::errors::{self, ErrorReason};
+use crate::listeners::HolderBytes;
 
 /// What the connection takes at once: a frame of HTTP/2. An answer that is no larger is not
 /// counted.
@@ -34,14 +35,20 @@ const TIMEOUT_SETTING: &str = "requests.send_timeout_seconds";
 /// What bounds the answers of a door. Cheap to clone.
 #[derive(Clone)]
 pub struct AnswerBounds {
-    pub budget: ByteBudget,
-    pub timeout: Duration,
+    budget: ByteBudget,
+    /// What callers hold whose answers are large.
+    callers: Arc<HolderBytes>,
+    timeout: Duration,
 }
 
 impl AnswerBounds {
-    /// Holds an answer until it is sent on a connection that holds `connection` bytes; an
-    /// error if too much is unsent already.
-    pub fn hold(&self, mut answer: Body, connection: Arc<AtomicUsize>) -> Result<Body, Status> {
+    pub fn new(budget: ByteBudget, timeout: Duration) -> Self {
+        Self { budget, callers: Arc::default(), timeout }
+    }
+
+    /// Holds an answer until it is sent to a caller, as logs name it; an error if too much
+    /// is unsent already.
+    pub fn hold(&self, mut answer: Body, caller: &str) -> Result<Body, Status> {
         // An answer that is there is read at once; for another one nothing is held yet.
         let Some(first) = answer.frame().now_or_never() else { return Ok(answer) };
         let Some(first) = first else { return Ok(Body::empty()) };
@@ -51,7 +58,7 @@ impl AnswerBounds {
             Ok(Err(frame)) => return Ok(AnswerBody::small(Ok(frame), answer)),
             Err(status) => return Ok(AnswerBody::small(Err(status), answer)),
         };
-        let mut held = self.budget.hold(connection);
+        let mut held = self.budget.hold(self.callers.shared(caller));
         held.add(data.len()).map_err(|exceeded| too_much(&held, exceeded))?;
         let large = LargeAnswer::begin(data, held, self.timeout);
         Ok(Body::new(AnswerBody { first: None, large: Some(large), rest: answer }))
@@ -62,7 +69,7 @@ fn too_much(held: &HeldBytes, exceeded: BudgetExceeded) -> Status {
     let setting = held.setting(exceeded);
     held.metrics().reached(setting);
     let message = match exceeded {
-        BudgetExceeded::Connection => "this connection has too many answers that are not read",
+        BudgetExceeded::Holder => "the caller has too many answers that are not read",
         BudgetExceeded::Door => "too many answers are not read",
     };
     errors::limit_passes(ErrorReason::TooMuchUnsent, message, setting)
@@ -195,13 +202,13 @@ mod tests {
 
     fn bounds(timeout: Duration) -> (AnswerBounds, LimitMetrics) {
         let flags = [
-            ("requests.max_unsent_bytes_per_connection", "250000".to_owned()),
+            ("requests.max_unsent_bytes_per_caller", "250000".to_owned()),
             ("publish.max_payload_bytes", "1000".to_owned()),
         ];
         let settings = Settings::load(None, &flags).unwrap();
         let metrics = LimitMetrics::default();
         let budget = ByteBudget::of_answers(&settings.requests, "callers", metrics.clone());
-        (AnswerBounds { budget, timeout }, metrics)
+        (AnswerBounds::new(budget, timeout), metrics)
     }
 
     fn answer(bytes: usize) -> Body {
@@ -213,7 +220,7 @@ mod tests {
     async fn answers_arrive_whole_and_large_ones_are_counted_meanwhile() {
         let (bounds, metrics) = bounds(Duration::from_secs(60));
         for bytes in [0, 1, PIECE_BYTES, PIECE_BYTES + 1, LARGE_BYTES] {
-            let held = bounds.hold(answer(bytes), Arc::default()).unwrap();
+            let held = bounds.hold(answer(bytes), "token:a").unwrap();
             let counted = if bytes > PIECE_BYTES { bytes as i64 } else { 0 };
             assert_eq!(metrics.unsent_bytes("callers").get(), counted);
             let whole = held.collect().await.unwrap();
@@ -226,16 +233,16 @@ mod tests {
     #[tokio::test]
     async fn who_reads_nothing_is_refused_more() {
         let (bounds, metrics) = bounds(Duration::from_secs(60));
-        let connection: Arc<AtomicUsize> = Arc::default();
-        let hold = || bounds.hold(answer(LARGE_BYTES), Arc::clone(&connection));
+        let hold = || bounds.hold(answer(LARGE_BYTES), "token:a");
         let (first, _second) = (hold().unwrap(), hold().unwrap());
         let refused = hold().err().unwrap();
         assert_eq!(refused.get_details_error_info().unwrap().reason, "TOO_MUCH_UNSENT");
-        let setting = "requests.max_unsent_bytes_per_connection";
+        let setting = "requests.max_unsent_bytes_per_caller";
         assert_eq!(refused.get_details_quota_failure().unwrap().violations[0].subject, setting);
         assert!(refused.get_details_retry_info().unwrap().retry_delay.is_some());
         assert_eq!(metrics.times_reached(setting), 1);
-        bounds.hold(answer(LARGE_BYTES), Arc::default()).unwrap();
+        // Others are not concerned.
+        bounds.hold(answer(LARGE_BYTES), "token:b").unwrap();
         drop(first);
         hold().unwrap();
     }
@@ -243,7 +250,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_not_read_in_time_is_dropped() {
         let (bounds, metrics) = bounds(Duration::from_millis(50));
-        let mut held = bounds.hold(answer(LARGE_BYTES), Arc::default()).unwrap();
+        let mut held = bounds.hold(answer(LARGE_BYTES), "token:a").unwrap();
         held.frame().await.unwrap().unwrap();
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert_eq!(metrics.unsent_bytes("callers").get(), 0, "also while nobody asks for it");

@@ -107,7 +107,7 @@ impl ReceivedBody {
         let setting = self.held.setting(exceeded);
         self.held.metrics().reached(setting);
         let message = match exceeded {
-            BudgetExceeded::Connection => "this connection has too many unfinished requests",
+            BudgetExceeded::Holder => "this connection has too many unfinished requests",
             BudgetExceeded::Door => "too many requests are being received",
         };
         errors::limit_passes(ErrorReason::TooMuchReceived, message, setting)

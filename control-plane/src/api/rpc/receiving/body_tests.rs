@@ -31,7 +31,7 @@ fn budget(max: usize, max_per_connection: usize) -> (ByteBudget, LimitMetrics) {
         max_receiving_bytes_per_connection: max_per_connection,
         send_timeout_seconds: 1,
         max_unsent_bytes: max,
-        max_unsent_bytes_per_connection: max_per_connection,
+        max_unsent_bytes_per_caller: max_per_connection,
         max_reads_per_caller: 1,
         max_read_wait_milliseconds: 1,
     };
