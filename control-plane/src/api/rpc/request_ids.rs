@@ -24,9 +24,11 @@ fn is_good(id: &str) -> bool {
     (1..=MAX_REQUEST_ID_BYTES).contains(&id.len()) && id.bytes().all(allowed)
 }
 
-/// An answer that tells the call's id.
+/// An answer that tells the call's id. HTTP/2 does not remember it: it would take the place
+/// of headers that come again.
 pub(super) fn told<T>(mut answer: Response<T>, id: &str) -> Response<T> {
-    if let Ok(value) = HeaderValue::from_str(id) {
+    if let Ok(mut value) = HeaderValue::from_str(id) {
+        value.set_sensitive(true);
         answer.headers_mut().insert(REQUEST_ID_HEADER, value);
     }
     answer
@@ -60,6 +62,9 @@ mod tests {
         let (drawn, other) = (of_call(&HeaderMap::new()), of_call(&HeaderMap::new()));
         assert!(is_good(&drawn) && drawn != other);
         let answer = told(Response::new(()), &drawn);
-        assert_eq!(answer.headers().get(REQUEST_ID_HEADER).unwrap(), drawn.as_str());
+        let told_id = answer.headers().get(REQUEST_ID_HEADER).unwrap();
+        assert!(told_id == drawn.as_str() && told_id.is_sensitive());
+        let replaced = kept(&answer, Response::new(()));
+        assert!(replaced.headers().get(REQUEST_ID_HEADER).unwrap().is_sensitive());
     }
 }
