@@ -46,7 +46,9 @@ use crate::api::rpc::gate::{CallGate, CredentialSource};
 use crate::api::rpc::layer::CallLayer;
 pub use crate::api::rpc::malformed::MalformedRequestLayer;
 use crate::api::rpc::methods::{MethodTable, callers_descriptors};
-pub use crate::api::rpc::receiving::{MessageShapes, ReceiveLayer, ReceiveRule, ReceiveRules};
+pub use crate::api::rpc::receiving::{
+    CallerShares, MessageShapes, ReceiveLayer, ReceiveRule, ReceiveRules,
+};
 use crate::callers::Authenticator;
 use crate::flow::Flow;
 use crate::settings::ServerSettings;

@@ -22,8 +22,8 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 use tower::layer::util::{Identity, Stack};
 
 use crate::api::{
-    ByteBudget, EndedByAge, MalformedRequestLayer, MessageShapes, ReceiveLayer, ReceiveRule,
-    ReceiveRules,
+    ByteBudget, CallerShares, EndedByAge, MalformedRequestLayer, MessageShapes, ReceiveLayer,
+    ReceiveRule, ReceiveRules,
 };
 use crate::callers::Authenticator;
 use crate::flow::Flow;
@@ -159,7 +159,11 @@ impl DoorServers<'_> {
         let requests = &self.context.settings.requests;
         let metrics = self.context.metrics.limits().clone();
         let budget = ByteBudget::of_requests(requests, door.name(), metrics);
-        ReceiveLayer { rules, budget, timeout: requests.receive_timeout() }
+        // Half of the door's, but never less than a connection may have.
+        let of_caller = requests.max_receiving_bytes / 2;
+        let of_caller = of_caller.max(requests.max_receiving_bytes_per_connection);
+        let shares = CallerShares::new(of_caller);
+        ReceiveLayer { rules, budget, shares, timeout: requests.receive_timeout() }
     }
 
     fn spawn<L, B>(

@@ -34,19 +34,28 @@ receive_timeout_seconds = 5
 max_receiving_bytes_per_connection = 33554432
 max_receiving_bytes = 50331648
 ";
+/// A caller has half of the bytes, which is less than three of its connections may have.
+const SHARE_SETTINGS: &str = "[server]
+max_batch_request_bytes = 16777216
+[requests]
+receive_timeout_seconds = 10
+max_receiving_bytes_per_connection = 16777216
+max_receiving_bytes = 67108864
+";
 const UNFINISHED_REQUESTS: usize = 60;
 const PIECE_BYTES: usize = 64 * 1024;
-/// Of each of them, 30 MiB.
-const SENT_PIECES: usize = 480;
+/// In a MiB.
+const PIECES_PER_MIB: usize = 16;
 
 pub(super) type RawBody = BoxBody<Bytes, std::convert::Infallible>;
 
-/// A batch of 31 MiB of which the end is missing.
-fn unfinished() -> Request<RawBody> {
+/// A batch of which the last MiB is missing.
+fn unfinished(sent_mib: u32) -> Request<RawBody> {
     let mut head = vec![0];
-    head.extend((31_u32 << 20).to_be_bytes());
+    head.extend(((sent_mib + 1) << 20).to_be_bytes());
     let piece = Bytes::from(vec![7; PIECE_BYTES]);
-    let pieces = stream::iter([Bytes::from(head)]).chain(stream::repeat(piece).take(SENT_PIECES));
+    let pieces = stream::iter([Bytes::from(head)])
+        .chain(stream::repeat(piece).take(sent_mib as usize * PIECES_PER_MIB));
     let frames = pieces.map(|piece| Ok(Frame::data(piece))).chain(stream::pending());
     let path = "/postrider.v1.EventService/PublishEvents";
     call(path, BodyExt::boxed(StreamBody::new(frames)))
@@ -103,7 +112,7 @@ async fn wave(cluster: &Cluster, process: u32, tenant: &str) -> u64 {
     let sender = connect(cluster).await;
     let calls = (0..UNFINISHED_REQUESTS).map(|_| {
         let mut sender = sender.clone();
-        async move { timeout(SOON_LIMIT, sender.send_request(unfinished())).await.unwrap() }
+        async move { timeout(SOON_LIMIT, sender.send_request(unfinished(30))).await.unwrap() }
     });
     let mut api = cluster.api().unwrap();
     let watching = async {
@@ -140,6 +149,38 @@ async fn unfinished_requests_are_bounded_and_end() {
     assert_eq!(of_callers(&cluster, "postrider_receiving_bytes").await, 0.0);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_has_a_part_on_whatever_connections() {
+    let cluster = with_settings(SHARE_SETTINGS, false).await;
+    let mut api = cluster.api().unwrap();
+    let tenant = api.create_tenant("acme").await.unwrap();
+    let mut other = caller(&cluster, &mut api, &tenant, Role::Publisher).await;
+    let mut calls = Vec::new();
+    for _ in 0..4 {
+        let mut sender = connect(&cluster).await;
+        calls.push(tokio::spawn(async move { sender.send_request(unfinished(10)).await }));
+    }
+    let half = timeout(SOON_LIMIT, async {
+        while times_reached(&cluster, "requests.max_receiving_bytes").await < 1.0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    half.await.expect("40 MiB are more than half of 64");
+    // Another caller's batch has room: 30 and 8 MiB are less than three quarters.
+    let payload = format!("\"{}\"", "x".repeat(200 << 10));
+    let request = PublishEventRequest {
+        event: Some(event("payment.completed", &payload)),
+        ..PublishEventRequest::default()
+    };
+    let batch = PublishEventsRequest { parent: tenant, requests: vec![request; 40] };
+    let published = other.events.publish_events(batch).await.unwrap().into_inner();
+    assert_eq!(published.results.len(), 40);
+    let answers = timeout(SOON_LIMIT, join_all(calls)).await.unwrap();
+    let answers = answers.into_iter().filter_map(|answer| answer.unwrap().ok());
+    let refused = answers.filter(|answer| status(answer) == "8").count();
+    assert!((1..=2).contains(&refused), "{refused} were refused, and others had their time");
+}
+
 /// A page of events with their payloads.
 fn page(tenant: &str) -> Request<RawBody> {
     let list = ListEventsRequest {
@@ -162,9 +203,9 @@ async fn connect_without_a_window(cluster: &Cluster) -> SendRequest<RawBody> {
 }
 
 /// Another caller.
-async fn reader(cluster: &Cluster, api: &mut Api, tenant: &str) -> Api {
+async fn caller(cluster: &Cluster, api: &mut Api, tenant: &str, role: Role) -> Api {
     let tenants = vec![tenant.to_owned()];
-    let grants = vec![Grant { role: Role::Reader.into(), tenants, installation: false }];
+    let grants = vec![Grant { role: role.into(), tenants, installation: false }];
     let token = Some(Token { grants, ..Token::default() });
     let made = api.tokens.create_token(CreateTokenRequest { token, ttl: None }).await;
     let channel = channel(&cluster.replicas[0].url(), None).unwrap();
@@ -197,7 +238,7 @@ async fn answers_that_nobody_reads_are_bounded_and_dropped() {
     assert_eq!(refused, 4, "a page has 2.4 MiB");
     assert!(times_reached(&cluster, "requests.max_unsent_bytes_per_caller").await >= 4.0);
     // Others read.
-    let mut other = reader(&cluster, &mut api, &tenant).await;
+    let mut other = caller(&cluster, &mut api, &tenant, Role::Reader).await;
     let list = ListEventsRequest {
         parent: tenant.clone(),
         view: EventView::Full.into(),

@@ -28,6 +28,7 @@ use crate::api::rpc::deadlines::AnswerDeadline;
 use crate::api::rpc::gate::{CallGate, Judged};
 use crate::api::rpc::guarded_body::GuardedBody;
 use crate::api::rpc::read_turn_body::{ReadTurnBody, TurnOfCall};
+use crate::api::rpc::receiving::RequestCaller;
 use crate::api::rpc::{lifetimes, request_ids, spans};
 
 /// What is called most, and answered with little.
@@ -102,6 +103,9 @@ where
             let (turn, mut message) = (TurnOfCall::default(), Body::new(message));
             if let Some(caller) = caller {
                 spans::record_in_span("who", &caller);
+                if let Some(sender) = call.extensions.get::<RequestCaller>() {
+                    sender.tell(&caller.origin);
+                }
                 if let Some(turns) = read_turns {
                     let who = caller.who.clone();
                     let body = ReadTurnBody::new(message, turns, who, Arc::clone(&turn));

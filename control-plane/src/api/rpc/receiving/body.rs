@@ -15,6 +15,7 @@ use tokio::time::Sleep;
 use tonic::Status;
 use tonic::body::Body;
 
+use super::caller_share::{CallerShare, ShareExceeded};
 use super::entries::EntryFault;
 use super::incomplete::IncompleteMessage;
 use super::message::{MessageFault, MessageMeter};
@@ -36,13 +37,19 @@ pub struct ReceivedBody {
     /// whole goes there as it came.
     complete: VecDeque<Bytes>,
     held: HeldBytes,
+    share: CallerShare,
     timeout: Duration,
     /// When the message must be complete. Absent between the messages of a stream.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl ReceivedBody {
-    pub fn new(inner: Body, rule: ReceiveRule, held: HeldBytes, timeout: Duration) -> Self {
+    pub fn new(
+        inner: Body,
+        rule: ReceiveRule,
+        (held, share): (HeldBytes, CallerShare),
+        timeout: Duration,
+    ) -> Self {
         Self {
             inner: Some(inner),
             rule,
@@ -50,6 +57,7 @@ impl ReceivedBody {
             incomplete: IncompleteMessage::default(),
             complete: VecDeque::new(),
             held,
+            share,
             timeout,
             deadline: None,
         }
@@ -63,7 +71,7 @@ impl ReceivedBody {
         let held = if self.rule.streams {
             if taken.complete > 0 {
                 // The decoder takes what is complete at once.
-                self.held.release();
+                self.give_back();
                 self.deadline = None;
             }
             taken.of_incomplete
@@ -71,6 +79,7 @@ impl ReceivedBody {
             taken.of_messages
         };
         self.held.add(held).map_err(|exceeded| self.too_much(exceeded))?;
+        self.share.add(held).map_err(|exceeded| self.too_much_of_caller(exceeded))?;
         let complete = part.split_to(taken.complete.min(part.len()));
         let mut ready = None;
         if self.incomplete.is_empty() {
@@ -113,6 +122,13 @@ impl ReceivedBody {
         errors::limit_passes(ErrorReason::TooMuchReceived, message, setting)
     }
 
+    fn too_much_of_caller(&self, ShareExceeded: ShareExceeded) -> Status {
+        let setting = self.held.setting(BudgetExceeded::Door);
+        self.held.metrics().reached(setting);
+        let message = "the caller has too many unfinished requests";
+        errors::limit_passes(ErrorReason::TooMuchReceived, message, setting)
+    }
+
     fn too_slow(&self) -> Status {
         self.held.metrics().reached(TIMEOUT_SETTING);
         let seconds = self.timeout.as_secs();
@@ -136,8 +152,13 @@ impl ReceivedBody {
         self.inner = None;
         self.deadline = None;
         self.incomplete = IncompleteMessage::default();
-        self.held.release();
+        self.give_back();
         Some(Err(status))
+    }
+
+    fn give_back(&mut self) {
+        self.held.release();
+        self.share.release();
     }
 
     /// Takes a part or the end of the body; answers what the decoder gets. Nothing: the

@@ -12,6 +12,7 @@ use tonic_types::StatusExt as _;
 
 use super::*;
 use crate::api::rpc::byte_budget::ByteBudget;
+use crate::api::rpc::receiving::caller_share::{CallerShares, RequestCaller};
 use crate::metrics::LimitMetrics;
 use crate::settings::RequestSettings;
 
@@ -46,10 +47,14 @@ fn frame(part: Vec<u8>) -> Result<Frame<Bytes>, Status> {
     Ok(Frame::data(part.into()))
 }
 
+fn alone(held: HeldBytes) -> (HeldBytes, CallerShare) {
+    (held, CallerShares::new(usize::MAX).hold(RequestCaller::default()))
+}
+
 fn sent(parts: Vec<Vec<u8>>, rule: ReceiveRule, held: HeldBytes) -> ReceivedBody {
     let frames = parts.into_iter().map(frame);
     let body = StreamBody::new(futures::stream::iter(frames));
-    ReceivedBody::new(Body::new(body), rule, held, TIMEOUT)
+    ReceivedBody::new(Body::new(body), rule, alone(held), TIMEOUT)
 }
 
 fn reason(status: &Status) -> String {
@@ -115,7 +120,8 @@ async fn the_decoder_sees_a_message_only_when_it_is_whole() {
         let (sender, parts) = mpsc::channel(8);
         let body = Body::new(StreamBody::new(ReceiverStream::new(parts)));
         let rule = ReceiveRule { streams, ..RULE };
-        let mut body = ReceivedBody::new(body, rule, budget.hold(Arc::default()), TIMEOUT * 50);
+        let mut body =
+            ReceivedBody::new(body, rule, alone(budget.hold(Arc::default())), TIMEOUT * 50);
         // A whole one, and the head of another, cut wherever it may be.
         let mut bytes = framed(3, 3);
         bytes.extend(framed(50, 1));
@@ -144,7 +150,7 @@ async fn a_message_that_comes_whole_is_not_copied() {
     let whole = Bytes::from(framed(50, 50));
     let frames = [Ok::<_, Status>(Frame::data(whole.clone()))];
     let body = Body::new(StreamBody::new(futures::stream::iter(frames)));
-    let mut body = ReceivedBody::new(body, RULE, budget.hold(Arc::default()), TIMEOUT);
+    let mut body = ReceivedBody::new(body, RULE, alone(budget.hold(Arc::default())), TIMEOUT);
     let passed_on = body.frame().await.unwrap().unwrap().into_data().unwrap();
     assert_eq!(passed_on.as_ptr(), whole.as_ptr());
 }
@@ -183,7 +189,7 @@ async fn a_request_has_its_time_and_a_stream_may_be_silent_between_messages() {
         let (sender, parts) = mpsc::channel(4);
         let body = Body::new(StreamBody::new(ReceiverStream::new(parts)));
         let rule = ReceiveRule { streams, ..RULE };
-        (sender, ReceivedBody::new(body, rule, budget.hold(Arc::default()), TIMEOUT))
+        (sender, ReceivedBody::new(body, rule, alone(budget.hold(Arc::default())), TIMEOUT))
     };
     let began = Instant::now();
     let (_sender, silent) = open(false);

@@ -9,12 +9,13 @@
 //! a message in which a field has too many entries is not decoded.
 //!
 //! - `rule`: what a method's requests may be. `message`: where messages begin and end.
-//!   `message_shapes`: which fields repeat. `entries`: how often they do. `incomplete`: what
+//!   `caller_share`: what one caller may have. `message_shapes`: which fields repeat. `entries`: how often they do. `incomplete`: what
 //!   there is of a message that is not complete. `body`: all of it together, for one request.
 //!
 //! Keeps the invariant `bounded-everything`.
 
 mod body;
+mod caller_share;
 mod entries;
 mod incomplete;
 mod message;
@@ -30,6 +31,7 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use self::body::ReceivedBody;
+pub use self::caller_share::{CallerShares, RequestCaller};
 pub use self::entries::{EntryCounter, EntryFault};
 pub use self::message_shapes::MessageShapes;
 pub use self::rule::{ReceiveRule, ReceiveRules};
@@ -41,6 +43,7 @@ use crate::listeners::ConnectionPeer;
 pub struct ReceiveLayer {
     pub rules: ReceiveRules,
     pub budget: ByteBudget,
+    pub shares: CallerShares,
     pub timeout: Duration,
 }
 
@@ -68,12 +71,14 @@ impl<S: Service<Request<Body>>> Service<Request<Body>> for ReceiveService<S> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<Body>) -> S::Future {
-        let ReceiveLayer { rules, budget, timeout } = &self.layer;
+    fn call(&mut self, mut request: Request<Body>) -> S::Future {
+        let ReceiveLayer { rules, budget, shares, timeout } = &self.layer;
         let rule = rules(request.uri().path());
         let peer = request.extensions().get::<ConnectionPeer>();
         let connection = peer.map(|peer| Arc::clone(&peer.receiving)).unwrap_or_default();
-        let held = budget.hold(connection);
+        let caller = RequestCaller::default();
+        request.extensions_mut().insert(caller.clone());
+        let held = (budget.hold(connection), shares.hold(caller));
         let received = request.map(|body| Body::new(ReceivedBody::new(body, rule, held, *timeout)));
         self.inner.call(received)
     }
