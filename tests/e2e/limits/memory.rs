@@ -26,7 +26,8 @@ const ANNOUNCED_BYTES: u32 = 1 << 20;
 fn announced(length: u32) -> RawBody {
     let mut head = vec![0];
     head.extend(length.to_be_bytes());
-    head.push(7);
+    // The key of a field.
+    head.push(0x0a);
     let frames = stream::iter([Ok(Frame::data(Bytes::from(head)))]).chain(stream::pending());
     BodyExt::boxed(StreamBody::new(frames))
 }

@@ -51,8 +51,15 @@ pub(super) type RawBody = BoxBody<Bytes, std::convert::Infallible>;
 
 /// A batch of which the last MiB is missing.
 fn unfinished(sent_mib: u32) -> Request<RawBody> {
+    let length = (sent_mib + 1) << 20;
     let mut head = vec![0];
-    head.extend(((sent_mib + 1) << 20).to_be_bytes());
+    head.extend(length.to_be_bytes());
+    // A field that nobody knows has all of it, but for its key and the four bytes of its length.
+    let of_field = length - 5;
+    let more = [of_field, of_field >> 7, of_field >> 14].map(|bits| (bits & 0x7f | 0x80) as u8);
+    head.push(0x7a);
+    head.extend(more);
+    head.push((of_field >> 21) as u8);
     let piece = Bytes::from(vec![7; PIECE_BYTES]);
     let pieces = stream::iter([Bytes::from(head)])
         .chain(stream::repeat(piece).take(sent_mib as usize * PIECES_PER_MIB));
