@@ -56,7 +56,7 @@ fn unfinished(sent_mib: u32) -> Request<RawBody> {
     head.extend(length.to_be_bytes());
     // A field that nobody knows has all of it, but for its key and the four bytes of its length.
     let of_field = length - 5;
-    let more = [of_field, of_field >> 7, of_field >> 14].map(|bits| (bits & 0x7f | 0x80) as u8);
+    let more = [of_field, of_field >> 7, of_field >> 14].map(|bits| ((bits & 0x7f) | 0x80) as u8);
     head.push(0x7a);
     head.extend(more);
     head.push((of_field >> 21) as u8);

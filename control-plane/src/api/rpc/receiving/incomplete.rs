@@ -1,8 +1,8 @@
 //! What has arrived of a message that is not complete.
 //!
 //! Fed by `body` with parts of a message; feeds it with the whole, in pieces, once the last
-//! part is there. Guarantees that no more memory is held than twice what has arrived, and
-//! [`MIN_PIECE_BYTES`]: a part is copied, since it is a part of all that was read from the
+//! part is there. Guarantees that no more memory is held than twice what has arrived, and the
+//! smallest piece: a part is copied, since it is a part of all that was read from the
 //! connection at once and would keep it; and no room is made for what was only announced.
 
 use std::collections::VecDeque;
