@@ -40,8 +40,12 @@ fn budget(max: usize, max_per_connection: usize) -> (ByteBudget, LimitMetrics) {
     (ByteBudget::of_requests(&settings, "callers", metrics.clone()), metrics)
 }
 
-const RULE: ReceiveRule =
-    ReceiveRule { max_message_bytes: 50, size_setting: "server.max_request_bytes", streams: false };
+const RULE: ReceiveRule = ReceiveRule {
+    max_message_bytes: 50,
+    size_setting: "server.max_request_bytes",
+    streams: false,
+    request: None,
+};
 
 fn frame(part: Vec<u8>) -> Result<Frame<Bytes>, Status> {
     Ok(Frame::data(part.into()))
