@@ -77,6 +77,7 @@ pub async fn create(settings: Settings, wanted: CreateTokenArguments) -> anyhow:
     let audit = audit
         .in_chain(AuditChain::of_grants(&token.record.grants))
         .with_changes(&AuditFields::none(), &audited_fields::of_token(&token.record));
+    store.begin_audit_log(now).await.context("beginning the audit log")?;
     let created = store.create_token(&token.record, COMMAND_TOKEN_BOUNDS, &audit).await;
     store.close().await;
     let created = created.context("storing the token")?;

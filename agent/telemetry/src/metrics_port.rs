@@ -1,10 +1,16 @@
 //! The port of metrics and health: answers Prometheus, and probes.
 //!
 //! Plain HTTP, for whoever reaches it: nothing of a tenant's may be shown here. Given a
-//! listener, a registry and what probes are told; at most so many scrapers are answered at once, and
-//! one that is slow to ask is cut off.
+//! listener, a registry and what probes are told. Guarantees that nobody keeps probes out: a
+//! connection has one request and a time limit that covers its answer too, and where there
+//! are too many, the oldest is closed for the newest. Metrics are written out once at a time,
+//! for all who have asked by then.
+//!
+//! Keeps the invariant `bounded-everything`.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -16,19 +22,32 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 const OPENMETRICS_CONTENT_TYPE: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
-/// A scraper sends its few lines at once.
-const SCRAPE_HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-/// A scraper or two are usual, and each scrape renders all metrics.
-const MAX_CONCURRENT_SCRAPES: usize = 16;
+
+/// What the port gives to those who ask.
+#[derive(Clone, Copy)]
+struct PortLimits {
+    /// Connections at once.
+    max_connections: usize,
+    /// A connection from its beginning until its answer is taken.
+    connection_time: Duration,
+}
+
+/// Scrapers and probes are a handful, each for some milliseconds. A probe is only lost if so
+/// many others come between its connection and its answer. Ten seconds are Prometheus' own
+/// time limit of a scrape.
+const PORT_LIMITS: PortLimits =
+    PortLimits { max_connections: 64, connection_time: Duration::from_secs(10) };
 
 /// What probes are answered. Neither live nor ready at first. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +78,37 @@ impl HealthProbes {
     }
 }
 
+/// The registry, and its text as it was last written out.
+struct MetricsText {
+    registry: Arc<Registry>,
+    /// The text, and when it was begun.
+    last: Mutex<Option<(Instant, Bytes)>>,
+}
+
+impl MetricsText {
+    fn new(registry: Arc<Registry>) -> Self {
+        Self { registry, last: Mutex::default() }
+    }
+
+    /// The text, not begun before it was asked for: those who wait for one that is being
+    /// written share the next, so that many scrapers cost what one does.
+    async fn current(&self) -> Result<Bytes, fmt::Error> {
+        let asked = Instant::now();
+        let mut last = self.last.lock().await;
+        if let Some((begun, text)) = &*last
+            && *begun >= asked
+        {
+            return Ok(text.clone());
+        }
+        let (begun, mut text) = (Instant::now(), String::new());
+        encode(&mut text, &self.registry)?;
+        let text = Bytes::from(text);
+        *last = Some((begun, text.clone()));
+        drop(last);
+        Ok(text)
+    }
+}
+
 /// Answers `GET /metrics` on `listener` with `registry`, and `/livez` and `/readyz` with
 /// 200 or 503, until `shutdown`.
 pub async fn serve_metrics(
@@ -67,67 +117,179 @@ pub async fn serve_metrics(
     probes: HealthProbes,
     shutdown: CancellationToken,
 ) {
-    let scrapers = Arc::new(Semaphore::new(MAX_CONCURRENT_SCRAPES));
-    let accept = async {
-        loop {
-            let Ok(scraper) = Arc::clone(&scrapers).acquire_owned().await else {
-                return;
-            };
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    let (registry, probes) = (Arc::clone(&registry), probes.clone());
-                    tokio::spawn(async move {
-                        let service =
-                            service_fn(move |request| respond(&request, &registry, &probes));
-                        // A scraper that goes away misses its figures, no more.
-                        let _ = http1::Builder::new()
-                            .timer(TokioTimer::new())
-                            .header_read_timeout(SCRAPE_HEADER_TIMEOUT)
-                            .serve_connection(TokioIo::new(stream), service)
-                            .await;
-                        drop(scraper);
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection on the metrics port");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            }
-        }
-    };
-    shutdown.run_until_cancelled(accept).await;
+    let metrics = Arc::new(MetricsText::new(registry));
+    shutdown.run_until_cancelled(accept(&listener, metrics, probes, PORT_LIMITS)).await;
 }
 
-fn respond(
-    request: &Request<Incoming>,
-    registry: &Registry,
+/// Accepts connections for ever, and closes the oldest where there are too many.
+async fn accept(
+    listener: &TcpListener,
+    metrics: Arc<MetricsText>,
+    probes: HealthProbes,
+    limits: PortLimits,
+) {
+    let mut tasks = JoinSet::new();
+    let mut by_age: VecDeque<AbortHandle> = VecDeque::new();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                while tasks.try_join_next().is_some() {}
+                by_age.retain(|connection| !connection.is_finished());
+                if by_age.len() >= limits.max_connections
+                    && let Some(oldest) = by_age.pop_front()
+                {
+                    oldest.abort();
+                }
+                let answer = answer_one(stream, Arc::clone(&metrics), probes.clone());
+                by_age.push_back(tasks.spawn(async move {
+                    // A scraper that goes away, or takes too long, misses its figures, no more.
+                    let _ = tokio::time::timeout(limits.connection_time, answer).await;
+                }));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection on the metrics port");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Answers the one request of a connection.
+async fn answer_one(stream: TcpStream, metrics: Arc<MetricsText>, probes: HealthProbes) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (metrics, probes) = (Arc::clone(&metrics), probes.clone());
+        let path = request.uri().path().to_owned();
+        async move { respond(&path, &metrics, &probes).await }
+    });
+    // The time to send the request is the connection's own.
+    let _ = http1::Builder::new()
+        .header_read_timeout(None::<Duration>)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+async fn respond(
+    path: &str,
+    metrics: &MetricsText,
     probes: &HealthProbes,
-) -> std::future::Ready<Result<Response<Full<Bytes>>, Infallible>> {
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let mut response = Response::new(Full::default());
-    let mut text = String::new();
-    let path = request.uri().path();
     if let Some(is_good) = probes.answer(path) {
         if !is_good {
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         }
     } else if path != "/metrics" {
         *response.status_mut() = StatusCode::NOT_FOUND;
-    } else if encode(&mut text, registry).is_err() {
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    } else {
+    } else if let Ok(text) = metrics.current().await {
         response.headers_mut().insert(CONTENT_TYPE, OPENMETRICS_CONTENT_TYPE);
         *response.body_mut() = Full::from(text);
+    } else {
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     }
-    std::future::ready(Ok(response))
+    Ok(response)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+    use std::sync::atomic::AtomicUsize;
+
+    use prometheus_client::collector::Collector;
+    use prometheus_client::encoding::DescriptorEncoder;
     use prometheus_client::metrics::counter::Counter;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpStream;
 
     use super::*;
+
+    /// A port with limits of its own, and its address.
+    async fn open(registry: Registry, limits: PortLimits) -> (JoinSet<()>, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let probes = HealthProbes::default();
+        probes.set_live(true);
+        let metrics = Arc::new(MetricsText::new(Arc::new(registry)));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { accept(&listener, metrics, probes, limits).await });
+        (tasks, address)
+    }
+
+    /// What is answered on a connection until it is closed, which the client does not ask for.
+    async fn answer(stream: &mut TcpStream, path: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut text = String::new();
+        let read = stream.read_to_string(&mut text);
+        tokio::time::timeout(Duration::from_secs(20), read).await.unwrap().unwrap();
+        text
+    }
+
+    #[tokio::test]
+    async fn connections_that_are_kept_keep_no_probe_out() {
+        let limits = PortLimits { max_connections: 4, connection_time: Duration::from_secs(60) };
+        let (_tasks, address) = open(Registry::default(), limits).await;
+        let mut kept = Vec::new();
+        for _ in 0..4 {
+            kept.push(TcpStream::connect(address).await.unwrap());
+        }
+        let mut probe = TcpStream::connect(address).await.unwrap();
+        assert!(answer(&mut probe, "/livez").await.starts_with("HTTP/1.1 200 OK"));
+        let mut byte = [0];
+        let read = kept[0].read(&mut byte);
+        let end = tokio::time::timeout(Duration::from_secs(20), read).await.unwrap();
+        assert!(matches!(end, Ok(0) | Err(_)), "the oldest is closed");
+        assert!(answer(&mut kept[1], "/livez").await.contains("200 OK"), "the others are not");
+    }
+
+    #[tokio::test]
+    async fn who_asks_and_reads_nothing_is_cut_off() {
+        let mut registry = Registry::default();
+        // More than the buffers of a connection take.
+        let counter: Counter = Counter::default();
+        registry.register("posts", "x".repeat(32 << 20), counter);
+        let connection_time = Duration::from_millis(300);
+        let limits = PortLimits { max_connections: 4, connection_time };
+        let (_tasks, address) = open(registry, limits).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        // Time is what is tested.
+        tokio::time::sleep(connection_time * 5).await;
+        let mut taken = Vec::new();
+        let read = stream.read_to_end(&mut taken);
+        let _ = tokio::time::timeout(Duration::from_secs(20), read).await.expect("it is closed");
+        assert!(taken.len() < 32 << 20, "the answer was not waited for: {}", taken.len());
+    }
+
+    /// Counts how often it is written out.
+    #[derive(Debug)]
+    struct WriteCount(Arc<AtomicUsize>);
+
+    impl Collector for WriteCount {
+        fn encode(&self, _: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn scrapers_that_wait_share_a_text() {
+        let mut registry = Registry::default();
+        let written = Arc::new(AtomicUsize::new(0));
+        registry.register_collector(Box::new(WriteCount(Arc::clone(&written))));
+        let metrics = Arc::new(MetricsText::new(Arc::new(registry)));
+        let being_written = metrics.last.lock().await;
+        let mut scrapers = JoinSet::new();
+        for _ in 0..10 {
+            let metrics = Arc::clone(&metrics);
+            scrapers.spawn(async move { metrics.current().await.unwrap() });
+        }
+        tokio::task::yield_now().await;
+        drop(being_written);
+        assert_eq!(scrapers.join_all().await.len(), 10);
+        assert_eq!(written.load(Ordering::Relaxed), 1);
+        metrics.current().await.unwrap();
+        assert_eq!(written.load(Ordering::Relaxed), 2, "nobody is given an older one");
+    }
 
     #[tokio::test]
     async fn figures_are_served() {

@@ -146,6 +146,14 @@ impl SignatureScheme {
             Self::Stripe { .. } | Self::Hmac(_) | Self::StaticSecret { .. } => KeyKind::Text,
         }
     }
+
+    /// Whether a request carries the key itself, and not only what it signed.
+    pub const fn sends_key(&self) -> bool {
+        match self {
+            Self::StaticSecret { .. } => true,
+            Self::StandardV1 | Self::StandardV1a | Self::Stripe { .. } | Self::Hmac(_) => false,
+        }
+    }
 }
 
 /// The schemes of a subscription that chooses none.

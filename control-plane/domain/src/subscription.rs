@@ -12,6 +12,9 @@ use crate::secret::SecretText;
 use crate::signature::{SignatureScheme, SigningKey, default_schemes};
 use crate::time::{StoppedClock, Timestamp};
 
+/// The region of a subscription that names none.
+pub const DEFAULT_REGION: &str = "default";
+
 /// Whether a subscription gets its events (invariant `paused-waits-disabled-suppresses`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

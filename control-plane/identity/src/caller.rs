@@ -111,6 +111,20 @@ impl CallerIdentity {
         Some(tenants)
     }
 
+    /// The tenant in which all its grants hold, and no other.
+    pub fn only_tenant(&self) -> Option<&TenantId> {
+        let mut only = None;
+        for grant in &self.grants {
+            let GrantScope::Tenants(tenants) = &grant.scope else { return None };
+            for tenant in tenants {
+                if *only.get_or_insert(tenant) != tenant {
+                    return None;
+                }
+            }
+        }
+        only
+    }
+
     /// The same caller with only those grants that hold in a tenant, or in the installation.
     pub fn within(&self, tenant: Option<&TenantId>) -> Self {
         let grants = self.grants.iter().filter_map(|grant| match (&grant.scope, tenant) {
@@ -178,6 +192,18 @@ mod tests {
         let all = caller(&[grant(Role::Reader, &[])]);
         assert!(all.may_in(Permission::ReadEvents, &tenant("z")));
         assert_eq!(all.tenants_with(Permission::ReadEvents), None);
+    }
+
+    #[test]
+    fn a_caller_is_one_tenants_where_all_its_grants_are() {
+        let only = |grants: &[Grant]| caller(grants).only_tenant().map(ToString::to_string);
+        let reader = grant(Role::Reader, &["a"]);
+        let both = [reader.clone(), grant(Role::Publisher, &["a"])];
+        assert_eq!(only(&both).as_deref(), Some("a"));
+        assert_eq!(only(&[reader.clone(), grant(Role::Publisher, &["b"])]), None);
+        assert_eq!(only(&[grant(Role::Reader, &["a", "b"])]), None);
+        assert_eq!(only(&[reader, grant(Role::Publisher, &[])]), None);
+        assert_eq!(only(&[]), None);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! A tenant's data key, which encrypts the secrets of its subscriptions.
 //!
 //! Fed by the store; feeds it with sealed secrets. Guarantees that a sealed secret names
-//! its tenant, its subscription, its field and its key, and opens nowhere else.
+//! its tenant, its subscription, its field, its key and what it is for, and opens nowhere
+//! else.
 
 use std::fmt;
 
@@ -15,12 +16,25 @@ use crate::error::KeyError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DataKeyId(pub Uuid);
 
-/// Where a secret stands.
+/// What requests do with a secret. Whoever changes a row past Postrider, so that the secret
+/// goes elsewhere, has a row that does not open.
+#[derive(Clone, Copy, Debug)]
+pub struct SecretUse<'p> {
+    /// Where requests go.
+    pub url: &'p str,
+    /// Whose agents make them.
+    pub region: &'p str,
+    /// Whether they carry the signing keys themselves.
+    pub sends_keys: bool,
+}
+
+/// Where a secret stands, and what it is for.
 #[derive(Clone, Copy, Debug)]
 pub struct SecretPlace<'p> {
     pub tenant: &'p str,
     pub subscription: &'p str,
     pub field: &'p str,
+    pub used: SecretUse<'p>,
 }
 
 /// A key that encrypts secrets.
@@ -77,6 +91,9 @@ impl DataKey {
             place.subscription.as_bytes(),
             place.field.as_bytes(),
             self.id.0.as_bytes(),
+            place.used.url.as_bytes(),
+            place.used.region.as_bytes(),
+            &[place.used.sends_keys.into()],
         ])
     }
 }
@@ -91,8 +108,10 @@ impl fmt::Debug for DataKey {
 mod tests {
     use super::*;
 
+    const USED: SecretUse<'_> =
+        SecretUse { url: "https://acme.example/erp", region: "eu", sends_keys: false };
     const HERE: SecretPlace<'_> =
-        SecretPlace { tenant: "acme", subscription: "erp", field: "signing_keys" };
+        SecretPlace { tenant: "acme", subscription: "erp", field: "signing_keys", used: USED };
 
     #[test]
     fn a_secret_opens_in_its_place_only() {
@@ -103,6 +122,9 @@ mod tests {
             SecretPlace { tenant: "globex", ..HERE },
             SecretPlace { subscription: "crm", ..HERE },
             SecretPlace { field: "header_values", ..HERE },
+            SecretPlace { used: SecretUse { url: "https://acme.example/crm", ..USED }, ..HERE },
+            SecretPlace { used: SecretUse { region: "us", ..USED }, ..HERE },
+            SecretPlace { used: SecretUse { sends_keys: true, ..USED }, ..HERE },
         ] {
             assert_eq!(key.open(&sealed, elsewhere), Err(KeyError::NotSealedHere));
         }

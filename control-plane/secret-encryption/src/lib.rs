@@ -19,7 +19,7 @@ mod error;
 mod key_encryption;
 mod local_keys;
 
-pub use data_key::{DataKey, DataKeyId, SecretPlace};
+pub use data_key::{DataKey, DataKeyId, SecretPlace, SecretUse};
 pub use derived_key::DerivedKey;
 pub use error::{KeyError, KeyListError};
 pub use key_encryption::{DataKeyOwner, KeyEncryptionKeys, KeyId, WrappedDataKey};

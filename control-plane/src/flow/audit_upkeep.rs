@@ -4,7 +4,8 @@
 //! metrics and the store. A tail that is cut together with its chain's head leaves a chain
 //! that is whole; what is logged here tells that it was longer. Guarantees that the owner
 //! of a tenant's shard logs its chain's head when it gets the shard, once it has changed,
-//! and at its own end, and says when a head was set back or a chain removed.
+//! and at its own end, and says when a head was set back, a chain removed, or one is no longer
+//! that of which a head was logged.
 //!
 //! Keeps the invariant `audit-records-chained`.
 
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use postrider_domain::ids::{Shard, TenantId};
-use postrider_identity::{AuditChain, ChainHash, ChainState};
+use postrider_identity::{AuditChain, AuditRecord, ChainHash, ChainKey, ChainState};
 use postrider_store::{ForgottenRecords, Store, StoreResult};
 use tokio_util::sync::CancellationToken;
 
@@ -117,7 +118,7 @@ impl AuditUpkeep {
             after = chains.last().map(|state| state.chain.clone());
             for state in chains {
                 unseen.remove(&state.chain);
-                counts.add_all("heads_logged", self.log_head(state).into());
+                counts.add_all("heads_logged", self.log_head(state).await?.into());
             }
             if is_last {
                 break;
@@ -140,20 +141,27 @@ impl AuditUpkeep {
     }
 
     /// Logs a chain's head if it has changed; whether it did.
-    fn log_head(&mut self, state: ChainState) -> bool {
+    async fn log_head(&mut self, state: ChainState) -> StoreResult<bool> {
         let ChainState { chain, sequence, hash, .. } = state;
         if !self.is_kept_here(&chain) {
             // Its next owner may have logged later heads.
             self.logged.remove(&chain);
-            return false;
+            return Ok(false);
         }
         let name = name_of(&chain);
-        match head_change(self.logged.get(&chain).copied(), (sequence, hash)) {
-            HeadChange::None => return false,
+        let known = self.logged.get(&chain).copied();
+        let mut change = head_change(known, (sequence, hash));
+        if let (HeadChange::Longer, Some(known)) = (change, known)
+            && !self.still_has(&chain, known).await?
+        {
+            change = HeadChange::SetBack;
+        }
+        match change {
+            HeadChange::None => return Ok(false),
             HeadChange::Longer => tracing::info!(chain = name, sequence, %hash, "audit head"),
             HeadChange::SetBack => {
                 self.metrics.audit_alarm("head_set_back");
-                let known = self.logged.get(&chain).map(|(sequence, _)| *sequence);
+                let known = known.map(|(sequence, _)| sequence);
                 tracing::error!(
                     chain = name,
                     sequence,
@@ -164,7 +172,14 @@ impl AuditUpkeep {
             }
         }
         self.logged.insert(chain, (sequence, hash));
-        true
+        Ok(true)
+    }
+
+    /// Whether a chain that is longer now is the one whose head was logged.
+    async fn still_has(&self, chain: &AuditChain, known: (i64, ChainHash)) -> StoreResult<bool> {
+        let key = self.store.audit_key().await?.of_chain(chain);
+        let (state, records) = self.store.read_audit_chain(chain, known.0, 1).await?;
+        Ok(has_record(&key, &state, records.first(), known))
     }
 
     async fn forget_old(&self, counts: &mut RoundCounts) -> StoreResult<()> {
@@ -212,9 +227,64 @@ fn head_change(logged: Option<(i64, ChainHash)>, now: (i64, ChainHash)) -> HeadC
     }
 }
 
+/// Whether a chain has a record that was known, or retention has removed it: by the record that
+/// stands there now, if one does.
+fn has_record(
+    key: &ChainKey,
+    state: &ChainState,
+    record: Option<&AuditRecord>,
+    (sequence, hash): (i64, ChainHash),
+) -> bool {
+    if let Some(record) = record.filter(|record| record.sequence == sequence) {
+        // Not by the hash that stands beside it.
+        return key.hash(sequence, &record.previous, &record.draft) == hash;
+    }
+    let checkpoint = &state.checkpoint;
+    checkpoint.sequence >= sequence
+        && key.has_signed(checkpoint)
+        && (checkpoint.sequence > sequence || checkpoint.hash == hash)
+}
+
 #[cfg(test)]
 mod tests {
+    use postrider_domain::time::Timestamp;
+    use postrider_identity::{AUDIT_KEY_BYTES, AuditKey, AuditOrigin};
+
     use super::*;
+
+    #[test]
+    fn a_chain_that_outgrew_a_head_is_known_by_the_record_that_was_there() {
+        let chain = AuditChain::from_stored("acme");
+        let key = AuditKey::new([7; AUDIT_KEY_BYTES]).of_chain(&chain);
+        let now = Timestamp::from_micros(1);
+        let record = |actor: &str| {
+            let origin = AuditOrigin { actor: actor.to_owned(), ..AuditOrigin::system("x") };
+            let (previous, draft) = (ChainHash::ORIGIN, origin.draft("tenants/acme", now));
+            AuditRecord { sequence: 5, previous, hash: key.hash(5, &previous, &draft), draft }
+        };
+        let (known, mut other) = (record("a"), record("b"));
+        let mut state = ChainState { sequence: 9, ..ChainState::empty(chain.clone()) };
+        let has = |state: &ChainState, record: Option<&AuditRecord>| {
+            has_record(&key, state, record, (5, known.hash))
+        };
+        assert!(has(&state, Some(&known)));
+        assert!(!has(&state, Some(&other)), "another chain");
+        other.hash = known.hash;
+        assert!(!has(&state, Some(&other)), "a hash can be written beside any record");
+        let later = AuditRecord { sequence: 6, ..known.clone() };
+        assert!(!has(&state, Some(&later)) && !has(&state, None), "it was removed");
+        for (sequence, hash, holds) in [
+            (4, known.hash, false),
+            (5, known.hash, true),
+            (5, ChainHash::new([1; 32]), false),
+            (6, ChainHash::new([1; 32]), true),
+        ] {
+            state.checkpoint = key.checkpoint(sequence, hash, now);
+            assert_eq!(has(&state, None), holds, "{sequence}");
+        }
+        state.checkpoint.sequence = 7;
+        assert!(!has(&state, None), "nobody signed it");
+    }
 
     #[test]
     fn a_head_only_goes_on() {

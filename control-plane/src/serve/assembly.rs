@@ -45,6 +45,7 @@ use crate::state::peers::Peers;
 use crate::state::peers::calls::PeerCalls;
 use crate::state::rate_limits::RateLimits;
 use crate::state::read_turns::ReadTurns;
+use crate::state::region_names::RegionNames;
 use crate::state::result_commits::ResultCommitHealth;
 use crate::state::tenants::TenantConfigs;
 use crate::state::test_waiters::TestWaiters;
@@ -153,7 +154,9 @@ fn build_state(
     let tokens = Tokens::new(Arc::clone(&store), Arc::clone(&clock), peers.clone());
     let limits = metrics.limits().clone();
     let rate_limits = RateLimits::new(&settings.rates, Arc::clone(&clock), limits.clone());
-    let read_turns = ReadTurns::new(&settings.requests, &settings.database, limits);
+    let read_turns = ReadTurns::new(&settings.requests, &settings.database, limits.clone());
+    let view = (cluster.clone(), dispatcher.clone());
+    let region_names = RegionNames::new(&store, &settings, tenants.clone(), view, limits);
     let (ordering_queue, keys) = ordering_queue();
     let loops = WatchedLoops::new(Arc::clone(&clock));
     let watermark = PublishWatermark::default();
@@ -182,6 +185,7 @@ fn build_state(
         tokens,
         rate_limits,
         read_turns,
+        region_names,
     };
     (context, keys)
 }

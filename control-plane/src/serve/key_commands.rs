@@ -69,6 +69,7 @@ pub async fn rewrap(settings: &Settings, data: bool) -> anyhow::Result<()> {
     let now = store.now().await?;
     let mut wanted = AuditFields::none();
     wanted.text("current", keys.current().map_or("", KeyId::as_str)).json("data", &data);
+    store.begin_audit_log(now).await?;
     let audit = AuditOrigin::command(REWRAP_RECORD).draft("dataKeys", now);
     store.append_audit_record(&audit.with_changes(&AuditFields::none(), &wanted)).await?;
     let mut rewrapped = 0;

@@ -38,10 +38,11 @@ pub async fn open(
         return Ok(());
     };
     let mut registry = context.metrics.registry();
-    registry.register_collector(Box::new(SchedulerMetrics {
-        dispatcher: context.dispatcher.clone(),
-        clock: Arc::clone(&context.clock),
-    }));
+    registry.register_collector(Box::new(SchedulerMetrics::new(
+        context.dispatcher.clone(),
+        Arc::clone(&context.clock),
+        &context.settings.agents.regions,
+    )));
     registry.register_collector(Box::new(certificates));
     if let Some(tracer) = process_tracer() {
         tracer.metrics.register(&mut registry);

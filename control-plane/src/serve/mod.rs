@@ -116,8 +116,8 @@ async fn open_and_start(
     let calls = Arc::new(calls);
     let drawn = AssignmentKey::new(rand::random());
     let key = store.assignment_key(&drawn).await.context("reading the assignment key")?;
-    // No change has to draw it, and none waits for another replica that does.
-    store.audit_key().await.context("reading the audit key")?;
+    // No change has to draw its key, and none waits for another replica that does.
+    store.begin_audit_log(clock.now()).await.context("beginning the audit log")?;
     let assembled =
         assemble(Arc::clone(&settings), (store, key), clock, own_address, calls, metrics);
     let AssembledReplica { context, flow, loops, mut tasks, health } = assembled;

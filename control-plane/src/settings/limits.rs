@@ -58,6 +58,7 @@ pub struct RequestSettings {
     pub max_unsent_bytes: usize,
     pub max_unsent_bytes_per_caller: usize,
     pub max_reads_per_caller: usize,
+    pub max_reads_per_tenant: usize,
     pub max_read_wait_milliseconds: u64,
 }
 

@@ -223,6 +223,8 @@ pub struct ApiSettings {
     pub default_page_size: u32,
     pub max_page_size: u32,
     pub max_subscriptions_per_tenant: usize,
+    pub max_unserved_regions_per_tenant: usize,
+    pub max_unserved_regions: usize,
     pub test_agent_timeout_milliseconds: u64,
     pub max_watchers: usize,
     pub max_watchers_per_caller: usize,

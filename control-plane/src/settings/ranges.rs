@@ -39,6 +39,7 @@ pub static SETTING_RANGES: &[SettingRange] = &[
     whole_numbers("requests.max_unsent_bytes", 4_096, 1_099_511_627_776, "bytes"),
     whole_numbers("requests.max_unsent_bytes_per_caller", 4_096, 1_099_511_627_776, "bytes"),
     whole_numbers("requests.max_reads_per_caller", 1, 1_000, "reads"),
+    whole_numbers("requests.max_reads_per_tenant", 1, 1_000, "reads"),
     whole_numbers("requests.max_read_wait_milliseconds", 1, 60_000, "milliseconds"),
     // Of rates 0 is a choice of its own.
     whole_numbers("rates.published_events_per_second_per_tenant", 0, 1_000_000, "events"),
@@ -126,6 +127,8 @@ pub static SETTING_RANGES: &[SettingRange] = &[
     whole_numbers("api.default_page_size", 1, 100_000, "entries"),
     whole_numbers("api.max_page_size", 1, 100_000, "entries"),
     whole_numbers("api.max_subscriptions_per_tenant", 1, 1_000_000, "subscriptions"),
+    whole_numbers("api.max_unserved_regions_per_tenant", 0, 10_000, "regions"),
+    whole_numbers("api.max_unserved_regions", 0, 10_000, "regions"),
     whole_numbers("api.test_agent_timeout_milliseconds", 0, 60_000, "milliseconds"),
     whole_numbers("api.max_watchers", 1, 100_000, "streams"),
     whole_numbers("api.max_watchers_per_caller", 1, 100_000, "streams"),

@@ -8,8 +8,8 @@
 //! - `cluster`: replicas, shards, agents and holds as last read.
 //! - `dispatcher`: the scheduler and the agents' streams. `peers`: the other replicas.
 //! - `tenants`, `event_types`: cached configurations, and changing them.
-//! - `tokens`: callers' tokens, and revoking them. `rate_limits`, `read_turns`: what
-//!   callers have used of what they may.
+//! - `tokens`: callers' tokens, and revoking them. `rate_limits`, `read_turns`,
+//!   `region_names`: what callers have used of what they may.
 //! - `failure_streaks`, `ordering_queue`, `outbox`, `result_commits`, `test_waiters`,
 //!   `watermark`: what one loop leaves for another.
 //! - `lost_races`: writes that are made again when another change came first.
@@ -25,6 +25,7 @@ pub mod outbox;
 pub mod peers;
 pub mod rate_limits;
 pub mod read_turns;
+pub mod region_names;
 pub mod result_commits;
 pub mod tenants;
 pub mod test_waiters;

@@ -2,8 +2,11 @@
 //!
 //! Fed by the layer around the services with each read; feeds it a turn. Guarantees that no
 //! more reads are worked on than there are connections for, so that none waits in the
-//! store, and that a caller has no more than its part of them: others' reads are not behind
-//! all of its own.
+//! store; that a caller has no more than its part of them, and neither have all callers of
+//! one tenant together: others' reads are not behind all of its own, however many tokens it
+//! has.
+//!
+//! Keeps the invariant `bounded-everything`.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -11,6 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use postrider_domain::ids::TenantId;
+use postrider_identity::CallerIdentity;
 use postrider_store::{StoreError, StoreResult};
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -20,17 +25,65 @@ use tracing::Instrument as _;
 use crate::metrics::LimitMetrics;
 use crate::settings::{DatabaseSettings, RequestSettings};
 
-/// The turns of one caller, while it has calls.
-struct CallerTurns {
+/// Whose read it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadOwner {
+    /// The caller, as logs name it.
+    caller: String,
+    /// The only tenant in which it may call anything; absent: there are several, or all.
+    tenant: Option<TenantId>,
+}
+
+impl ReadOwner {
+    /// A caller, as logs name it.
+    pub fn new(caller: &str, identity: &CallerIdentity) -> Self {
+        Self { caller: caller.into(), tenant: identity.only_tenant().cloned() }
+    }
+
+    pub const fn caller(&self) -> &str {
+        self.caller.as_str()
+    }
+
+    pub const fn tenant(&self) -> Option<&TenantId> {
+        self.tenant.as_ref()
+    }
+}
+
+/// A caller who is no one tenant's.
+#[cfg(test)]
+impl From<&str> for ReadOwner {
+    fn from(caller: &str) -> Self {
+        Self { caller: caller.into(), tenant: None }
+    }
+}
+
+/// Who has a part of the turns.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum ShareKey {
+    Caller(String),
+    /// All callers that are this tenant's alone.
+    Tenant(TenantId),
+}
+
+/// The turns of a caller or a tenant, while it has calls.
+struct ShareTurns {
     turns: Arc<Semaphore>,
     /// Calls that have a turn or wait for one.
     calls: usize,
 }
 
+/// Most turns at once.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadLimits {
+    pub all: usize,
+    pub per_tenant: usize,
+    pub per_caller: usize,
+}
+
 struct ReadTurnsShared {
     all: Arc<Semaphore>,
-    callers: Mutex<HashMap<Box<str>, CallerTurns>>,
-    max_per_caller: usize,
+    shares: Mutex<HashMap<ShareKey, ShareTurns>>,
+    limits: ReadLimits,
     max_wait: Duration,
     metrics: LimitMetrics,
 }
@@ -44,6 +97,8 @@ pub struct ReadTurns(Arc<ReadTurnsShared>);
 pub enum NoReadTurn {
     /// The caller had all of its own turns.
     OfCaller,
+    /// The callers of its tenant together had all of the tenant's.
+    OfTenant,
     /// All callers together had all that there are.
     OfAll,
 }
@@ -53,6 +108,7 @@ impl NoReadTurn {
     pub const fn setting(self) -> &'static str {
         match self {
             Self::OfCaller => "requests.max_reads_per_caller",
+            Self::OfTenant => "requests.max_reads_per_tenant",
             Self::OfAll => "database.max_read_connections",
         }
     }
@@ -66,28 +122,23 @@ impl ReadTurns {
     ) -> Self {
         // One is left for the tail of attempts: the least is two.
         let all = usize::try_from(database.max_read_connections.saturating_sub(1).max(1));
-        Self::with(
-            all.unwrap_or(usize::MAX),
-            settings.max_reads_per_caller,
-            settings.max_read_wait(),
-            metrics,
-        )
+        let limits = ReadLimits {
+            all: all.unwrap_or(usize::MAX),
+            per_tenant: settings.max_reads_per_tenant,
+            per_caller: settings.max_reads_per_caller,
+        };
+        Self::with(limits, settings.max_read_wait(), metrics)
     }
 
-    pub fn with(
-        all: usize,
-        max_per_caller: usize,
-        max_wait: Duration,
-        metrics: LimitMetrics,
-    ) -> Self {
-        let (all, callers) = (Arc::new(Semaphore::new(all)), Mutex::default());
-        Self(Arc::new(ReadTurnsShared { all, callers, max_per_caller, max_wait, metrics }))
+    pub fn with(limits: ReadLimits, max_wait: Duration, metrics: LimitMetrics) -> Self {
+        let (all, shares) = (Arc::new(Semaphore::new(limits.all)), Mutex::default());
+        Self(Arc::new(ReadTurnsShared { all, shares, limits, max_wait, metrics }))
     }
 
-    /// Waits for a turn of a caller's, as logs name it, for as long as a setting says.
-    pub async fn take(&self, who: &str) -> Result<ReadTurn, NoReadTurn> {
+    /// Waits for a turn of a caller's for as long as a setting says.
+    pub async fn take(&self, owner: &ReadOwner) -> Result<ReadTurn, NoReadTurn> {
         let mut waits_for = NoReadTurn::OfCaller;
-        let turn = self.next_turn(who, &mut waits_for);
+        let turn = self.next_turn(owner, &mut waits_for);
         let taken = tokio::time::timeout(self.0.max_wait, turn).await;
         taken.ok().flatten().ok_or_else(|| {
             self.0.metrics.reached(waits_for.setting());
@@ -97,20 +148,33 @@ impl ReadTurns {
 
     /// Waits for a turn for as long as it takes: for what is bounded itself, and may be ended
     /// while it waits. `None` never comes, since turns are not closed.
-    pub async fn wait(&self, who: &str) -> Option<ReadTurn> {
-        self.next_turn(who, &mut NoReadTurn::OfCaller).await
+    pub async fn wait(&self, owner: &ReadOwner) -> Option<ReadTurn> {
+        self.next_turn(owner, &mut NoReadTurn::OfCaller).await
     }
 
-    async fn next_turn(&self, who: &str, waits_for: &mut NoReadTurn) -> Option<ReadTurn> {
-        let place = CallerPlace::take(self, who);
+    /// A turn of the caller's first, then of its tenant's, then of all: in each line there
+    /// are no more of one than its part, and lines are in the order of arrival, so that
+    /// callers of a tenant take turns, and so do tenants.
+    async fn next_turn(&self, owner: &ReadOwner, waits_for: &mut NoReadTurn) -> Option<ReadTurn> {
         let (open, waiting) = self.0.metrics.reads();
         let waits = Counted::new(waiting);
-        let own = Arc::clone(&place.turns).acquire_owned().await.ok()?;
+        let of_caller = SharePlace::take(self, ShareKey::Caller(owner.caller.clone()));
+        let of_caller = of_caller.turn().await?;
+        let of_tenant = match &owner.tenant {
+            Some(tenant) => {
+                *waits_for = NoReadTurn::OfTenant;
+                let place = SharePlace::take(self, ShareKey::Tenant(tenant.clone()));
+                Some(place.turn().await?)
+            }
+            None => None,
+        };
         *waits_for = NoReadTurn::OfAll;
         let of_all = Arc::clone(&self.0.all).acquire_owned().await.ok()?;
         drop(waits);
         let open = Counted::new(open);
-        Some(ReadTurn { _own: own, _of_all: of_all, _place: place, _open: open })
+        let turn =
+            ReadTurn { _of_caller: of_caller, _of_tenant: of_tenant, _of_all: of_all, _open: open };
+        Some(turn)
     }
 }
 
@@ -126,9 +190,9 @@ pub async fn read_apart<T: Send + 'static>(
 
 /// The right to read, until it is dropped.
 pub struct ReadTurn {
-    _own: OwnedSemaphorePermit,
+    _of_caller: ShareTurn,
+    _of_tenant: Option<ShareTurn>,
     _of_all: OwnedSemaphorePermit,
-    _place: CallerPlace,
     _open: Counted,
 }
 
@@ -148,33 +212,48 @@ impl Drop for Counted {
     }
 }
 
-/// Keeps a caller among those whose turns are counted.
-struct CallerPlace {
+/// Keeps a caller or a tenant among those whose turns are counted.
+struct SharePlace {
     shared: ReadTurns,
-    who: Box<str>,
+    key: ShareKey,
     turns: Arc<Semaphore>,
 }
 
-impl CallerPlace {
-    fn take(shared: &ReadTurns, who: &str) -> Self {
-        let mut callers = shared.0.callers.lock();
-        let fresh =
-            || CallerTurns { turns: Arc::new(Semaphore::new(shared.0.max_per_caller)), calls: 0 };
-        let caller = callers.entry(who.into()).or_insert_with(fresh);
-        caller.calls += 1;
-        let turns = Arc::clone(&caller.turns);
-        drop(callers);
-        Self { shared: shared.clone(), who: who.into(), turns }
+/// One of the turns of a caller or a tenant.
+struct ShareTurn {
+    _turn: OwnedSemaphorePermit,
+    _place: SharePlace,
+}
+
+impl SharePlace {
+    fn take(shared: &ReadTurns, key: ShareKey) -> Self {
+        let ReadLimits { per_tenant, per_caller, .. } = shared.0.limits;
+        let most = match key {
+            ShareKey::Caller(_) => per_caller,
+            ShareKey::Tenant(_) => per_tenant,
+        };
+        let mut shares = shared.0.shares.lock();
+        let fresh = || ShareTurns { turns: Arc::new(Semaphore::new(most)), calls: 0 };
+        let share = shares.entry(key.clone()).or_insert_with(fresh);
+        share.calls += 1;
+        let turns = Arc::clone(&share.turns);
+        drop(shares);
+        Self { shared: shared.clone(), key, turns }
+    }
+
+    async fn turn(self) -> Option<ShareTurn> {
+        let turn = Arc::clone(&self.turns).acquire_owned().await.ok()?;
+        Some(ShareTurn { _turn: turn, _place: self })
     }
 }
 
-impl Drop for CallerPlace {
+impl Drop for SharePlace {
     fn drop(&mut self) {
-        let mut callers = self.shared.0.callers.lock();
-        if let Some(caller) = callers.get_mut(&self.who) {
-            caller.calls = caller.calls.saturating_sub(1);
-            if caller.calls == 0 {
-                callers.remove(&self.who);
+        let mut shares = self.shared.0.shares.lock();
+        if let Some(share) = shares.get_mut(&self.key) {
+            share.calls = share.calls.saturating_sub(1);
+            if share.calls == 0 {
+                shares.remove(&self.key);
             }
         }
     }
@@ -186,55 +265,116 @@ mod tests {
 
     const WAIT: Duration = Duration::from_millis(100);
 
+    fn turns(all: usize, per_caller: usize, metrics: LimitMetrics) -> ReadTurns {
+        let limits = ReadLimits { all, per_tenant: per_caller, per_caller };
+        ReadTurns::with(limits, WAIT, metrics)
+    }
+
+    /// One of a tenant's tokens.
+    fn of_tenant(caller: &str) -> ReadOwner {
+        ReadOwner { caller: caller.into(), tenant: Some("acme".parse().unwrap()) }
+    }
+
     #[tokio::test]
     async fn a_caller_has_its_part_and_leaves_the_rest() {
         let metrics = LimitMetrics::default();
-        let turns = ReadTurns::with(3, 2, WAIT, metrics.clone());
-        let (first, second) = (turns.take("a").await.unwrap(), turns.take("a").await.unwrap());
-        let refused = turns.take("a").await.err();
+        let turns = turns(3, 2, metrics.clone());
+        let (first, second) =
+            (turns.take(&"a".into()).await.unwrap(), turns.take(&"a".into()).await.unwrap());
+        let refused = turns.take(&"a".into()).await.err();
         assert_eq!(refused, Some(NoReadTurn::OfCaller), "it waits, and not for ever");
-        let other = turns.take("b").await.unwrap();
-        assert_eq!(turns.take("c").await.err(), Some(NoReadTurn::OfAll), "all are taken");
+        let other = turns.take(&"b".into()).await.unwrap();
+        assert_eq!(turns.take(&"c".into()).await.err(), Some(NoReadTurn::OfAll), "all are taken");
         assert_eq!((metrics.reads().0.get(), metrics.reads().1.get()), (3, 0));
-        let (waiting, ()) = tokio::join!(turns.take("a"), async { drop(first) });
+        let owner = "a".into();
+        let (waiting, ()) = tokio::join!(turns.take(&owner), async { drop(first) });
         assert!(waiting.is_ok());
         drop((second, other, waiting));
         assert_eq!(metrics.reads().0.get(), 0);
         for refused in [NoReadTurn::OfCaller, NoReadTurn::OfAll] {
             assert_eq!(metrics.times_reached(refused.setting()), 1, "{refused:?}");
         }
-        assert!(turns.0.callers.lock().is_empty(), "nobody is remembered for good");
+        assert!(turns.0.shares.lock().is_empty(), "nobody is remembered for good");
+    }
+
+    #[tokio::test]
+    async fn all_tokens_of_a_tenant_have_the_part_of_one() {
+        let limits = ReadLimits { all: 3, per_tenant: 2, per_caller: 2 };
+        let turns = ReadTurns::with(limits, WAIT, LimitMetrics::default());
+        let first = turns.take(&of_tenant("a")).await.unwrap();
+        let second = turns.take(&of_tenant("b")).await.unwrap();
+        let waiting: Vec<_> = (0..60)
+            .map(|number| {
+                let turns = turns.clone();
+                tokio::spawn(
+                    async move { turns.take(&of_tenant(&format!("c{number}"))).await.err() },
+                )
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        let other = turns.take(&"gateway".into()).await;
+        assert!(other.is_ok(), "nobody else waits behind them");
+        for refused in waiting {
+            assert_eq!(refused.await.unwrap(), Some(NoReadTurn::OfTenant));
+        }
+        drop((first, second, other));
+        assert!(turns.0.shares.lock().is_empty(), "nobody is remembered for good");
+    }
+
+    #[tokio::test]
+    async fn callers_of_a_tenant_take_turns() {
+        let limits = ReadLimits { all: 3, per_tenant: 1, per_caller: 1 };
+        let turns = ReadTurns::with(limits, Duration::from_secs(20), LimitMetrics::default());
+        let held = turns.take(&of_tenant("busy")).await.unwrap();
+        let busy: Vec<_> = (0..10)
+            .map(|_| {
+                let turns = turns.clone();
+                tokio::spawn(async move {
+                    let turn = turns.take(&of_tenant("busy")).await;
+                    tokio::task::yield_now().await;
+                    drop(turn);
+                })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        let owner = of_tenant("quiet");
+        let mut quiet = Box::pin(turns.take(&owner));
+        assert!(futures::poll!(&mut quiet).is_pending());
+        drop(held);
+        assert!(quiet.await.is_ok());
+        let done = busy.iter().filter(|busy| busy.is_finished()).count();
+        assert!(done <= 1, "it waited for one of the ten, and not for {done}");
     }
 
     #[tokio::test]
     async fn a_stream_that_nobody_takes_from_holds_no_turn() {
-        let turns = ReadTurns::with(1, 1, WAIT, LimitMetrics::default());
-        let held = turns.take("a").await.unwrap();
-        let in_turn = |turns: ReadTurns| async move { turns.take("b").await.is_ok() };
+        let turns = turns(1, 1, LimitMetrics::default());
+        let held = turns.take(&"a".into()).await.unwrap();
+        let in_turn = |turns: ReadTurns| async move { turns.take(&"b".into()).await.is_ok() };
         let mut read = Box::pin(read_apart(in_turn(turns.clone())));
         assert!(futures::poll!(&mut read).is_pending());
         tokio::task::yield_now().await;
         // It is in the line, and the next.
         drop(held);
-        assert!(turns.take("a").await.is_ok(), "nobody has looked at the other since");
+        assert!(turns.take(&"a".into()).await.is_ok(), "nobody has looked at the other since");
         assert!(read.await.unwrap());
-        let held = turns.take("a").await.unwrap();
+        let held = turns.take(&"a".into()).await.unwrap();
         let mut given_up = Box::pin(read_apart(in_turn(turns.clone())));
         assert!(futures::poll!(&mut given_up).is_pending());
         tokio::task::yield_now().await;
         drop((given_up, held));
-        assert!(turns.take("a").await.is_ok());
-        assert!(turns.0.callers.lock().is_empty());
+        assert!(turns.take(&"a".into()).await.is_ok());
+        assert!(turns.0.shares.lock().is_empty());
     }
 
     #[tokio::test]
     async fn a_call_that_is_given_up_leaves_nothing() {
-        let turns = ReadTurns::with(1, 1, WAIT, LimitMetrics::default());
-        let held = turns.take("a").await.unwrap();
-        let given_up = tokio::time::timeout(WAIT / 4, turns.take("a")).await;
+        let turns = turns(1, 1, LimitMetrics::default());
+        let held = turns.take(&"a".into()).await.unwrap();
+        let given_up = tokio::time::timeout(WAIT / 4, turns.take(&"a".into())).await;
         assert!(given_up.is_err());
         drop(held);
-        assert!(turns.0.callers.lock().is_empty());
-        assert!(turns.take("a").await.is_ok());
+        assert!(turns.0.shares.lock().is_empty());
+        assert!(turns.take(&"a".into()).await.is_ok());
     }
 }

@@ -3,12 +3,13 @@
 //! Fed by the store and by revocations anywhere; feeds the check of calls. Guarantees
 //! that a revocation is answered only once every replica that can be reached has forgotten
 //! the token, and any other must have read it again; that a check of a token in use costs
-//! no read; that so many tokens are remembered, and no more; and that no tenant and no
-//! maker takes the room of all others.
+//! no read, and any other waits so long at most; that so many tokens are remembered, and no
+//! more; and that no tenant and no maker takes the room of all others.
 //!
 //! Keeps the invariant `revoked-means-refused`.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,9 @@ pub const TOKEN_CACHE_AGE: Duration = Duration::from_secs(2);
 /// A token in use is read again in the background after this: half of that time, so that
 /// no call waits.
 const REFRESH_AFTER: Duration = Duration::from_secs(1);
+/// How long a call waits for its token, the wait for other reads included: what is read more
+/// slowly would not count any more when it is there.
+const MAX_READ_TIME: Duration = TOKEN_CACHE_AGE;
 /// Most tokens that are remembered, in about 10 MiB. Backends have few; portals have one for
 /// each open page.
 const MAX_CACHED_TOKENS: usize = 10_000;
@@ -168,17 +172,25 @@ impl Tokens {
         Some(Ok(Arc::clone(&known.identity)))
     }
 
-    /// Reads a token into the cache.
+    /// Reads a token into the cache, or says in time that it cannot be read now. A database
+    /// that does not answer would be waited for much longer.
     async fn read(&self, id: &TokenId) -> Result<(), TokenRefusal> {
+        let read = within_read_time(self.read_now(id)).await;
+        if read.is_err()
+            && let Some(known) = self.cache().by_id.get_mut(id)
+        {
+            known.refreshing = false;
+        }
+        read
+    }
+
+    async fn read_now(&self, id: &TokenId) -> Result<(), TokenRefusal> {
         let _permit = self.0.reads.acquire().await;
         loop {
             let read_at = Instant::now();
             let forgotten = self.cache().forgotten;
             let found = self.0.store.get_token(id).await;
             let mut cache = self.cache();
-            if let Some(known) = cache.by_id.get_mut(id) {
-                known.refreshing = false;
-            }
             let found = found.map_err(TokenRefusal::Store)?;
             if cache.forgotten != forgotten {
                 // It may have been read before the revocation of which we were told.
@@ -230,6 +242,13 @@ impl Tokens {
     }
 }
 
+async fn within_read_time(
+    read: impl Future<Output = Result<(), TokenRefusal>>,
+) -> Result<(), TokenRefusal> {
+    let read = tokio::time::timeout(MAX_READ_TIME, read).await;
+    read.unwrap_or_else(|_| Err(read_too_slowly()))
+}
+
 fn read_too_slowly() -> TokenRefusal {
     TokenRefusal::Store(StoreError::Unavailable("a token was read too slowly".to_owned()))
 }
@@ -256,6 +275,15 @@ mod tests {
     use postrider_identity::{Grant, GrantScope, Role};
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_database_that_does_not_answer_is_not_waited_for_long() {
+        let began = Instant::now();
+        let refused = within_read_time(std::future::pending()).await.unwrap_err();
+        assert!(matches!(refused, TokenRefusal::Store(StoreError::Unavailable(_))), "{refused}");
+        assert!(began.elapsed() < 2 * MAX_READ_TIME, "{:?}", began.elapsed());
+        assert!(within_read_time(async { Ok(()) }).await.is_ok());
+    }
 
     #[test]
     fn tenants_leave_room_for_the_installation_and_both_for_the_command() {

@@ -53,11 +53,15 @@ pub trait AuditStore {
     /// The key of all chains; drawn by whoever asks first.
     async fn audit_key(&self) -> StoreResult<AuditKey>;
 
+    /// Draws the key of all chains, and begins the installation's with a record, in one
+    /// transaction; nothing if there is a key. Before anything else is recorded.
+    async fn begin_audit_log(&self, now: Timestamp) -> StoreResult<()>;
+
     /// Removes the records from before a time at the beginning of the next chain after
     /// this one that has some, and leaves a signed checkpoint. A record that is not what
     /// was written stays, and so do all after it: removal is signed. So do all after one
-    /// that is missing, and after a checkpoint that nobody signed. `None`: there is no
-    /// such chain.
+    /// that is missing, all after a checkpoint that nobody signed, and all of a chain that
+    /// does not begin as it should. `None`: there is no such chain.
     async fn forget_audit_records(
         &self,
         after: Option<&AuditChain>,
@@ -153,7 +157,8 @@ pub fn next_record(
 
 /// Up to where a chain's first records may go, and whether what comes after that is not what
 /// was written: who could make others forge a signature by a changed time would. Nothing
-/// goes after a checkpoint that nobody signed.
+/// goes after a checkpoint that nobody signed, nor before what the chain begins with is among
+/// what goes: with a signature it would not be missed.
 pub fn forgettable<'r>(
     key: &ChainKey,
     state: &ChainState,
@@ -169,18 +174,20 @@ pub fn forgettable<'r>(
         // There should be some up to the head.
         return (None, state.sequence != sequence);
     }
+    let mut has_begun = sequence > 0;
     for record in first {
         let is_genuine = Some(record.sequence) == sequence.checked_add(1)
             && record.previous == previous
             && key.hash(record.sequence, &record.previous, &record.draft) == record.hash;
-        if !is_genuine {
+        has_begun |= record.draft.begins_chain();
+        if !is_genuine || !(has_begun || record.draft.may_precede_beginning()) {
             return (last, true);
         }
         if record.draft.time >= before {
             break;
         }
         (previous, sequence) = (record.hash, record.sequence);
-        last = Some(record);
+        last = has_begun.then_some(record);
     }
     (last, false)
 }

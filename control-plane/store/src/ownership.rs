@@ -69,11 +69,16 @@ pub trait OwnershipStore {
     /// through all of them.
     async fn region_is_subscribed(&self, region: &Region) -> StoreResult<bool>;
 
+    /// The regions that subscriptions name, deleted ones aside, in their order; at most
+    /// `limit`. It may look through all of them.
+    async fn list_subscribed_regions(&self, limit: u32) -> StoreResult<Vec<Region>>;
+
     /// Stores a region's stopped clock (invariant `deadlines-stand-still`).
     async fn put_region_clock(&self, clock: &RegionClock) -> StoreResult<()>;
 
-    /// Removes the clock of a region that no subscription names, deleted ones aside.
-    async fn forget_region(&self, region: &Region) -> StoreResult<()>;
+    /// Removes the clock of a region that no subscription names, deleted ones aside. Returns
+    /// whether it did.
+    async fn forget_region(&self, region: &Region) -> StoreResult<bool>;
 
     /// The key under which replicas prove what was assigned (invariant
     /// `only-what-was-assigned`): the one that stands, or `proposed` if there is none

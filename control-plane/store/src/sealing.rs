@@ -2,8 +2,9 @@
 //!
 //! Fed by the engines' writers with subscriptions and by their readers with rows; feeds
 //! them sealed columns and subscriptions. Guarantees that no engine writes a secret that
-//! is not sealed, and that a data key is unwrapped once and then remembered: reading a
-//! subscription costs two decryptions, and a delivery none.
+//! is not sealed; that what is sealed opens only with the URL and the region for which it
+//! was, and is not sent where it only signed; and that a data key is unwrapped once and then
+//! remembered: reading a subscription costs two decryptions, and a delivery none.
 //!
 //! Keeps the invariant `secrets-encrypted`.
 
@@ -14,10 +15,12 @@ use parking_lot::Mutex;
 use postrider_domain::assignment_key::AssignmentKey;
 use postrider_domain::ids::TenantId;
 use postrider_domain::secret::SecretText;
+use postrider_domain::signature::SignatureScheme;
 use postrider_domain::subscription::{RequestHeader, Subscription};
 use postrider_identity::AuditKey;
 use postrider_secret_encryption::{
-    DataKey, DataKeyId, DataKeyOwner, KeyEncryptionKeys, KeyError, SecretPlace, WrappedDataKey,
+    DataKey, DataKeyId, DataKeyOwner, KeyEncryptionKeys, KeyError, SecretPlace, SecretUse,
+    WrappedDataKey,
 };
 use serde::Serialize;
 use uuid::Uuid;
@@ -255,10 +258,17 @@ pub(crate) fn seal(
 }
 
 fn place<'s>(subscription: &'s Subscription, field: &'s str) -> SecretPlace<'s> {
+    let settings = &subscription.settings;
     SecretPlace {
         tenant: subscription.tenant.as_str(),
         subscription: subscription.id.as_str(),
         field,
+        // As the row says it. Each change of a subscription seals anew.
+        used: SecretUse {
+            url: &settings.url,
+            region: settings.region.as_str(),
+            sends_keys: settings.schemes.iter().any(SignatureScheme::sends_key),
+        },
     }
 }
 

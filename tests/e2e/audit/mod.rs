@@ -140,8 +140,8 @@ async fn tampering_is_found(engine: Engine) {
                     SELECT hash FROM audit_records WHERE chain = 'cut' AND sequence = 3
                 )
                 WHERE chain = 'cut'",
-            "DELETE FROM audit_records WHERE chain = 'gone'",
-            "DELETE FROM audit_chains WHERE chain = 'gone'",
+            "DELETE FROM audit_records WHERE chain IN ('gone', '')",
+            "DELETE FROM audit_chains WHERE chain IN ('gone', '')",
         ],
     )
     .await;
@@ -166,6 +166,13 @@ async fn tampering_is_found(engine: Engine) {
     assert_eq!(records(&mut api, "tenants/removed").await.len(), CHANGE_COUNT);
     let metrics = cluster.replicas[0].metrics().await.unwrap();
     assert!(metrics.text().contains("postrider_audit_alarms_total{kind=\"fault_found\"} 5"));
+    // Nor is a chain whole because it goes on.
+    change(&mut api, "gone", 6).await;
+    let begun_anew = verify(&mut api, "gone", None).await.faults;
+    assert_eq!(begun_anew, [fault(Kind::Missing, 1, 1, 0)]);
+    let request = VerifyAuditLogRequest { parent: "installation".to_owned(), ..Default::default() };
+    let installation = api.audit.verify_audit_log(request).await.unwrap().into_inner();
+    assert_eq!(installation.faults, [fault(Kind::Missing, 1, 1, 0)]);
     // A replica that runs remembers what it has logged.
     logged_again(&mut cluster, "remembered", 5, 2).await;
     tamper(&cluster, &["DELETE FROM audit_chains WHERE chain = 'remembered'"]).await;

@@ -137,6 +137,7 @@ async fn each_door_has_its_own_services(cluster: &Cluster) {
     let callers = as_somebody(cluster, &cluster.replicas[0].url(), &agent);
     let refused = open_work_stream(callers.clone(), hello("eu", "agent-eu-9")).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unimplemented, "{refused}");
+    assert!(refused.message().contains("agents come in at agents.listen"), "{refused}");
     let refused = ReplicaServiceClient::new(callers).hint(HintRequest::default()).await;
     assert_eq!(refused.unwrap_err().code(), Code::Unimplemented);
 }

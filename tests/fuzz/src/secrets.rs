@@ -4,15 +4,17 @@ use std::sync::LazyLock;
 
 use postrider_secret_encryption::{
     DataKey, DataKeyId, DataKeyOwner, KeyEncryptionKeys as _, KeyId, LocalKeys, SecretPlace,
-    WrappedDataKey,
+    SecretUse, WrappedDataKey,
 };
 
 use crate::runtime::block_on;
 
 /// A key-encryption key that nobody has.
 const KEY_LIST: &str = "2026:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+const USED: SecretUse<'_> =
+    SecretUse { url: "https://acme.example/erp", region: "eu", sends_keys: false };
 const PLACE: SecretPlace<'_> =
-    SecretPlace { tenant: "acme", subscription: "erp", field: "signing_keys" };
+    SecretPlace { tenant: "acme", subscription: "erp", field: "signing_keys", used: USED };
 
 static KEYS: LazyLock<(LocalKeys, DataKey)> = LazyLock::new(|| {
     let keys = LocalKeys::parse(&[KEY_LIST], "").expect("the example");
@@ -32,6 +34,8 @@ pub fn stored(data: &[u8]) {
     let mut sealed = key.seal(data, PLACE).expect("randomness");
     assert_eq!(key.open(&sealed, PLACE).expect("what was sealed").as_slice(), data);
     assert!(key.open(&sealed, SecretPlace { tenant: "globex", ..PLACE }).is_err());
+    let elsewhere = SecretUse { url: "https://globex.example/erp", ..USED };
+    assert!(key.open(&sealed, SecretPlace { used: elsewhere, ..PLACE }).is_err());
     let at = usize::from(data.first().copied().unwrap_or_default()) % sealed.len();
     sealed[at] ^= 1 << (at % 8);
     assert!(key.open(&sealed, PLACE).is_err(), "byte {at} was changed");

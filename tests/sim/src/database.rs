@@ -111,6 +111,7 @@ passed_on!(AuditStore {
     read_audit_chain(chain: &AuditChain, from: i64, limit: u32) -> StoreResult<(ChainState, Vec<AuditRecord>)>;
     list_audit_chains(after: Option<&AuditChain>, limit: u32) -> StoreResult<Vec<ChainState>>;
     audit_key() -> StoreResult<AuditKey>;
+    begin_audit_log(now: Timestamp) -> StoreResult<()>;
     forget_audit_records(after: Option<&AuditChain>, before: Timestamp, now: Timestamp) -> StoreResult<Option<ForgottenRecords>>;
 });
 
@@ -254,8 +255,9 @@ passed_on!(OwnershipStore {
     release_shards(replica: &ReplicaId, shards: &[Shard]) -> StoreResult<()>;
     remove_replica(replica: &ReplicaId, instance: ProcessInstance) -> StoreResult<()>;
     region_is_subscribed(region: &Region) -> StoreResult<bool>;
+    list_subscribed_regions(limit: u32) -> StoreResult<Vec<Region>>;
     put_region_clock(clock: &RegionClock) -> StoreResult<()>;
-    forget_region(region: &Region) -> StoreResult<()>;
+    forget_region(region: &Region) -> StoreResult<bool>;
     assignment_key(proposed: &AssignmentKey) -> StoreResult<AssignmentKey>;
 });
 

@@ -23,6 +23,11 @@ const MAX_RESOURCE_BYTES: usize = 512;
 const SYSTEM_ACTOR: &str = "system";
 /// Who acts at the command line.
 const COMMAND_ACTOR: &str = "command";
+/// What the installation's chain begins with.
+const BEGINNING_METHOD: &str = "begin the audit log";
+const INSTALLATION_RESOURCE: &str = "installation";
+/// What a tenant's chain begins with.
+const TENANT_CREATION_METHOD: &str = "postrider.v1.TenantService/CreateTenant";
 
 /// Which records are held together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -139,6 +144,29 @@ pub struct AuditDraft {
 }
 
 impl AuditDraft {
+    /// The first record of the installation, which is written with the key of all chains.
+    pub fn beginning(now: Timestamp) -> Self {
+        AuditOrigin::system(BEGINNING_METHOD).draft(INSTALLATION_RESOURCE, now)
+    }
+
+    /// Whether it is what its chain begins with: a chain of which all was removed goes on
+    /// with something else.
+    pub fn begins_chain(&self) -> bool {
+        match &self.chain {
+            AuditChain::Installation => self.method == BEGINNING_METHOD,
+            AuditChain::Tenant(tenant) => {
+                let name = self.resource.strip_prefix("tenants/");
+                self.method == TENANT_CREATION_METHOD && name == Some(tenant.as_str())
+            }
+        }
+    }
+
+    /// Whether it may stand before that: a token can be made for a tenant that is still to
+    /// come.
+    pub fn may_precede_beginning(&self) -> bool {
+        matches!(self.chain, AuditChain::Tenant(_)) && self.resource.starts_with("tokens/")
+    }
+
     /// With what differs.
     #[must_use]
     pub fn with_changes(mut self, before: &AuditFields, after: &AuditFields) -> Self {
@@ -226,6 +254,31 @@ mod tests {
         ] {
             assert_eq!(chain(&several), AuditChain::Installation);
         }
+    }
+
+    #[test]
+    fn a_chain_begins_with_its_tenant_or_with_the_key() {
+        let beginning = AuditDraft::beginning(Timestamp::default());
+        assert_eq!(beginning.chain, AuditChain::Installation);
+        assert!(beginning.begins_chain() && !beginning.may_precede_beginning());
+        let acme = AuditChain::Tenant("acme".parse().unwrap());
+        let record = |method: &'static str, resource: &str| {
+            AuditOrigin::system(method).draft(resource, Timestamp::default()).in_chain(acme.clone())
+        };
+        let create = "postrider.v1.TenantService/CreateTenant";
+        assert!(record(create, "tenants/acme").begins_chain());
+        for (method, resource) in [
+            (create, "tenants/acme2"),
+            (create, "acme"),
+            ("postrider.v1.TenantService/UpdateTenant", "tenants/acme"),
+            (BEGINNING_METHOD, "installation"),
+        ] {
+            let record = record(method, resource);
+            assert!(!record.begins_chain() && !record.may_precede_beginning(), "{record:?}");
+        }
+        let token = record("postrider.v1.TokenService/CreateToken", "tokens/1");
+        assert!(token.may_precede_beginning() && !token.begins_chain());
+        assert!(!token.in_chain(AuditChain::Installation).may_precede_beginning());
     }
 
     #[test]

@@ -6,8 +6,9 @@
 //! from the number that its position names; finish with the last page's state.
 //!
 //! Guarantees that a record that was changed, removed, moved or put in is found: its hash
-//! covers its content, its number and the hash before it. A tail that was cut is found by
-//! the chain's state, or by a head that was noted elsewhere.
+//! covers its content, its number and the hash before it. A chain of which all was removed
+//! is found, also once it goes on: what a chain begins with is written once. A tail that was
+//! cut is found by the chain's state, or by a head that was noted elsewhere.
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,20 @@ pub struct ChainPosition {
     /// The number from which the next page is read. At first the lowest that there is:
     /// somebody may have put a record where none belongs.
     pub next: i64,
+    /// Whether what the chain begins with was seen, was signed for by retention, or was
+    /// reported.
+    #[serde(default)]
+    pub has_begun: bool,
+}
+
+/// What is asked of a chain's first records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BeginningCheck {
+    Nothing,
+    /// If there are others than may precede it, the chain must have begun.
+    BeforeOthers,
+    /// The chain must have begun.
+    Required,
 }
 
 /// Checks one chain.
@@ -56,6 +71,7 @@ pub struct ChainVerifier {
     is_known_removed: bool,
     /// How many records there must have been.
     least_count: i64,
+    beginning: BeginningCheck,
     faults: Vec<AuditFault>,
     left_out: u64,
     checked: u64,
@@ -81,23 +97,29 @@ impl ChainVerifier {
         known: Option<(i64, ChainHash)>,
     ) -> Self {
         let hash = Some(ChainHash::ORIGIN);
-        let beginning = ChainPosition { sequence: 0, hash, next: i64::MIN };
+        let beginning = ChainPosition { sequence: 0, hash, next: i64::MIN, has_begun: false };
         Self {
             key,
             position: from.unwrap_or(beginning),
             known,
             is_known_removed: false,
             least_count: 0,
+            beginning: BeginningCheck::Nothing,
             faults: Vec::new(),
             left_out: 0,
             checked: 0,
         }
     }
 
-    /// Of a chain that must have had so many records, whatever its head says.
+    /// Of a chain that begins as Postrider's do, if it has begun; and whether it must have: its
+    /// tenant is there, or it is the installation's.
     #[must_use]
-    pub fn with_at_least(mut self, count: i64) -> Self {
-        self.least_count = count;
+    pub fn beginning_as_ours(mut self, is_required: bool) -> Self {
+        self.beginning = match is_required {
+            true => BeginningCheck::Required,
+            false => BeginningCheck::BeforeOthers,
+        };
+        self.least_count = is_required.into();
         self
     }
 
@@ -141,6 +163,7 @@ impl ChainVerifier {
             Some(_) | None => {}
         }
         (self.position.sequence, self.position.hash) = (sequence, Some(hash));
+        self.position.has_begun = true;
     }
 
     fn take_record(&mut self, record: &AuditRecord) {
@@ -155,6 +178,7 @@ impl ChainVerifier {
         if sequence > expected {
             self.report(AuditFault::Missing { first: expected, last: sequence - 1 });
             self.position.hash = None;
+            self.position.has_begun = true;
         }
         let is_genuine = self.fits(record, sequence);
         if !is_genuine {
@@ -173,8 +197,21 @@ impl ChainVerifier {
         {
             self.report(AuditFault::Changed { sequence });
         }
+        self.look_for_beginning(record, is_genuine);
         let hash = is_genuine.then_some(record.hash);
         (self.position.sequence, self.position.hash) = (sequence, hash);
+    }
+
+    /// A record that is not what was written is told as that.
+    fn look_for_beginning(&mut self, record: &AuditRecord, is_genuine: bool) {
+        if self.position.has_begun || (is_genuine && record.draft.may_precede_beginning()) {
+            return;
+        }
+        self.position.has_begun = true;
+        let is_checked = self.beginning != BeginningCheck::Nothing;
+        if is_checked && is_genuine && !record.draft.begins_chain() {
+            self.report(AuditFault::Missing { first: 1, last: 1 });
+        }
     }
 
     /// Where near its place a record fits. Not looked for once enough faults are told.
@@ -201,6 +238,10 @@ impl ChainVerifier {
     /// What was found, once all records were taken.
     pub fn finish(mut self, state: &ChainState) -> ChainFindings {
         let reached = self.position.sequence;
+        let is_required = self.beginning == BeginningCheck::Required;
+        if is_required && !self.position.has_begun && reached > 0 {
+            self.report(AuditFault::Missing { first: 1, last: 1 });
+        }
         let known = self.known.map_or(0, |(sequence, _)| sequence);
         let last = state.sequence.max(known).max(self.least_count);
         if last > reached {

@@ -135,11 +135,43 @@ fn what_retention_removed_is_not_missing_if_it_signed() {
     assert_eq!(faults(&state, &records[3..]), [forged, missing]);
 }
 
+/// Records of a tenant's chain, each by its method and resource.
+fn chain_with(contents: &[(&'static str, &str)]) -> (ChainState, Vec<AuditRecord>) {
+    let mut state = ChainState::empty(key().chain().clone());
+    let mut records = Vec::new();
+    for (sequence, (method, resource)) in (1..).zip(contents) {
+        let draft = AuditOrigin::command(*method).draft(resource, Timestamp::from_micros(sequence));
+        let draft = draft.in_chain(key().chain().clone());
+        let (previous, hash) = (state.hash, key().hash(sequence, &state.hash, &draft));
+        records.push(AuditRecord { sequence, previous, hash, draft });
+        (state.sequence, state.hash) = (sequence, hash);
+    }
+    (state, records)
+}
+
+const CREATION: (&str, &str) = ("postrider.v1.TenantService/CreateTenant", "tenants/acme");
+const TOKEN: (&str, &str) = ("postrider.v1.PortalService/CreatePortalToken", "tokens/1");
+const CHANGE: (&str, &str) = ("postrider.v1.TenantService/UpdateTenant", "tenants/acme");
+
+/// The faults of a chain that must begin as ours do, if it must be there.
+fn begun(is_required: bool, state: &ChainState, records: &[AuditRecord]) -> Vec<AuditFault> {
+    let mut verifier = ChainVerifier::new(key(), None, None).beginning_as_ours(is_required);
+    for record in records {
+        // As after each page.
+        let page = ChainVerifier::new(key(), Some(verifier.position()), None);
+        let faults = verifier.pause().faults;
+        verifier = page.beginning_as_ours(is_required);
+        verifier.faults = faults;
+        verifier.take(state, std::slice::from_ref(record));
+    }
+    verifier.finish(state).faults
+}
+
 #[test]
 fn a_chain_that_is_gone_is_found_by_who_knows_that_it_must_be_there() {
-    let (state, records) = chain(2);
+    let (state, records) = chain_with(&[CREATION, CHANGE]);
     let found = |state: &ChainState, records: &[AuditRecord]| {
-        let mut verifier = ChainVerifier::new(key(), None, None).with_at_least(1);
+        let mut verifier = ChainVerifier::new(key(), None, None).beginning_as_ours(true);
         verifier.take(state, records);
         verifier.finish(state).faults
     };
@@ -149,6 +181,38 @@ fn a_chain_that_is_gone_is_found_by_who_knows_that_it_must_be_there() {
     assert_eq!(found(&state, &records), []);
     let signed = key().checkpoint(2, records[1].hash, Timestamp::default());
     assert_eq!(found(&ChainState { checkpoint: signed, ..state }, &[]), []);
+}
+
+#[test]
+fn a_chain_that_was_begun_anew_is_found() {
+    let missing = [AuditFault::Missing { first: 1, last: 1 }];
+    for (contents, is_whole) in [
+        (&[CREATION, CHANGE, TOKEN][..], true),
+        (&[TOKEN, TOKEN, CREATION, CHANGE][..], true),
+        (&[CHANGE][..], false),
+        (&[TOKEN, CHANGE, CREATION][..], false),
+        (&[("postrider.v1.TenantService/CreateTenant", "tenants/other")][..], false),
+    ] {
+        let (state, records) = chain_with(contents);
+        let wanted = if is_whole { &[][..] } else { &missing[..] };
+        for is_required in [true, false] {
+            assert_eq!(begun(is_required, &state, &records), wanted, "{contents:?}");
+        }
+    }
+    // Tokens alone are those of a tenant that is still to come, if it is not there.
+    let (state, records) = chain_with(&[TOKEN, TOKEN]);
+    assert_eq!(begun(false, &state, &records), []);
+    assert_eq!(begun(true, &state, &records), missing);
+    // What retention has signed for had begun.
+    let (state, records) = chain_with(&[CREATION, CHANGE, CHANGE]);
+    let signed = key().checkpoint(1, records[0].hash, Timestamp::default());
+    assert_eq!(begun(true, &ChainState { checkpoint: signed, ..state }, &records[1..]), []);
+    // Faults are told once.
+    let (state, mut records) = chain_with(&[CREATION, CHANGE, CHANGE]);
+    records[0].draft.actor.push('x');
+    assert_eq!(begun(true, &state, &records), [AuditFault::Changed { sequence: 1 }]);
+    let missing = AuditFault::Missing { first: 1, last: 1 };
+    assert_eq!(begun(true, &state, &records[1..]), [missing]);
 }
 
 #[test]

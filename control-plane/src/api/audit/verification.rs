@@ -32,10 +32,10 @@ pub async fn verify(
     call.text(known_hash);
     let known = known_head(*known_number, known_hash, &mut call.violations);
     let (chain, page) = call.finish::<_, ChainPosition>(chain)?;
-    let least_count = require_chain(context, &chain).await?;
+    let must_have_begun = require_chain(context, &chain).await?;
     let key = context.store.audit_key().await.map_err(errors::store)?.of_chain(&chain);
     let verifier = ChainVerifier::new(key, page.after().copied(), known);
-    let mut verifier = verifier.with_at_least(least_count);
+    let mut verifier = verifier.beginning_as_ours(must_have_begun);
     loop {
         let from = verifier.position().next;
         let read = context.store.read_audit_chain(&chain, from, RECORDS_PER_READ);

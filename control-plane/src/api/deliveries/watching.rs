@@ -38,13 +38,14 @@ pub async fn watch(
     filter.among = caller.tenants_seen().map(Arc::new);
     let tokens = ResumeTokens::of(&request, &context.assignment_key);
     let resume = tokens.decode(&request.resume_token)?;
-    let turn = context.read_turns.take(&caller.who).await.map_err(errors::no_read_turn)?;
+    let owner = caller.read_owner();
+    let turn = context.read_turns.take(&owner).await.map_err(errors::no_read_turn)?;
     if let Some(tenant) = &filter.tenant {
         spans::record_in_span("tenant", tenant);
         require_tenant(context, tenant).await?;
     }
     let terms = WatchTerms { resume, progress: request.send_progress, aged_at: lifetime.aged_at };
-    let attempts = flow.attempt_feed.subscribe(filter, terms, &caller.who).await;
+    let attempts = flow.attempt_feed.subscribe(filter, terms, &owner).await;
     drop(turn);
     let attempts = attempts.map_err(|error| match error {
         WatchError::TooMany(setting) => errors::limit_passes(

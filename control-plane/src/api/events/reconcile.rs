@@ -29,7 +29,7 @@ use crate::api::values::names;
 use crate::api::values::time::{self, timestamp};
 use crate::flow::Flow;
 use crate::state::context::ReplicaContext;
-use crate::state::read_turns::read_apart;
+use crate::state::read_turns::{ReadOwner, read_apart};
 
 /// Events read at once. A short read, and thousands of events a second for the caller.
 const EVENTS_PER_READ: u32 = 500;
@@ -42,16 +42,16 @@ pub(in crate::api) struct AccountWindow {
     subscription: Option<SubscriptionId>,
 }
 
-/// The account of a window, once it is closed; for a caller, as logs name it.
+/// The account of a window, once it is closed; for a caller.
 pub async fn reconcile(
     context: &ReplicaContext,
     flow: &Flow,
     request: v1::ReconcileEventsRequest,
-    who: &str,
+    owner: ReadOwner,
 ) -> Result<impl Stream<Item = Result<v1::ReconcileEventsResponse, Status>> + use<>, Status> {
     let window = window(&request, context.clock.now())?;
     spans::record_in_span("tenant", &window.tenant);
-    let turn = context.read_turns.take(who).await.map_err(errors::no_read_turn)?;
+    let turn = context.read_turns.take(&owner).await.map_err(errors::no_read_turn)?;
     require_tenant(context, &window.tenant).await?;
     drop(turn);
     flow.window_closer.close_window(window.end).await.map_err(|open| {
@@ -59,7 +59,7 @@ pub async fn reconcile(
     })?;
     let reading = AccountReading {
         context: context.clone(),
-        who: who.to_owned(),
+        owner,
         window,
         before: None,
         ready: VecDeque::new(),
@@ -119,7 +119,7 @@ enum AccountStage {
 
 struct AccountReading {
     context: ReplicaContext,
-    who: String,
+    owner: ReadOwner,
     window: AccountWindow,
     before: Option<EventId>,
     ready: VecDeque<v1::ReconciledEvent>,
@@ -152,7 +152,7 @@ impl AccountReading {
             before: self.before,
             ..EventQuery::newest(tenant, EVENTS_PER_READ)
         };
-        let (listed, found) = read_batch(&self.context, &self.who, query).await?;
+        let (listed, found) = read_batch(&self.context, &self.owner, query).await?;
         match listed.last() {
             Some(last) if listed.len() >= EVENTS_PER_READ as usize => {
                 self.before = Some(last.event.id)
@@ -200,13 +200,13 @@ impl AccountReading {
 /// Events, and the deliveries of those that are no tests, read in a turn of the caller's.
 async fn read_batch(
     context: &ReplicaContext,
-    who: &str,
+    owner: &ReadOwner,
     query: EventQuery,
 ) -> Result<(Vec<ListedEvent>, Vec<Delivery>), Status> {
     let (store, turns) = (Arc::clone(&context.store), context.read_turns.clone());
-    let who = who.to_owned();
+    let owner = owner.clone();
     let read = read_apart(async move {
-        let _turn = turns.take(&who).await.map_err(errors::no_read_turn)?;
+        let _turn = turns.take(&owner).await.map_err(errors::no_read_turn)?;
         let listed = store.list_events(&query).await.map_err(errors::store)?;
         let counted = listed.iter().filter(|listed| !listed.event.test);
         let ids: Vec<EventId> = counted.map(|listed| listed.event.id).collect();

@@ -256,7 +256,7 @@ impl EventService for EventApi {
         request: Request<v1::ReconcileEventsRequest>,
     ) -> Result<Response<Self::ReconcileEventsStream>, Status> {
         let (caller, message) = Caller::admit(request)?;
-        let closed = reconcile::reconcile(&self.context, &self.flow, message, &caller.who);
+        let closed = reconcile::reconcile(&self.context, &self.flow, message, caller.read_owner());
         let rows = closed.await?;
         Ok(Response::new(Box::pin(spans::log_stream_end(rows))))
     }

@@ -71,7 +71,7 @@ impl OperationApi {
     }
 
     async fn turn(&self, caller: &Caller) -> Result<ReadTurn, Status> {
-        self.context.read_turns.take(&caller.who).await.map_err(errors::no_read_turn)
+        self.context.read_turns.take(&caller.read_owner()).await.map_err(errors::no_read_turn)
     }
 
     async fn list(

@@ -175,6 +175,7 @@ mod tests {
             max_unsent_bytes: max,
             max_unsent_bytes_per_caller: max_per_connection,
             max_reads_per_caller: 1,
+            max_reads_per_tenant: 1,
             max_read_wait_milliseconds: 1,
         };
         let metrics = LimitMetrics::default();

@@ -24,6 +24,7 @@ use crate::api::rpc::errors::{self, ErrorReason, ResourceKind};
 use crate::api::values::names;
 use crate::listeners::ConnectionPeer;
 use crate::state::rate_limits::{RateLimits, RatedCall};
+use crate::state::read_turns::ReadOwner;
 
 /// What stands for all tenants in a name (AIP-159).
 const WILDCARD: &str = "-";
@@ -76,6 +77,11 @@ impl Caller {
     pub fn of<T>(request: &Request<T>) -> Result<Self, Status> {
         let found = request.extensions().get().cloned();
         found.ok_or_else(|| errors::status(ErrorReason::Internal, "the call was not judged"))
+    }
+
+    /// For the turns of reads: callers that are one tenant's share its part.
+    pub fn read_owner(&self) -> ReadOwner {
+        ReadOwner::new(&self.who, &self.identity)
     }
 
     /// Opens a request once the resource that it names is judged.

@@ -33,8 +33,8 @@ pub enum ErrorReason {
     InvalidRequest,
     /// The message cannot be decoded. Correct the client.
     MalformedRequest,
-    /// There is no such method. Correct the client; a new method needs a replica that is new
-    /// enough.
+    /// There is no such method at this door. Correct the client; a new method needs a replica that
+    /// is new enough.
     MethodNotFound,
     /// The database cannot store the data of this request. Correct it: the same data is refused
     /// again.
@@ -58,6 +58,10 @@ pub enum ErrorReason {
     /// The tenant has as many subscriptions as it may have. Delete some, or raise
     /// `api.max_subscriptions_per_tenant`.
     TooManySubscriptions,
+    /// No agent serves the region, no setting names it, and the tenant, or all tenants together,
+    /// name as many such regions as they may. Take one that is served, or name it in
+    /// `agents.regions`.
+    TooManyRegions,
     /// The subscription has as many keys in force as it can have. Wait until one expires, or
     /// revoke one.
     TooManySigningKeys,
@@ -173,6 +177,7 @@ impl ErrorReason {
             Self::InsecureUrlsInUse => "INSECURE_URLS_IN_USE",
             Self::TenantNotEmpty => "TENANT_NOT_EMPTY",
             Self::TooManySubscriptions => "TOO_MANY_SUBSCRIPTIONS",
+            Self::TooManyRegions => "TOO_MANY_REGIONS",
             Self::TooManySigningKeys => "TOO_MANY_SIGNING_KEYS",
             Self::LastSigningKey => "LAST_SIGNING_KEY",
             Self::RegionHasNoAgent => "REGION_HAS_NO_AGENT",
@@ -249,6 +254,7 @@ impl ErrorReason {
             Self::WatchTooSlow
             | Self::TooManyWatches
             | Self::TooManyTokens
+            | Self::TooManyRegions
             | Self::MessageTooLarge
             | Self::TooMuchReceived
             | Self::TooMuchUnsent
@@ -290,6 +296,7 @@ impl ErrorReason {
             | Self::InsecureUrlsInUse
             | Self::TenantNotEmpty
             | Self::TooManySubscriptions
+            | Self::TooManyRegions
             | Self::TooManySigningKeys
             | Self::LastSigningKey
             | Self::TestTimedOut

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::*;
 
-const ALL: [ErrorReason; 50] = [
+const ALL: [ErrorReason; 51] = [
     ErrorReason::Unauthenticated,
     ErrorReason::PermissionDenied,
     ErrorReason::GrantNotHeld,
@@ -20,6 +20,7 @@ const ALL: [ErrorReason; 50] = [
     ErrorReason::InsecureUrlsInUse,
     ErrorReason::TenantNotEmpty,
     ErrorReason::TooManySubscriptions,
+    ErrorReason::TooManyRegions,
     ErrorReason::TooManySigningKeys,
     ErrorReason::LastSigningKey,
     ErrorReason::RegionHasNoAgent,

@@ -121,6 +121,20 @@ pub fn limit_reached(
     Status::with_error_details(reason.code(), message, details)
 }
 
+/// As [`limit_reached`], by the value of a field.
+pub fn field_limit_reached(
+    reason: ErrorReason,
+    field: &str,
+    message: impl Into<String>,
+    setting: &'static str,
+) -> Status {
+    let message = message.into();
+    let mut details = lasting_details(reason);
+    details.set_quota_failure(vec![QuotaViolation::new(setting, message.clone())]);
+    details.add_bad_request_violation(field, message.clone());
+    Status::with_error_details(reason.code(), message, details)
+}
+
 /// A limit that others will soon have left room under.
 pub fn limit_passes(
     reason: ErrorReason,
@@ -158,6 +172,7 @@ pub fn rate_limited(refusal: RateRefusal) -> Status {
 pub fn no_read_turn(refusal: NoReadTurn) -> Status {
     let whose = match refusal {
         NoReadTurn::OfCaller => "the caller has",
+        NoReadTurn::OfTenant => "the tenant's callers together have",
         NoReadTurn::OfAll => "all callers together have",
     };
     let setting = refusal.setting();
@@ -296,7 +311,7 @@ mod tests {
 
     #[test]
     fn who_waited_too_long_for_a_read_is_told_by_what() {
-        for refusal in [NoReadTurn::OfCaller, NoReadTurn::OfAll] {
+        for refusal in [NoReadTurn::OfCaller, NoReadTurn::OfTenant, NoReadTurn::OfAll] {
             let refused = no_read_turn(refusal);
             assert_eq!(refused.get_details_error_info().unwrap().reason, "TOO_MANY_READS");
             let quota = refused.get_details_quota_failure().unwrap().violations;

@@ -19,7 +19,7 @@ use crate::api::rpc::caller::{self, CallPlace, Caller};
 use crate::api::rpc::errors::{self, ErrorReason};
 use crate::api::rpc::forwarding;
 use crate::api::rpc::lifetimes;
-use crate::api::rpc::methods::MethodTable;
+use crate::api::rpc::methods::{self, MethodTable};
 use crate::api::rpc::unsent_answers::AnswerBounds;
 use crate::callers::{Authenticator, CredentialRefusal};
 use crate::listeners::Door;
@@ -91,7 +91,8 @@ impl CallGate {
     /// Judges a call by all that comes before its message.
     pub async fn judge(&self, call: &Parts, place: CallPlace) -> Result<Judged, Status> {
         let Some(rule) = self.methods.find(call.uri.path()) else {
-            return Err(errors::status(ErrorReason::MethodNotFound, "there is no such method"));
+            let message = methods::not_served(call.uri.path());
+            return Err(errors::status(ErrorReason::MethodNotFound, message));
         };
         let Some(access) = rule.access else {
             let (caller, streams) = (None, rule.streams);

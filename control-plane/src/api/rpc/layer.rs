@@ -107,8 +107,8 @@ where
                     sender.tell(&caller.origin);
                 }
                 if let Some(turns) = read_turns {
-                    let who = caller.who.clone();
-                    let body = ReadTurnBody::new(message, turns, who, Arc::clone(&turn));
+                    let owner = caller.read_owner();
+                    let body = ReadTurnBody::new(message, turns, owner, Arc::clone(&turn));
                     message = Body::new(body);
                 }
                 call.extensions.insert(caller);

@@ -17,8 +17,25 @@ use prost::Message as _;
 use prost_types::{FileDescriptorSet, ServiceDescriptorProto};
 
 /// What is served elsewhere, to agents and to other replicas.
-const OTHER_DOORS: [&str; 2] =
-    ["postrider.agent.v1.AgentService", "postrider.replica.v1.ReplicaService"];
+const OTHER_DOORS: [&str; 2] = [AGENT_SERVICE, REPLICA_SERVICE];
+const AGENT_SERVICE: &str = "postrider.agent.v1.AgentService";
+const REPLICA_SERVICE: &str = "postrider.replica.v1.ReplicaService";
+
+/// What a caller of a method that is not served is told: who comes to the wrong door is told
+/// which is his.
+pub fn not_served(path: &str) -> &'static str {
+    match path.trim_start_matches('/').split('/').next() {
+        Some(AGENT_SERVICE) => {
+            "there is no such method at this door: agents come in at agents.listen, port 7444 by \
+             default"
+        }
+        Some(REPLICA_SERVICE) => {
+            "there is no such method at this door: replicas come in at replicas.listen, port 7445 \
+             by default"
+        }
+        _ => "there is no such method",
+    }
+}
 
 /// What a method of another's proto needs.
 #[derive(Clone, Copy)]
@@ -167,7 +184,9 @@ mod tests {
             let elsewhere = OTHER_DOORS.contains(&method.service.as_str());
             assert_eq!(table.find(&method.path).is_none(), elsewhere, "{}", method.path);
         }
-        assert!(table.find("/postrider.v1.TenantService/Nothing").is_none());
+        let nothing = "/postrider.v1.TenantService/Nothing";
+        assert!(table.find(nothing).is_none() && !not_served(nothing).contains("listen"));
+        assert!(not_served("/postrider.agent.v1.AgentService/Connect").contains("agents.listen"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use crate::api::rpc::errors;
-use crate::state::read_turns::{NoReadTurn, ReadTurn, ReadTurns};
+use crate::state::read_turns::{NoReadTurn, ReadOwner, ReadTurn, ReadTurns};
 
 /// The turn of a call, once it has one; given back with the last clone.
 pub type TurnOfCall = Arc<Mutex<Option<ReadTurn>>>;
@@ -32,9 +32,9 @@ pub struct ReadTurnBody {
 }
 
 impl ReadTurnBody {
-    /// The body of a read by a caller, as logs name it.
-    pub fn new(inner: Body, turns: ReadTurns, who: String, taken: TurnOfCall) -> Self {
-        let turn = Box::pin(async move { turns.take(&who).await });
+    /// The body of a caller's read.
+    pub fn new(inner: Body, turns: ReadTurns, owner: ReadOwner, taken: TurnOfCall) -> Self {
+        let turn = Box::pin(async move { turns.take(&owner).await });
         Self { inner, is_received: false, turn: Some(turn), taken }
     }
 }
@@ -85,10 +85,12 @@ mod tests {
 
     use super::*;
     use crate::metrics::LimitMetrics;
+    use crate::state::read_turns::ReadLimits;
 
     /// One for each caller, for which nobody waits long.
     fn turns() -> ReadTurns {
-        ReadTurns::with(3, 1, Duration::from_millis(50), LimitMetrics::default())
+        let limits = ReadLimits { all: 3, per_tenant: 1, per_caller: 1 };
+        ReadTurns::with(limits, Duration::from_millis(50), LimitMetrics::default())
     }
 
     #[tokio::test]
@@ -96,7 +98,7 @@ mod tests {
         let turns = turns();
         let body = |taken: &TurnOfCall| {
             let inner = Body::new(Full::new(Bytes::from_static(b"x")));
-            ReadTurnBody::new(inner, turns.clone(), "somebody".to_owned(), Arc::clone(taken))
+            ReadTurnBody::new(inner, turns.clone(), "somebody".into(), Arc::clone(taken))
         };
         let (first, second) = (TurnOfCall::default(), TurnOfCall::default());
         assert_eq!(body(&first).collect().await.unwrap().to_bytes(), "x");
@@ -114,13 +116,13 @@ mod tests {
     #[tokio::test]
     async fn a_request_with_trailers_waits_for_its_turn_too() {
         let turns = turns();
-        let held = turns.take("somebody").await.unwrap();
+        let held = turns.take(&"somebody".into()).await.unwrap();
         let taken = TurnOfCall::default();
         let body = || {
             let data = Frame::data(Bytes::from_static(b"x"));
             let frames = [Ok::<_, Status>(data), Ok(Frame::trailers(HeaderMap::new()))];
             let inner = Body::new(StreamBody::new(stream::iter(frames)));
-            ReadTurnBody::new(inner, turns.clone(), "somebody".to_owned(), Arc::clone(&taken))
+            ReadTurnBody::new(inner, turns.clone(), "somebody".into(), Arc::clone(&taken))
         };
         let mut waiting = body();
         assert!(waiting.frame().await.unwrap().unwrap().is_data());

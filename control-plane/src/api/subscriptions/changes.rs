@@ -18,9 +18,10 @@ use crate::api::event_types::checks;
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
 use crate::api::rpc::spans;
-use crate::api::subscriptions::conversion::{apply, fields, status_from, with_secret};
+use crate::api::subscriptions::conversion::{apply, fields, region, status_from, with_secret};
 use crate::api::subscriptions::handler::{SubscriptionApi, key};
 use crate::api::subscriptions::moved_secrets::require_values_again;
+use crate::api::subscriptions::regions::require_region;
 use crate::api::subscriptions::stored::{
     UnchangedPolicy, change_subscription, delete_subscription, require_live_subscription,
 };
@@ -79,6 +80,7 @@ impl SubscriptionApi {
         let new = violations.finish(new)?;
         spans::record_in_span("tenant", &new.tenant);
         spans::record_in_span("subscription", &new.id);
+        require_region(&self.context, &new.tenant, &new.settings.region).await?;
         let key = new.key();
         let most = self.context.settings.api.max_subscriptions_per_tenant;
         let after = audited_fields::of_subscription(&new);
@@ -119,6 +121,14 @@ impl SubscriptionApi {
         let key = violations.finish(named)?;
         spans::record_in_span("tenant", &key.tenant);
         spans::record_in_span("subscription", &key.subscription);
+        if mask.has("region") {
+            // What is no region is told with the other fields.
+            let mut violations = FieldViolations::default();
+            let region = region(&given.region, &mut violations);
+            if violations.check().is_ok() {
+                require_region(&self.context, &key.tenant, &region).await?;
+            }
+        }
         let allow_insecure_urls =
             mask.has("url") && read_tenant(&self.context, &key.tenant).await?.allow_insecure_urls;
         let now = self.context.clock.now();

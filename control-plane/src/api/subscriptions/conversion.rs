@@ -11,7 +11,9 @@ use postrider_domain::ids::Region;
 use postrider_domain::limits;
 use postrider_domain::scheduler::LaneView;
 use postrider_domain::signature::{KeyKind, SigningKey};
-use postrider_domain::subscription::{Subscription, SubscriptionConfig, SubscriptionStatus};
+use postrider_domain::subscription::{
+    DEFAULT_REGION, Subscription, SubscriptionConfig, SubscriptionStatus,
+};
 use postrider_domain::time::Timestamp;
 use postrider_proto::v1;
 use postrider_proto::webhook_url::WebhookUrl;
@@ -23,8 +25,6 @@ use crate::api::values::masks::UpdateMask;
 use crate::api::values::time::{duration, span, timestamp};
 use crate::api::values::{names, validate};
 
-/// The region of a subscription that names none.
-pub const DEFAULT_REGION: &str = "default";
 /// A receiver that does its work before it answers needs seconds; one that hangs holds its
 /// place for as long.
 const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
@@ -195,7 +195,7 @@ fn accounts(given: &[String], violations: &mut FieldViolations) -> BTreeSet<Stri
     given.iter().take(most).cloned().collect()
 }
 
-fn region(given: &str, violations: &mut FieldViolations) -> Region {
+pub fn region(given: &str, violations: &mut FieldViolations) -> Region {
     let default = Region::from_stored(DEFAULT_REGION);
     if given.is_empty() {
         return default;

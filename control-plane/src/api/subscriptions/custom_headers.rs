@@ -20,6 +20,11 @@ use crate::api::subscriptions::request_form::{RESERVED_HEADERS, is_token, is_vis
 const MAX_HEADERS: usize = 16;
 /// A bearer token fits.
 const MAX_HEADER_VALUE_BYTES: usize = 1024;
+/// What records of changes show for a value: as `postrider_identity`'s audited fields.
+const RECORDED_PLACEHOLDERS: [&str; 2] = ["(secret)", "(another secret)"];
+/// GetAttempt shows so many asterisks for a value, and answers that repeat one show as many as
+/// it has bytes. Fewer can be meant: `*` is a value of some headers.
+const MIN_MASK_BYTES: usize = 3;
 
 /// Reads the custom headers; none may be one that something else writes. One without a
 /// value keeps the value that it has `there`.
@@ -74,7 +79,19 @@ fn header_value(
             "must be 1 to 1,024 visible ASCII characters and spaces, with no space at an end",
         );
     }
+    if is_placeholder(value) {
+        return Err(
+            "is what is shown in the place of a value, and none: leave it empty to keep the value",
+        );
+    }
     Ok(value.as_str().into())
+}
+
+/// Whether it is what Postrider shows for a value: who writes back what he was shown must not
+/// overwrite the value with it.
+fn is_placeholder(value: &str) -> bool {
+    let is_mask = value.len() >= MIN_MASK_BYTES && value.bytes().all(|byte| byte == b'*');
+    is_mask || RECORDED_PLACEHOLDERS.contains(&value)
 }
 
 /// Refuses a custom header that one of the signature schemes writes.
@@ -155,6 +172,7 @@ mod tests {
             !violations.is_empty()
         };
         assert!(!refused(&[custom("Authorization", "Bearer abc"), custom("X-Team", "pay ments")]));
+        assert!(!refused(&[custom("X-Allow", "*"), custom("Accept", "*/*")]));
         for (name, value) in [
             ("Host", "x"),
             ("Webhook-Anything", "x"),
@@ -163,6 +181,10 @@ mod tests {
             ("X-A", ""),
             ("X-A", "a\r\nb: c"),
             ("X-A", "é"),
+            ("X-A", "***"),
+            ("X-A", "****************"),
+            ("X-A", "(secret)"),
+            ("X-A", "(another secret)"),
         ] {
             assert!(refused(&[custom(name, value)]), "{name}: {value}");
         }

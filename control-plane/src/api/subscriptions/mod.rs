@@ -12,6 +12,7 @@ pub mod filter;
 pub mod fixed_fields;
 pub mod handler;
 pub mod moved_secrets;
+pub mod regions;
 pub mod request_form;
 pub mod retry_policy;
 pub mod service;

@@ -4,7 +4,8 @@
 //! that a value which cannot be read is not sent to an origin of the caller's choice: it
 //! must be given again where the URL comes to name another scheme, host or port, and where
 //! a scheme that sends the secret itself is added. What only signs may move: a signature
-//! does not tell its key.
+//! does not tell its key. What is changed in the database instead does not open there
+//! (`postrider_store`'s `sealing`).
 //!
 //! Keeps the invariant `secrets-encrypted`.
 
@@ -71,13 +72,7 @@ fn require_header_values(
 
 /// Whether requests carry a secret itself.
 fn sends_secret(schemes: &[SignatureScheme]) -> bool {
-    schemes.iter().any(|scheme| match scheme {
-        SignatureScheme::StaticSecret { .. } => true,
-        SignatureScheme::StandardV1
-        | SignatureScheme::StandardV1a
-        | SignatureScheme::Stripe { .. }
-        | SignatureScheme::Hmac(_) => false,
-    })
+    schemes.iter().any(SignatureScheme::sends_key)
 }
 
 /// Every key in force may be sent, and only one can be given.

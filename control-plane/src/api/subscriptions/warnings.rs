@@ -21,9 +21,7 @@ pub fn with_warnings(
 ) -> v1::Subscription {
     let settings = &subscription.settings;
     let region = &settings.region;
-    let served = context.cluster.view().agents.iter().any(|agent| agent.region == *region)
-        || context.dispatcher.read(|scheduler, _| scheduler.region_has_agent(region));
-    if !served {
+    if !context.region_names.is_served(region) {
         let name = names::of_region(region);
         let description = format!("{name} has no agent; deliveries wait until one connects");
         shown.warnings.push(warning("region", "REGION_HAS_NO_AGENT", description));

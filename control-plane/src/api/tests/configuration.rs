@@ -88,6 +88,82 @@ async fn a_tenant_has_as_many_subscriptions_as_the_setting_says() {
     api.plane.stop().await;
 }
 
+fn in_region(tenant: &str, id: &str, region: &str) -> v1::CreateSubscriptionRequest {
+    v1::CreateSubscriptionRequest {
+        parent: tenant.to_owned(),
+        subscription_id: id.to_owned(),
+        subscription: Some(v1::Subscription {
+            url: "https://example.com".into(),
+            event_types: vec!["*".into()],
+            region: region.to_owned(),
+            ..Default::default()
+        }),
+    }
+}
+
+fn assert_too_many_regions(refused: &Status, setting: &str) {
+    assert_eq!(refused.code(), Code::ResourceExhausted, "{refused:?}");
+    assert_eq!(reason(refused), "TOO_MANY_REGIONS");
+    let quota = refused.get_details_quota_failure().unwrap().violations;
+    assert_eq!(quota[0].subject, setting);
+    let fields = refused.get_details_bad_request().unwrap().field_violations;
+    assert_eq!(fields[0].field, "subscription.region");
+}
+
+#[tokio::test]
+async fn callers_make_up_as_many_regions_as_the_settings_say() {
+    let settings = [
+        ("api.max_unserved_regions_per_tenant", "2"),
+        ("api.max_unserved_regions", "3"),
+        ("agents.regions", "us"),
+    ];
+    let mut api = TestApi::with(&settings).await;
+    let (acme, other) = (api.tenant("acme").await.name, api.tenant("other").await.name);
+    for (id, region) in [("a", "regions/x1"), ("b", "regions/x2"), ("c", "regions/x2"), ("d", "")] {
+        let request = in_region(&acme, id, region);
+        api.subscriptions.create_subscription(request).await.unwrap();
+    }
+    let third = in_region(&acme, "e", "regions/x3");
+    let refused = api.subscriptions.create_subscription(third.clone()).await.unwrap_err();
+    assert_too_many_regions(&refused, "api.max_unserved_regions_per_tenant");
+    let update = v1::UpdateSubscriptionRequest {
+        subscription: Some(v1::Subscription {
+            name: "tenants/acme/subscriptions/d".into(),
+            region: "regions/x3".into(),
+            ..Default::default()
+        }),
+        update_mask: Some(prost_types::FieldMask { paths: vec!["region".into()] }),
+    };
+    let refused = api.subscriptions.update_subscription(update).await.unwrap_err();
+    assert_too_many_regions(&refused, "api.max_unserved_regions_per_tenant");
+    // A region that the settings name needs no place, nor does one that others use already.
+    for (id, region) in [("a", "regions/us"), ("b", "regions/x1"), ("c", "regions/x3")] {
+        let request = in_region(&other, id, region);
+        api.subscriptions.create_subscription(request).await.unwrap();
+    }
+    let third_tenant = api.tenant("third").await.name;
+    let request = in_region(&third_tenant, "a", "regions/x4");
+    let refused = api.subscriptions.create_subscription(request).await.unwrap_err();
+    assert_too_many_regions(&refused, "api.max_unserved_regions");
+    let limits = api.plane.context.metrics.limits();
+    assert_eq!(limits.times_reached("api.max_unserved_regions"), 1);
+    api.plane.stop().await;
+}
+
+#[tokio::test]
+async fn subscriptions_can_be_kept_to_known_regions() {
+    let mut api = TestApi::with(&[("api.max_unserved_regions", "0")]).await;
+    let acme = api.tenant("acme").await.name;
+    let refused = api
+        .subscriptions
+        .create_subscription(in_region(&acme, "a", "regions/x"))
+        .await
+        .unwrap_err();
+    assert_too_many_regions(&refused, "api.max_unserved_regions");
+    api.subscriptions.create_subscription(in_region(&acme, "a", "")).await.unwrap();
+    api.plane.stop().await;
+}
+
 #[tokio::test]
 async fn subscriptions_are_changed_by_mask_and_status() {
     let mut api = TestApi::start().await;

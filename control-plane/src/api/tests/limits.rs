@@ -111,11 +111,11 @@ async fn each_batch_of_an_account_takes_its_turn() {
     };
     let (context, flow) = (&api.plane.context, &api.plane.flow);
     let account = async || {
-        let parts = reconcile(context, flow, request.clone(), "somebody").await;
+        let parts = reconcile(context, flow, request.clone(), "somebody".into()).await;
         parts.map(|parts| parts.boxed())
     };
     let mut parts = account().await.unwrap();
-    let held = context.read_turns.take("another").await.unwrap();
+    let held = context.read_turns.take(&"another".into()).await.unwrap();
     assert_no_turn(&account().await.err().unwrap());
     let refused = parts.next().await.unwrap().unwrap_err();
     assert_no_turn(&refused);
@@ -123,7 +123,7 @@ async fn each_batch_of_an_account_takes_its_turn() {
     let mut parts = account().await.unwrap();
     // The event's row, and the summary; between them no turn is held.
     assert!(parts.next().await.unwrap().is_ok());
-    drop(context.read_turns.take("another").await.unwrap());
+    drop(context.read_turns.take(&"another".into()).await.unwrap());
     assert!(parts.next().await.unwrap().is_ok());
     assert!(parts.next().await.is_none());
     api.plane.stop().await;
@@ -186,7 +186,7 @@ async fn who_looks_at_operations_or_waits_for_them_has_turns_of_his_own() {
     let wait = longrunning::WaitOperationRequest { name, timeout: None };
     let list =
         longrunning::ListOperationsRequest { name: "tenants/acme".into(), ..Default::default() };
-    let held = api.plane.context.read_turns.take("another").await.unwrap();
+    let held = api.plane.context.read_turns.take(&"another".into()).await.unwrap();
     assert_no_turn(&operations.get_operation(get.clone()).await.unwrap_err());
     assert_no_turn(&operations.wait_operation(wait.clone()).await.unwrap_err());
     assert_no_turn(&operations.list_operations(list.clone()).await.unwrap_err());
@@ -209,7 +209,7 @@ async fn a_watch_begins_in_a_turn_and_goes_on_only_where_it_was() {
         send_progress: true,
         ..Default::default()
     };
-    let held = api.plane.context.read_turns.take("another").await.unwrap();
+    let held = api.plane.context.read_turns.take(&"another".into()).await.unwrap();
     assert_no_turn(&api.deliveries.watch_attempts(watch(&acme, "")).await.err().unwrap());
     drop(held);
     let mut open = api.deliveries.watch_attempts(watch(&acme, "")).await.unwrap().into_inner();

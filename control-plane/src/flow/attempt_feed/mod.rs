@@ -31,7 +31,7 @@ use self::watcher::Watcher;
 pub use self::watcher::{WatchEnd, WatchFilter, WatchItem, WatchTerms};
 use crate::metrics::Metrics;
 use crate::settings::ApiSettings;
-use crate::state::read_turns::ReadTurns;
+use crate::state::read_turns::{ReadOwner, ReadTurns};
 
 /// Why a watch did not begin.
 #[derive(Debug, thiserror::Error)]
@@ -86,15 +86,14 @@ impl AttemptFeed {
     }
 
     /// Attempts that are committed from now on, or from a position, and that the filter
-    /// admits, in the order of commit; for a caller, as logs name it, who has a turn to read
-    /// where the tail ends.
+    /// admits, in the order of commit; for a caller who has a turn to read where the tail ends.
     pub async fn subscribe(
         &self,
         filter: WatchFilter,
         terms: WatchTerms,
-        caller: &str,
+        owner: &ReadOwner,
     ) -> Result<impl Stream<Item = Result<WatchItem, WatchEnd>> + Send + use<>, WatchError> {
-        let slot = self.slots.take(caller, filter.tenant.as_ref()).map_err(WatchError::TooMany)?;
+        let slot = self.slots.take(owner, filter.tenant.as_ref()).map_err(WatchError::TooMany)?;
         // A position from elsewhere would have the store number attempts after it.
         if let Some(position) = terms.resume
             && !(0..=self.reader.tail.position().await?).contains(&position)

@@ -13,6 +13,7 @@ use super::tail_reader::{MAX_ATTEMPTS_PER_READ, MAX_LAG_ATTEMPTS};
 use super::*;
 use crate::fixtures;
 use crate::metrics::LimitMetrics;
+use crate::state::read_turns::ReadLimits;
 
 const POLL: Duration = Duration::from_millis(5);
 /// Long enough for anything that is not stuck, on a busy machine.
@@ -71,7 +72,8 @@ impl MemoryTail {
 
 /// So many turns, each of which any caller may have.
 fn turns(all: usize) -> ReadTurns {
-    ReadTurns::with(all, all, WAIT_LIMIT, LimitMetrics::default())
+    let limits = ReadLimits { all, per_tenant: all, per_caller: all };
+    ReadTurns::with(limits, WAIT_LIMIT, LimitMetrics::default())
 }
 
 /// What happens soon, or never.
@@ -102,7 +104,7 @@ async fn subscribe(
     filter: WatchFilter,
     terms: WatchTerms,
 ) -> Result<TestWatch, WatchError> {
-    Ok(feed.subscribe(filter, terms, "somebody").await?.boxed())
+    Ok(feed.subscribe(filter, terms, &"somebody".into()).await?.boxed())
 }
 
 async fn subscribe_to_all(feed: &AttemptFeed) -> Result<TestWatch, WatchError> {
@@ -254,7 +256,7 @@ async fn a_watch_that_catches_up_takes_its_turn_for_each_page() {
     (1..=3 * MAX_ATTEMPTS_PER_READ).for_each(|number| memory.commit("other", number));
     let turns = turns(1);
     let feed = memory.watch_in_turns(1, turns.clone());
-    let held = turns.take("another").await.unwrap();
+    let held = turns.take(&"another".into()).await.unwrap();
     let only = WatchFilter { tenant: Some("acme".parse().unwrap()), ..WatchFilter::default() };
     let terms = WatchTerms { resume: Some(0), ..WatchTerms::default() };
     let mut watch = subscribe(&feed, only, terms).await.unwrap();
@@ -263,7 +265,7 @@ async fn a_watch_that_catches_up_takes_its_turn_for_each_page() {
     drop(held);
     let reading = tokio::spawn(async move { soon(watch.next()).await });
     // Between two pages it is another's turn.
-    drop(soon(turns.take("another")).await.unwrap());
+    drop(soon(turns.take(&"another".into())).await.unwrap());
     memory.commit("acme", 7);
     assert_eq!(shown(reading.await.unwrap()).0, 7);
 }

@@ -1,8 +1,10 @@
 //! Places for watchers.
 //!
 //! Fed by `subscribe`; feeds it a place, or none. Guarantees that nobody takes all places:
-//! a caller has so many, and so many watch one tenant.
+//! a caller has so many, and so many watch one tenant, by its name or by all that callers of
+//! that tenant alone may see.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use postrider_domain::ids::TenantId;
 
 use crate::metrics::LimitMetrics;
 use crate::settings::ApiSettings;
+use crate::state::read_turns::ReadOwner;
 
 /// Most watchers, by whom they are counted.
 #[derive(Clone, Copy, Debug)]
@@ -50,13 +53,14 @@ impl WatchSlots {
         Arc::new(Self { limits, counts: Mutex::default(), metrics })
     }
 
-    /// A place for a caller, as logs name it, who watches a tenant (absent: all); an error is
-    /// the setting that refuses it.
+    /// A place for a caller who watches a tenant (absent: all); an error is the setting that
+    /// refuses it.
     pub fn take(
         self: &Arc<Self>,
-        caller: &str,
+        owner: &ReadOwner,
         tenant: Option<&TenantId>,
     ) -> Result<WatchSlot, &'static str> {
+        let (caller, tenant) = (owner.caller(), tenant.or_else(|| owner.tenant()));
         let mut counts = self.counts.lock();
         let of_caller = counts.callers.get(caller).copied().unwrap_or(0);
         let of_tenant = tenant.and_then(|tenant| counts.tenants.get(tenant)).copied().unwrap_or(0);
@@ -77,21 +81,22 @@ impl WatchSlots {
         }
         self.metrics.watches(counts.total);
         drop(counts);
-        Ok(WatchSlot { slots: Arc::clone(self), caller: caller.into(), tenant: tenant.cloned() })
+        let (owner, tenant) = (owner.clone(), tenant.cloned());
+        Ok(WatchSlot { slots: Arc::clone(self), owner, tenant })
     }
 }
 
 /// A watcher's place, free again once this is dropped.
 pub(super) struct WatchSlot {
     slots: Arc<WatchSlots>,
-    caller: Box<str>,
+    owner: ReadOwner,
     tenant: Option<TenantId>,
 }
 
 impl WatchSlot {
-    /// As logs name it.
-    pub fn caller(&self) -> &str {
-        &self.caller
+    /// Whose place it is.
+    pub const fn owner(&self) -> &ReadOwner {
+        &self.owner
     }
 }
 
@@ -99,7 +104,7 @@ impl Drop for WatchSlot {
     fn drop(&mut self) {
         let mut counts = self.slots.counts.lock();
         counts.total = counts.total.saturating_sub(1);
-        forget(&mut counts.callers, &self.caller);
+        forget(&mut counts.callers, self.owner.caller());
         if let Some(tenant) = &self.tenant {
             forget(&mut counts.tenants, tenant);
         }
@@ -107,7 +112,11 @@ impl Drop for WatchSlot {
     }
 }
 
-fn forget<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+fn forget<K, Q>(counts: &mut HashMap<K, usize>, key: &Q)
+where
+    K: Borrow<Q> + Eq + Hash,
+    Q: Eq + Hash + ?Sized,
+{
     if let Some(count) = counts.get_mut(key) {
         *count = count.saturating_sub(1);
         if *count == 0 {
@@ -118,6 +127,8 @@ fn forget<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
 
 #[cfg(test)]
 mod tests {
+    use postrider_identity::{CallerIdentity, Grant, GrantScope, Principal, Role};
+
     use super::*;
 
     #[test]
@@ -125,17 +136,36 @@ mod tests {
         let limits = WatchLimits { total: 4, per_caller: 2, per_tenant: 2 };
         let slots = WatchSlots::new(limits, LimitMetrics::default());
         let acme: TenantId = "acme".parse().unwrap();
-        let first = slots.take("a", Some(&acme)).unwrap();
-        let second = slots.take("b", Some(&acme)).unwrap();
-        assert_eq!(slots.take("c", Some(&acme)).err(), Some("api.max_watchers_per_tenant"));
-        let third = slots.take("a", None).unwrap();
-        assert_eq!(slots.take("a", None).err(), Some("api.max_watchers_per_caller"));
-        let fourth = slots.take("c", None).unwrap();
-        assert_eq!(slots.take("d", None).err(), Some("api.max_watchers"));
+        let first = slots.take(&"a".into(), Some(&acme)).unwrap();
+        let second = slots.take(&"b".into(), Some(&acme)).unwrap();
+        assert_eq!(slots.take(&"c".into(), Some(&acme)).err(), Some("api.max_watchers_per_tenant"));
+        let third = slots.take(&"a".into(), None).unwrap();
+        assert_eq!(slots.take(&"a".into(), None).err(), Some("api.max_watchers_per_caller"));
+        let fourth = slots.take(&"c".into(), None).unwrap();
+        assert_eq!(slots.take(&"d".into(), None).err(), Some("api.max_watchers"));
         drop(first);
-        slots.take("d", Some(&acme)).unwrap();
+        slots.take(&"d".into(), Some(&acme)).unwrap();
         drop((second, third, fourth));
         let counts = slots.counts.lock();
         assert!(counts.callers.is_empty() && counts.tenants.is_empty() && counts.total == 0);
+    }
+
+    #[test]
+    fn tokens_of_a_tenant_watch_it_by_whichever_name() {
+        let limits = WatchLimits { total: 9, per_caller: 2, per_tenant: 2 };
+        let slots = WatchSlots::new(limits, LimitMetrics::default());
+        let acme: TenantId = "acme".parse().unwrap();
+        let token = |number: u32| {
+            let scope = GrantScope::tenant(acme.clone());
+            let grants = vec![Grant { role: Role::Reader, scope }];
+            let identity =
+                CallerIdentity { principal: Principal::Unknown, grants, expire_time: None };
+            ReadOwner::new(&number.to_string(), &identity)
+        };
+        let _first = slots.take(&token(1), None).unwrap();
+        let _second = slots.take(&token(2), Some(&acme)).unwrap();
+        let refused = slots.take(&token(3), None).err();
+        assert_eq!(refused, Some("api.max_watchers_per_tenant"));
+        assert!(slots.take(&"gateway".into(), None).is_ok());
     }
 }

@@ -232,9 +232,9 @@ impl Watcher {
     /// Reads a page by itself. Once one is not full it joins the others, and reads once more
     /// what came in between.
     async fn read_own_page(&mut self, position: i64) -> StoreResult<()> {
-        let (reader, caller) = (Arc::clone(&self.reader), self.slot.caller().to_owned());
+        let (reader, owner) = (Arc::clone(&self.reader), self.slot.owner().clone());
         let read = read_apart(async move {
-            let _turn = reader.turns.wait(&caller).await;
+            let _turn = reader.turns.wait(&owner).await;
             reader.tail.read(position).await
         });
         let page = read.await??;

@@ -73,6 +73,14 @@ impl AuditStore for MemoryStore {
         Ok(MemoryTables::audit_key())
     }
 
+    async fn begin_audit_log(&self, now: Timestamp) -> StoreResult<()> {
+        let mut tables = self.tables()?;
+        match std::mem::replace(&mut tables.has_audit_begun, true) {
+            true => Ok(()),
+            false => tables.append_record(&AuditDraft::beginning(now)),
+        }
+    }
+
     async fn forget_audit_records(
         &self,
         after: Option<&AuditChain>,

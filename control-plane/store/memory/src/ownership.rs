@@ -1,5 +1,6 @@
 //! Leases and heartbeats by the database's clock, in memory: `OwnershipStore`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -136,16 +137,22 @@ impl OwnershipStore for MemoryStore {
         Ok(all.any(|entry| entry.settings.region == *region && entry.delete_time.is_none()))
     }
 
+    async fn list_subscribed_regions(&self, limit: u32) -> StoreResult<Vec<Region>> {
+        let tables = self.tables()?;
+        let living = tables.subscriptions.values().filter(|entry| entry.delete_time.is_none());
+        let named: BTreeSet<&Region> = living.map(|entry| &entry.settings.region).collect();
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(named.into_iter().take(limit).cloned().collect())
+    }
+
     async fn put_region_clock(&self, clock: &RegionClock) -> StoreResult<()> {
         self.tables()?.regions.insert(clock.region.clone(), clock.clock);
         Ok(())
     }
 
-    async fn forget_region(&self, region: &Region) -> StoreResult<()> {
-        if !self.region_is_subscribed(region).await? {
-            self.tables()?.regions.remove(region);
-        }
-        Ok(())
+    async fn forget_region(&self, region: &Region) -> StoreResult<bool> {
+        let is_named = self.region_is_subscribed(region).await?;
+        Ok(!is_named && self.tables()?.regions.remove(region).is_some())
     }
 
     async fn assignment_key(&self, proposed: &AssignmentKey) -> StoreResult<AssignmentKey> {

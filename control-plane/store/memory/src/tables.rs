@@ -100,6 +100,8 @@ pub struct MemoryTables {
     pub tokens: BTreeMap<TokenId, TokenRecord>,
     /// By their chains as they are stored, whose order is that of the engines.
     pub chains: BTreeMap<String, StoredChain>,
+    /// Whether the installation's chain was begun.
+    pub has_audit_begun: bool,
 }
 
 impl MemoryTables {
@@ -140,6 +142,7 @@ impl MemoryTables {
             operations: BTreeMap::new(),
             tokens: BTreeMap::new(),
             chains: BTreeMap::new(),
+            has_audit_begun: false,
         }
     }
 

@@ -113,8 +113,18 @@ impl PostgresStore {
         call: &mut DatabaseCall<'_>,
         draft: &AuditDraft,
     ) -> StoreResult<()> {
+        let key = self.stored_audit_key(call).await?;
+        self.append_signed(call, &key, draft).await
+    }
+
+    async fn append_signed(
+        &self,
+        call: &mut DatabaseCall<'_>,
+        key: &AuditKey,
+        draft: &AuditDraft,
+    ) -> StoreResult<()> {
         let changes = changes_to_json(&draft.changes)?;
-        let key = self.stored_audit_key(call).await?.of_chain(&draft.chain);
+        let key = key.of_chain(&draft.chain);
         let state = lock_chain(call, &draft.chain).await?;
         let record = next_record(&key, &state, draft)?;
         let append = sqlx::query(APPEND_RECORD)
@@ -160,18 +170,23 @@ impl PostgresStore {
         if let Some((key, _)) = self.stored_key(call, &owner, AUDIT_KEY_ID).await? {
             return audit_key_of(&key);
         }
-        let (drawn, wrapped) = self.sealer.draw_audit_key().await?;
-        let insert = sqlx::query(INSERT_AUDIT_KEY)
-            .bind(owner.as_str())
-            .bind(AUDIT_KEY_ID)
-            .bind(wrapped.by.as_str())
-            .bind(wrapped.bytes);
-        if call.execute(insert).await? > 0 {
+        if let Some(drawn) = self.insert_audit_key(call).await? {
             return Ok(drawn);
         }
         let found = self.stored_key(call, &owner, AUDIT_KEY_ID).await?;
         let (key, _) = found.ok_or_else(|| codec::corrupt("the audit key is not there"))?;
         audit_key_of(&key)
+    }
+
+    /// A key that was drawn, unless another replica was first.
+    async fn insert_audit_key(&self, call: &mut DatabaseCall<'_>) -> StoreResult<Option<AuditKey>> {
+        let (drawn, wrapped) = self.sealer.draw_audit_key().await?;
+        let insert = sqlx::query(INSERT_AUDIT_KEY)
+            .bind(no_tenant().as_str().to_owned())
+            .bind(AUDIT_KEY_ID)
+            .bind(wrapped.by.as_str())
+            .bind(wrapped.bytes);
+        Ok((call.execute(insert).await? > 0).then_some(drawn))
     }
 
     /// Removes some of a chain's first records; how many, and whether one stands in the way.
@@ -272,6 +287,18 @@ impl AuditStore for PostgresStore {
 
     async fn audit_key(&self) -> StoreResult<AuditKey> {
         self.stored_audit_key(&mut self.call("audit_key")).await
+    }
+
+    async fn begin_audit_log(&self, now: Timestamp) -> StoreResult<()> {
+        let draft = AuditDraft::beginning(now);
+        let (_turn, mut call) = self.change_call("begin_audit_log", &draft).await?;
+        call.begin().await?;
+        if self.stored_key(&mut call, &no_tenant(), AUDIT_KEY_ID).await?.is_none()
+            && let Some(key) = self.insert_audit_key(&mut call).await?
+        {
+            self.append_signed(&mut call, &key, &draft).await?;
+        }
+        call.commit().await
     }
 
     async fn forget_audit_records(

@@ -77,6 +77,10 @@ const SELECT_CLOCK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000
 const REGION_IS_SUBSCRIBED: &str =
     "SELECT EXISTS (SELECT 1 FROM subscriptions WHERE region = $1 AND delete_time IS NULL)";
 
+const LIST_SUBSCRIBED_REGIONS: &str = "SELECT DISTINCT region FROM subscriptions
+    WHERE delete_time IS NULL
+    ORDER BY region LIMIT $1";
+
 pub(super) async fn database_clock(call: &mut DatabaseCall<'_>) -> StoreResult<Timestamp> {
     call.value(sqlx::query(SELECT_CLOCK)).await.map(Timestamp::from_micros)
 }
@@ -176,6 +180,13 @@ impl OwnershipStore for PostgresStore {
         call.value(sqlx::query(REGION_IS_SUBSCRIBED).bind(region.as_str())).await
     }
 
+    async fn list_subscribed_regions(&self, limit: u32) -> StoreResult<Vec<Region>> {
+        let mut call = self.call("list_subscribed_regions");
+        let list = sqlx::query(LIST_SUBSCRIBED_REGIONS).bind(i64::from(limit));
+        let names: Vec<String> = call.values(list).await?;
+        Ok(names.into_iter().map(Region::from_stored).collect())
+    }
+
     async fn put_region_clock(&self, clock: &RegionClock) -> StoreResult<()> {
         let mut call = self.ownership_call("put_region_clock");
         call.execute(
@@ -188,10 +199,9 @@ impl OwnershipStore for PostgresStore {
         Ok(())
     }
 
-    async fn forget_region(&self, region: &Region) -> StoreResult<()> {
+    async fn forget_region(&self, region: &Region) -> StoreResult<bool> {
         let mut call = self.call("forget_region");
-        call.execute(sqlx::query(FORGET_REGION).bind(region.as_str())).await?;
-        Ok(())
+        Ok(call.execute(sqlx::query(FORGET_REGION).bind(region.as_str())).await? > 0)
     }
 
     async fn assignment_key(&self, proposed: &AssignmentKey) -> StoreResult<AssignmentKey> {

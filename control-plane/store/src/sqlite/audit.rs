@@ -92,7 +92,17 @@ impl SqliteStore {
         connection: &mut SqliteConnection,
         draft: &AuditDraft,
     ) -> StoreResult<()> {
-        let key = self.writable_audit_key(connection).await?.of_chain(&draft.chain);
+        let key = self.writable_audit_key(connection).await?;
+        self.append_signed(connection, &key, draft).await
+    }
+
+    async fn append_signed(
+        &self,
+        connection: &mut SqliteConnection,
+        key: &AuditKey,
+        draft: &AuditDraft,
+    ) -> StoreResult<()> {
+        let key = key.of_chain(&draft.chain);
         let state = chain_of(connection, &draft.chain).await?;
         let record = next_record(&key, &state, draft)?;
         let mut values = BoundValues::default();
@@ -157,9 +167,11 @@ impl SqliteStore {
     /// The key of all chains, drawn if there is none, in a transaction that writes. One that
     /// it draws is not remembered before it is committed.
     async fn writable_audit_key(&self, connection: &mut SqliteConnection) -> StoreResult<AuditKey> {
-        if let Some(key) = self.stored_audit_key(connection).await? {
-            return Ok(key);
-        }
+        let stored = self.stored_audit_key(connection).await?;
+        if let Some(key) = stored { Ok(key) } else { self.insert_audit_key(connection).await }
+    }
+
+    async fn insert_audit_key(&self, connection: &mut SqliteConnection) -> StoreResult<AuditKey> {
         let (drawn, wrapped) = self.sealer.draw_audit_key().await?;
         let mut values = BoundValues::default();
         values.text(no_tenant().as_str()).id(AUDIT_KEY_ID).text(wrapped.by.as_str());
@@ -286,6 +298,17 @@ impl AuditStore for SqliteStore {
         let key = self.writable_audit_key(&mut tx).await?;
         tx.commit().await?;
         Ok(key)
+    }
+
+    async fn begin_audit_log(&self, now: Timestamp) -> StoreResult<()> {
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        if self.stored_audit_key(&mut tx).await?.is_some() {
+            return Ok(());
+        }
+        let key = self.insert_audit_key(&mut tx).await?;
+        self.append_signed(&mut tx, &key, &AuditDraft::beginning(now)).await?;
+        tx.commit().await
     }
 
     async fn forget_audit_records(

@@ -73,6 +73,9 @@ const RELEASE_SHARDS: &str = "UPDATE shards SET owner = NULL, lease_until = 0
 const DELETE_REPLICA: &str = "DELETE FROM replicas WHERE id = ? AND instance = ?";
 const REGION_IS_SUBSCRIBED: &str =
     "SELECT EXISTS (SELECT 1 FROM subscriptions WHERE region = ? AND delete_time IS NULL)";
+const LIST_SUBSCRIBED_REGIONS: &str = "SELECT DISTINCT region FROM subscriptions
+    WHERE delete_time IS NULL
+    ORDER BY region LIMIT ?";
 const UPSERT_REGION_CLOCK: &str = "INSERT INTO region_clocks (
         region, stopped_total, stopped_since
     )
@@ -203,6 +206,13 @@ impl OwnershipStore for SqliteStore {
         rows.first().map_or(Ok(false), |row| RowReader::of(row).flag())
     }
 
+    async fn list_subscribed_regions(&self, limit: u32) -> StoreResult<Vec<Region>> {
+        let mut values = BoundValues::default();
+        values.add(i64::from(limit));
+        let rows = values.run(&mut *self.reader().await?, LIST_SUBSCRIBED_REGIONS).await?;
+        rows.iter().map(|row| Ok(Region::from_stored(RowReader::of(row).text()?))).collect()
+    }
+
     async fn put_region_clock(&self, clock: &RegionClock) -> StoreResult<()> {
         let mut values = BoundValues::default();
         values
@@ -212,10 +222,10 @@ impl OwnershipStore for SqliteStore {
         self.change(values, UPSERT_REGION_CLOCK).await
     }
 
-    async fn forget_region(&self, region: &Region) -> StoreResult<()> {
+    async fn forget_region(&self, region: &Region) -> StoreResult<bool> {
         let mut values = BoundValues::default();
         values.text(region.as_str());
-        self.change(values, FORGET_REGION).await
+        Ok(self.changed_by(values, FORGET_REGION).await? > 0)
     }
 
     async fn assignment_key(&self, proposed: &AssignmentKey) -> StoreResult<AssignmentKey> {

@@ -32,6 +32,12 @@ pub fn draft(id: &str, now: Timestamp) -> AuditDraft {
     origin.draft(&format!("tenants/{id}"), now).with_changes(&before, &after)
 }
 
+/// The record with which a tenant's chain begins.
+pub fn creation(id: &str, now: Timestamp) -> AuditDraft {
+    let method = "postrider.v1.TenantService/CreateTenant".to_owned();
+    AuditDraft { method, ..draft(id, now) }
+}
+
 pub async fn chain_of(store: &dyn Store, chain: &AuditChain) -> (ChainState, Vec<AuditRecord>) {
     store.read_audit_chain(chain, i64::MIN, 1000).await.unwrap()
 }
@@ -60,7 +66,8 @@ pub async fn faults(store: &dyn Store, chain: &AuditChain) -> Vec<AuditFault> {
 /// A chain of five records, each a second after the one before, and its head.
 pub async fn with_five(engine: &Engine) -> (i64, ChainHash) {
     let now = engine.store.now().await.unwrap();
-    for number in 0..5 {
+    engine.store.append_audit_record(&creation("acme", now)).await.unwrap();
+    for number in 1..5 {
         engine.store.append_audit_record(&draft("acme", now + SECOND * number)).await.unwrap();
     }
     assert_eq!(faults(&*engine.store, &acme()).await, []);
@@ -187,6 +194,28 @@ conformance! {
         assert_eq!(again.audit_key().await.unwrap(), key);
         assert_eq!(faults(&*again, &acme()).await, []);
         again.close().await;
+    }
+
+    async fn the_installations_chain_is_begun_once_with_the_key(engine) {
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        for _ in 0..2 {
+            store.begin_audit_log(now).await.unwrap();
+        }
+        let installation = AuditChain::Installation;
+        let (state, records) = chain_of(&**store, &installation).await;
+        assert_eq!((state.sequence, records.len()), (1, 1));
+        assert!(records[0].draft.begins_chain(), "{records:?}");
+        assert_eq!(faults(&**store, &installation).await, []);
+        if !engine.lasts() {
+            return;
+        }
+        let mut database = Database::of(engine).await;
+        database.execute("DELETE FROM audit_records").await;
+        database.execute("DELETE FROM audit_chains").await;
+        // Whoever removed it does not get another.
+        engine.second().await.begin_audit_log(now).await.unwrap();
+        assert_eq!(chain_of(&**store, &installation).await.0.sequence, 0);
     }
 
     async fn records_are_listed_newest_first_and_page_by_page(engine) {

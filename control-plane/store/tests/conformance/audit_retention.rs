@@ -3,7 +3,7 @@
 use postrider_identity::{AuditChain, AuditFault};
 use postrider_store::StoreError;
 
-use crate::audit::{acme, chain_of, draft, faults, with_five};
+use crate::audit::{acme, chain_of, creation, draft, faults, with_five};
 use crate::database::Database;
 use crate::engine::conformance;
 use crate::fixture::SECOND;
@@ -15,7 +15,7 @@ conformance! {
         let (_, records) = chain_of(&**store, &acme()).await;
         let (first, now) = (records[0].draft.time, records[4].draft.time);
         let other = AuditChain::from_stored("other");
-        store.append_audit_record(&draft("other", first)).await.unwrap();
+        store.append_audit_record(&creation("other", first)).await.unwrap();
         let none = store.forget_audit_records(None, first, now).await.unwrap();
         assert_eq!(none, None);
         let cutoff = first + SECOND * 3;
@@ -41,7 +41,8 @@ conformance! {
     async fn retention_removes_more_than_one_batch(engine) {
         let store = &engine.store;
         let now = store.now().await.unwrap();
-        for _ in 0..210 {
+        store.append_audit_record(&creation("acme", now)).await.unwrap();
+        for _ in 1..210 {
             store.append_audit_record(&draft("acme", now)).await.unwrap();
         }
         let done = store.forget_audit_records(None, now + SECOND, now).await.unwrap().unwrap();
@@ -116,6 +117,22 @@ conformance! {
             assert_eq!((done.removed, done.is_stuck), (0, true), "{removed}");
             assert_eq!(store.forget_audit_records(Some(&acme()), now, now).await.unwrap(), None);
         }
+    }
+
+    async fn retention_signs_nothing_of_a_chain_that_was_begun_anew(engine) {
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        // As after a tenant's chain was removed: its creation is not there any more.
+        let mut token = draft("acme", now);
+        token.resource = "tokens/1".to_owned();
+        store.append_audit_record(&token).await.unwrap();
+        let done = store.forget_audit_records(None, now + SECOND, now).await.unwrap().unwrap();
+        assert_eq!((done.removed, done.is_stuck), (0, false), "the tenant may be still to come");
+        store.append_audit_record(&draft("acme", now)).await.unwrap();
+        store.append_audit_record(&creation("acme", now)).await.unwrap();
+        let done = store.forget_audit_records(None, now + SECOND, now).await.unwrap().unwrap();
+        assert_eq!((done.removed, done.is_stuck), (0, true));
+        assert_eq!(chain_of(&**store, &acme()).await.1.len(), 3);
     }
 
     async fn a_number_that_has_no_next_is_refused(engine) {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use postrider_domain::assignment_key::AssignmentKey;
 use postrider_domain::secret::SigningSecret;
-use postrider_domain::signature::{KeyKind, SigningKey};
-use postrider_domain::subscription::{RequestHeader, Subscription};
+use postrider_domain::signature::{KeyKind, KeyRotation, SignatureScheme, SigningKey};
+use postrider_domain::subscription::{RequestHeader, Subscription, SubscriptionConfig};
 use postrider_store::{Store, StoreError, SubscriptionSideEffects};
 
+use crate::database::Database;
 use crate::engine::{Engine, TEST_KEY, conformance, options_with};
 use crate::fixture::{SECOND, audit, subscription, tenant};
 
@@ -163,6 +164,54 @@ conformance! {
             assert_eq!(read(&*store, hook).await, *hook, "by a process that has just started");
         }
         store.close().await;
+    }
+
+    async fn nobody_has_secrets_sent_elsewhere_by_writing_to_the_database(engine) {
+        if !engine.lasts() {
+            return;
+        }
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        store.create_tenant(&tenant("acme", now), audit()).await.unwrap();
+        let mut hook = with_secrets("erp", now);
+        hook.settings.schemes = vec![SignatureScheme::Stripe { header: "x-sign".to_owned() }];
+        store.create_subscription(&hook, usize::MAX, audit()).await.unwrap();
+        let static_secret = SignatureScheme::StaticSecret {
+            header: "x-secret".to_owned(),
+            prefix: String::new(),
+            rotation: KeyRotation::EachKey,
+        };
+        let changes: [fn(&mut SubscriptionConfig); 3] = [
+            |settings| settings.url = "https://attacker.example/hook".to_owned(),
+            |settings| settings.url.push_str("/of-somebody-else"),
+            |settings| settings.region = "attacker".parse().unwrap(),
+        ];
+        let mut tampered: Vec<SubscriptionConfig> = Vec::new();
+        for change in changes {
+            let mut settings = hook.settings.clone();
+            change(&mut settings);
+            tampered.push(settings);
+        }
+        tampered.push(SubscriptionConfig { schemes: vec![static_secret], ..hook.settings.clone() });
+        let mut database = Database::of(engine).await;
+        for settings in tampered {
+            let text = serde_json::to_string(&settings).unwrap();
+            database.execute(&format!("UPDATE subscriptions SET settings = '{text}'")).await;
+            let refused = store.get_subscription(&hook.key()).await;
+            assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{text}");
+        }
+        // What does not lead elsewhere can be changed so, and what was written opens again.
+        let mut repaired = hook.clone();
+        repaired.settings.display_name = "Repaired".to_owned();
+        let text = serde_json::to_string(&repaired.settings).unwrap();
+        database.execute(&format!("UPDATE subscriptions SET settings = '{text}'")).await;
+        assert_eq!(read(&**store, &hook).await, repaired);
+        // A change through the store seals for what the row says then.
+        let mut moved = repaired.clone();
+        moved.settings.url = "https://elsewhere.example/hook".to_owned();
+        let none = SubscriptionSideEffects::default();
+        store.update_subscription(&moved, 1, &none, audit()).await.unwrap();
+        assert_eq!(read(&**store, &hook).await, Subscription { revision: 2, ..moved });
     }
 
     async fn the_assignment_key_is_wrapped_as_data_keys_are_and_stays(engine) {

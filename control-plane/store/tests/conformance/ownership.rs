@@ -203,6 +203,27 @@ conformance! {
         assert!(store.region_is_subscribed(&region).await.unwrap());
     }
 
+    async fn regions_that_subscriptions_name_are_listed_once(engine) {
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        let tenant = tenant("acme", now);
+        store.create_tenant(&tenant, audit()).await.unwrap();
+        assert_eq!(store.list_subscribed_regions(9).await.unwrap(), []);
+        for (id, region) in [("a", "us"), ("b", "eu"), ("c", "us"), ("d", "gone")] {
+            let mut one = subscription(&tenant.id, id, now);
+            one.settings.region = region.parse().unwrap();
+            store.create_subscription(&one, usize::MAX, audit()).await.unwrap();
+            if region == "gone" {
+                one.delete_time = Some(now);
+                let deleted = store.update_subscription(&one, one.revision, &Default::default(), audit());
+                deleted.await.unwrap();
+            }
+        }
+        let regions: [Region; 2] = ["eu".parse().unwrap(), "us".parse().unwrap()];
+        assert_eq!(store.list_subscribed_regions(9).await.unwrap(), regions);
+        assert_eq!(store.list_subscribed_regions(1).await.unwrap(), regions[..1]);
+    }
+
     async fn region_clocks_are_kept(engine) {
         let store = &engine.store;
         let now = store.now().await.unwrap();
@@ -229,14 +250,15 @@ conformance! {
         for region in &regions {
             store.put_region_clock(&RegionClock { region: region.clone(), clock }).await.unwrap();
         }
-        for region in &regions {
-            store.forget_region(region).await.unwrap();
+        let forgotten = [true, false];
+        for (region, forgotten) in regions.iter().zip(forgotten) {
+            assert_eq!(store.forget_region(region).await.unwrap(), forgotten);
         }
         let view = store.heartbeat(&replica("a"), &[], LOST_AFTER).await.unwrap();
         assert_eq!(view.regions, [RegionClock { region: regions[1].clone(), clock }]);
         named.delete_time = Some(now);
         store.update_subscription(&named, named.revision, &Default::default(), audit()).await.unwrap();
-        store.forget_region(&regions[1]).await.unwrap();
+        assert!(store.forget_region(&regions[1]).await.unwrap());
         let view = store.heartbeat(&replica("a"), &[], LOST_AFTER).await.unwrap();
         assert_eq!(view.regions, []);
     }

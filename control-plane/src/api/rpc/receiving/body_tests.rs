@@ -34,6 +34,7 @@ fn budget(max: usize, max_per_connection: usize) -> (ByteBudget, LimitMetrics) {
         max_unsent_bytes: max,
         max_unsent_bytes_per_caller: max_per_connection,
         max_reads_per_caller: 1,
+        max_reads_per_tenant: 1,
         max_read_wait_milliseconds: 1,
     };
     let metrics = LimitMetrics::default();
