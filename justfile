@@ -36,6 +36,10 @@ clients:
 charts:
     ./tests/run charts
 
+# install the Helm charts on a real API server
+kubernetes:
+    ./tests/run kubernetes
+
 # build everything
 build:
     ./tests/run build

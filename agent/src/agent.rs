@@ -42,17 +42,7 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
     config.check()?;
     let mut registry = Registry::default();
     let metrics = AgentMetrics::register(&mut registry);
-    let (extra_pem, extra_files) = (&config.extra_ca_pem, &config.extra_ca_files);
-    let connector = ReceiverConnector::new(extra_pem, extra_files, config.connect_timeout)?;
-    let mut certificates = CertificateMetrics(vec![connector.watched_certificates()]);
-    let open = metrics.connections.clone();
-    let pool = ConnectionPool::new(connector, config.connections.clone(), open);
-    let rules = SubnetRules::allowing(config.allow_subnets.iter().copied())
-        .denying(config.deny_subnets.iter().copied());
-    let resolver = Resolver::new(rules, config.lookup_backend.clone(), config.lookups.clone());
-    let ports = PortRules::new(&config.allowed_ports, &config.denied_ports);
-    let refused = RefusedReceivers::new(metrics.refused_receivers.clone());
-    let client = WebhookClient::new(resolver, pool, ports, refused);
+    let (client, mut certificates) = webhook_client(&config, &metrics)?;
     let clock = Arc::<WallClock>::default();
     let attempts = HttpAttemptExecutor {
         client,
@@ -110,6 +100,24 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
     })?;
     tracing::info!("agent stopped");
     Ok(())
+}
+
+/// What sends webhooks, and the certificates that it trusts.
+fn webhook_client(
+    config: &AgentConfig,
+    metrics: &AgentMetrics,
+) -> anyhow::Result<(WebhookClient, CertificateMetrics)> {
+    let (extra_pem, extra_files) = (&config.extra_ca_pem, &config.extra_ca_files);
+    let connector = ReceiverConnector::new(extra_pem, extra_files, config.connect_timeout)?;
+    let certificates = CertificateMetrics(vec![connector.watched_certificates()]);
+    let open = metrics.connections.clone();
+    let pool = ConnectionPool::new(connector, config.connections.clone(), open);
+    let rules = SubnetRules::allowing(config.allow_subnets.iter().copied())
+        .denying(config.deny_subnets.iter().copied());
+    let resolver = Resolver::new(rules, config.lookup_backend.clone(), config.lookups.clone());
+    let ports = PortRules::new(&config.allowed_ports, &config.denied_ports);
+    let refused = RefusedReceivers::new(metrics.refused_receivers.clone());
+    Ok((WebhookClient::new(resolver, pool, ports, refused), certificates))
 }
 
 async fn drain_and_close(

@@ -26,9 +26,9 @@ fn several_control_planes_and_subnets_may_be_given() {
 
 #[test]
 fn mistakes_are_told_before_anything_opens() {
-    for (wrong, words) in [
+    assert_refused(&[
         (
-            &[("control_plane.urls", "http://one.example")][..],
+            &[("control_plane.urls", "http://one.example")],
             "control_plane.urls: \"http://one.example\": http is permitted only for a loopback",
         ),
         (
@@ -61,6 +61,18 @@ fn mistakes_are_told_before_anything_opens() {
         ),
         (&[("dns.backend", "system"), ("dns.servers", "::1")], "dns.servers: dns.servers cannot"),
         (&[("dns.backend", "none")], "dns.backend: must be "),
+        (&[("telemetry.otlp_endpoint", "zzz")], "telemetry.otlp_endpoint: must be a URL"),
+        (&[("telemetry.otlp_protocol", "http")], "telemetry.otlp_protocol: must be \"grpc\" or"),
+        (&[("telemetry.max_queued_spans", "1")], "must be a whole number of spans from 512 to"),
+        (&[("agent.metrics_listen", "9464")], "agent.metrics_listen: "),
+        (&[("receivers.connections", "1")], "[receivers] has allow_subnets, "),
+    ]);
+    assert!(load(&[]).is_err());
+}
+
+#[test]
+fn mistakes_about_receivers_are_told() {
+    assert_refused(&[
         (
             &[("receivers.allow_subnets", "10.0.0.0/8,127.0.0.0/99")],
             "receivers.allow_subnets: \"127.0.0.0/99\": the prefix length, after the slash, must \
@@ -82,19 +94,18 @@ fn mistakes_are_told_before_anything_opens() {
         (&[("receivers.allowed_ports", "65536")], "\"65536\": must be a port from 1 to 65535"),
         (&[("receivers.user_agent", "Bank/")], "receivers.user_agent: must be a product and its"),
         (&[("receivers.user_agent", "Bank\r\nx: 1")], "receivers.user_agent: must be a product"),
-        (&[("telemetry.otlp_endpoint", "zzz")], "telemetry.otlp_endpoint: must be a URL"),
-        (&[("telemetry.otlp_protocol", "http")], "telemetry.otlp_protocol: must be \"grpc\" or"),
-        (&[("telemetry.max_queued_spans", "1")], "must be a whole number of spans from 512 to"),
-        (&[("agent.metrics_listen", "9464")], "agent.metrics_listen: "),
-        (&[("receivers.connections", "1")], "[receivers] has allow_subnets, "),
-    ] {
-        let flags: Vec<_> = [CONTROL_PLANE].iter().chain(wrong).copied().collect();
+    ]);
+}
+
+/// Each of these settings is refused with its words, and with the place where it stands.
+fn assert_refused(cases: &[(&[(&'static str, &str)], &str)]) {
+    for (wrong, words) in cases {
+        let flags: Vec<_> = [CONTROL_PLANE].iter().chain(*wrong).copied().collect();
         let error = load(&flags).unwrap_err().to_string();
         let place = wrong.iter().find_map(|(name, _)| Settings::flag_of(name));
         let place = place.map_or("the program".to_owned(), |flag| format!("the flag {flag}"));
         assert!(error.contains(words) && error.ends_with(&format!(" ({place})")), "{error}");
     }
-    assert!(load(&[]).is_err());
 }
 
 fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {

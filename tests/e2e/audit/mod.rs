@@ -108,6 +108,24 @@ async fn tamper(cluster: &Cluster, statements: &[&'static str]) {
     }
 }
 
+/// What somebody does who writes to the database, a chain each.
+const TAMPERINGS: [&str; 9] = [
+    "UPDATE audit_records SET actor = 'token:somebody'
+        WHERE chain = 'changed' AND sequence = 3",
+    "DELETE FROM audit_records WHERE chain = 'removed' AND sequence = 3",
+    "UPDATE audit_records SET sequence = 99 WHERE chain = 'reordered' AND sequence = 2",
+    "UPDATE audit_records SET sequence = 2 WHERE chain = 'reordered' AND sequence = 3",
+    "UPDATE audit_records SET sequence = 3 WHERE chain = 'reordered' AND sequence = 99",
+    "DELETE FROM audit_records WHERE chain = 'cut' AND sequence > 3",
+    "UPDATE audit_chains
+        SET sequence = 3, hash = (
+            SELECT hash FROM audit_records WHERE chain = 'cut' AND sequence = 3
+        )
+        WHERE chain = 'cut'",
+    "DELETE FROM audit_records WHERE chain IN ('gone', '')",
+    "DELETE FROM audit_chains WHERE chain IN ('gone', '')",
+];
+
 async fn tampering_is_found(engine: Engine) {
     let interval = ("POSTRIDER_AUDIT__HEAD_LOG_INTERVAL_SECONDS".to_owned(), "1".to_owned());
     let description =
@@ -125,26 +143,7 @@ async fn tampering_is_found(engine: Engine) {
     let known = logged_head(&mut cluster, "cut", 5).await;
 
     cluster.replicas[0].stop().await.unwrap();
-    tamper(
-        &cluster,
-        &[
-            "UPDATE audit_records SET actor = 'token:somebody'
-                WHERE chain = 'changed' AND sequence = 3",
-            "DELETE FROM audit_records WHERE chain = 'removed' AND sequence = 3",
-            "UPDATE audit_records SET sequence = 99 WHERE chain = 'reordered' AND sequence = 2",
-            "UPDATE audit_records SET sequence = 2 WHERE chain = 'reordered' AND sequence = 3",
-            "UPDATE audit_records SET sequence = 3 WHERE chain = 'reordered' AND sequence = 99",
-            "DELETE FROM audit_records WHERE chain = 'cut' AND sequence > 3",
-            "UPDATE audit_chains
-                SET sequence = 3, hash = (
-                    SELECT hash FROM audit_records WHERE chain = 'cut' AND sequence = 3
-                )
-                WHERE chain = 'cut'",
-            "DELETE FROM audit_records WHERE chain IN ('gone', '')",
-            "DELETE FROM audit_chains WHERE chain IN ('gone', '')",
-        ],
-    )
-    .await;
+    tamper(&cluster, &TAMPERINGS).await;
     cluster.replicas[0].start_again().await.unwrap();
 
     let mut api = cluster.api().unwrap();

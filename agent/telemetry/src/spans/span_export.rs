@@ -1,6 +1,8 @@
 //! Starts the tracer of a process and the export of its spans, and ends them.
 //!
 //! Fed by the settings and OpenTelemetry's own variables; feeds the process with its tracer.
+//! Guarantees that no tracer exists without a collector, and that a stop waits for the
+//! collector, but not for long.
 
 use std::sync::Arc;
 use std::time::Duration;

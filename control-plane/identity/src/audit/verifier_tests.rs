@@ -140,7 +140,7 @@ fn chain_with(contents: &[(&'static str, &str)]) -> (ChainState, Vec<AuditRecord
     let mut state = ChainState::empty(key().chain().clone());
     let mut records = Vec::new();
     for (sequence, (method, resource)) in (1..).zip(contents) {
-        let draft = AuditOrigin::command(*method).draft(resource, Timestamp::from_micros(sequence));
+        let draft = AuditOrigin::command(method).draft(resource, Timestamp::from_micros(sequence));
         let draft = draft.in_chain(key().chain().clone());
         let (previous, hash) = (state.hash, key().hash(sequence, &state.hash, &draft));
         records.push(AuditRecord { sequence, previous, hash, draft });

@@ -22,7 +22,7 @@ const MAX_HEADERS: usize = 16;
 const MAX_HEADER_VALUE_BYTES: usize = 1024;
 /// What records of changes show for a value: as `postrider_identity`'s audited fields.
 const RECORDED_PLACEHOLDERS: [&str; 2] = ["(secret)", "(another secret)"];
-/// GetAttempt shows so many asterisks for a value, and answers that repeat one show as many as
+/// `GetAttempt` shows so many asterisks for a value, and answers that repeat one show as many as
 /// it has bytes. Fewer can be meant: `*` is a value of some headers.
 const MIN_MASK_BYTES: usize = 3;
 

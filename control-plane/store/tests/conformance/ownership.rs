@@ -5,7 +5,7 @@ use std::time::Duration;
 use postrider_domain::assignment_key::AssignmentKey;
 use postrider_domain::ids::{AgentId, Epoch, Region, ReplicaId, Shard};
 use postrider_domain::time::{StoppedClock, Timestamp};
-use postrider_store::{AgentSighting, RegionClock, ReplicaRow, ShardRow};
+use postrider_store::{AgentSighting, RegionClock, ReplicaRow, ShardRow, SubscriptionSideEffects};
 
 use crate::engine::{SHARDS, conformance, options};
 use crate::fixture::{SECOND, audit, subscription, tenant};
@@ -210,13 +210,13 @@ conformance! {
         store.create_tenant(&tenant, audit()).await.unwrap();
         assert_eq!(store.list_subscribed_regions(9).await.unwrap(), []);
         for (id, region) in [("a", "us"), ("b", "eu"), ("c", "us"), ("d", "gone")] {
-            let mut one = subscription(&tenant.id, id, now);
-            one.settings.region = region.parse().unwrap();
-            store.create_subscription(&one, usize::MAX, audit()).await.unwrap();
+            let mut named = subscription(&tenant.id, id, now);
+            named.settings.region = region.parse().unwrap();
+            store.create_subscription(&named, usize::MAX, audit()).await.unwrap();
             if region == "gone" {
-                one.delete_time = Some(now);
-                let deleted = store.update_subscription(&one, one.revision, &Default::default(), audit());
-                deleted.await.unwrap();
+                named.delete_time = Some(now);
+                let (revision, effects) = (named.revision, SubscriptionSideEffects::default());
+                store.update_subscription(&named, revision, &effects, audit()).await.unwrap();
             }
         }
         let regions: [Region; 2] = ["eu".parse().unwrap(), "us".parse().unwrap()];
