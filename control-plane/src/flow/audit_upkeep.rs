@@ -5,7 +5,8 @@
 //! that is whole; what is logged here tells that it was longer. Guarantees that the owner
 //! of a tenant's shard logs its chain's head when it gets the shard, once it has changed,
 //! and at its own end, and says when a head was set back, a chain removed, or one is no longer
-//! that of which a head was logged.
+//! that of which a head was logged; and that one replica tells of triggers that others have at
+//! the tables of records.
 //!
 //! Keeps the invariant `audit-records-chained`.
 
@@ -27,6 +28,8 @@ use crate::state::context::ReplicaContext;
 
 /// Chains read at once.
 const CHAINS_PER_READ: u32 = 1000;
+/// Most triggers that are told. Postrider has none; one is reason enough to look.
+const MAX_TOLD_TRIGGERS: u32 = 20;
 /// How often it is looked whether this replica has got shards: as often as it gets some.
 const SHARD_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -43,6 +46,8 @@ pub struct AuditUpkeep {
     logged: HashMap<AuditChain, (i64, ChainHash)>,
     /// The shards of this replica at the last round.
     shards: HashSet<Shard>,
+    /// The triggers of others that were told last.
+    triggers: Vec<String>,
 }
 
 impl AuditUpkeep {
@@ -57,6 +62,7 @@ impl AuditUpkeep {
             retention: context.settings.audit.retention(),
             logged: HashMap::new(),
             shards: HashSet::new(),
+            triggers: Vec::new(),
         }
     }
 
@@ -95,8 +101,20 @@ impl AuditUpkeep {
         self.shards = self.cluster.own_shards();
         self.log_heads(counts).await?;
         if self.is_kept_here(&AuditChain::Installation) {
+            self.look_for_triggers().await?;
             self.forget_old(counts).await?;
         }
+        Ok(())
+    }
+
+    /// Tells of what can drop or change records as they are written; the same once.
+    async fn look_for_triggers(&mut self) -> StoreResult<()> {
+        let triggers = self.store.foreign_audit_triggers(MAX_TOLD_TRIGGERS).await?;
+        if self.triggers != triggers && !triggers.is_empty() {
+            self.metrics.audit_alarm("foreign_trigger");
+            tracing::error!(?triggers, "others have triggers at the tables of records");
+        }
+        self.triggers = triggers;
         Ok(())
     }
 

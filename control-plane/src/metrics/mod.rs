@@ -212,7 +212,7 @@ impl Metrics {
         registry.register(
             "audit_alarms",
             "Signs that records of changes were tampered with, by kind: head_set_back, \
-             chain_removed, fault_found or retention_stuck",
+             chain_removed, fault_found, foreign_trigger or retention_stuck",
             inner.audit_alarms.clone(),
         );
         registry

@@ -57,6 +57,10 @@ pub trait AuditStore {
     /// transaction; nothing if there is a key. Before anything else is recorded.
     async fn begin_audit_log(&self, now: Timestamp) -> StoreResult<()>;
 
+    /// What could drop or change records as they are written: triggers, rules and policies of
+    /// their tables, or views in place of these. Postrider has none. As "trigger NAME".
+    async fn foreign_audit_triggers(&self, limit: u32) -> StoreResult<Vec<String>>;
+
     /// Removes the records from before a time at the beginning of the next chain after
     /// this one that has some, and leaves a signed checkpoint. A record that is not what
     /// was written stays, and so do all after it: removal is signed. So do all after one
@@ -138,6 +142,24 @@ pub(crate) fn append_error(chain: &AuditChain, error: StoreError) -> StoreError 
             other
         }
     }
+}
+
+/// Fails unless a record and its chain's head were stored as they were sent. Whoever changes
+/// the tables may have them dropped or replaced on the way; the change is rolled back then.
+pub(crate) fn require_appended(
+    sent: &AuditRecord,
+    stored: Option<&AuditRecord>,
+    head: Option<(i64, ChainHash)>,
+) -> StoreResult<()> {
+    if stored == Some(sent) && head == Some((sent.sequence, sent.hash)) {
+        return Ok(());
+    }
+    Err(codec::corrupt(format_args!(
+        "the record {} of the audit chain \"{}\" was not stored as it was written: look for \
+         triggers and rules of audit_records and audit_chains",
+        sent.sequence,
+        sent.draft.chain.stored()
+    )))
 }
 
 /// The record that a draft becomes at the end of a chain. An error if the chain's last

@@ -16,11 +16,13 @@ use postrider_tests::cluster::{Cluster, Description, Engine};
 use prost_types::FieldMask;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
+use tonic::Code;
 
 use crate::stage::SOON_LIMIT;
 
 on_both_engines!(
     tampering_is_found,
+    a_trigger_that_drops_records_stops_changes_and_is_told,
     replicas_write_one_chain,
     heads_are_logged_at_the_beginning_and_at_the_end
 );
@@ -181,6 +183,66 @@ async fn tampering_is_found(engine: Engine) {
         assert!(begun.elapsed() < SOON_LIMIT, "nothing tells of the chain");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+async fn a_trigger_that_drops_records_stops_changes_and_is_told(engine: Engine) {
+    let interval = ("POSTRIDER_AUDIT__HEAD_LOG_INTERVAL_SECONDS".to_owned(), "1".to_owned());
+    let description =
+        Description { engine, replica_environment: vec![interval], ..Description::default() };
+    let cluster = Cluster::start(&description).await.unwrap();
+    let mut api = cluster.api().unwrap();
+    api.create_tenant("acme").await.unwrap();
+    assert!(verify(&mut api, "acme", None).await.foreign_triggers.is_empty());
+    let triggers: &[&'static str] = match engine {
+        Engine::Postgres => &[
+            "CREATE FUNCTION drop_row() RETURNS trigger LANGUAGE plpgsql
+                AS 'BEGIN RETURN NULL; END'",
+            "CREATE TRIGGER dropping BEFORE INSERT ON audit_records
+                FOR EACH ROW EXECUTE FUNCTION drop_row()",
+            "CREATE TRIGGER staying BEFORE UPDATE ON audit_chains
+                FOR EACH ROW EXECUTE FUNCTION drop_row()",
+        ],
+        Engine::Sqlite => &[
+            "CREATE TRIGGER dropping BEFORE INSERT ON audit_records
+                BEGIN SELECT RAISE(IGNORE); END",
+            "CREATE TRIGGER staying BEFORE UPDATE ON audit_chains
+                BEGIN SELECT RAISE(IGNORE); END",
+        ],
+    };
+    tamper(&cluster, triggers).await;
+    let renamed = Tenant {
+        name: "tenants/acme".to_owned(),
+        display_name: "Renamed".to_owned(),
+        ..Tenant::default()
+    };
+    let update = UpdateTenantRequest {
+        tenant: Some(renamed),
+        update_mask: Some(FieldMask { paths: vec!["display_name".to_owned()] }),
+    };
+    let refused = api.tenants.update_tenant(update).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable, "{refused:?}");
+    let checked = verify(&mut api, "acme", None).await;
+    assert_eq!((checked.faults.len(), checked.head_number), (0, 1));
+    assert_eq!(checked.foreign_triggers.len(), 2, "{checked:?}");
+    let begun = Instant::now();
+    let is_told = || {
+        let log = cluster.replicas[0].program().unwrap().log();
+        log.contains("others have triggers at the tables of records")
+    };
+    while !is_told() {
+        assert!(begun.elapsed() < SOON_LIMIT, "nothing tells of the triggers");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let undone = match engine {
+        Engine::Postgres => {
+            ["DROP TRIGGER dropping ON audit_records", "DROP TRIGGER staying ON audit_chains"]
+        }
+        Engine::Sqlite => ["DROP TRIGGER dropping", "DROP TRIGGER staying"],
+    };
+    tamper(&cluster, &undone).await;
+    change(&mut api, "acme", 1).await;
+    let checked = verify(&mut api, "acme", None).await;
+    assert_eq!((checked.faults.len(), checked.head_number), (0, 2));
 }
 
 async fn heads_are_logged_at_the_beginning_and_at_the_end(engine: Engine) {

@@ -19,6 +19,10 @@ use crate::state::context::ReplicaContext;
 const RECORDS_PER_READ: u32 = 1000;
 /// Most records that one call checks, in about a second.
 const MAX_CHECKED_RECORDS: u64 = 100_000;
+/// Most triggers that are told. Postrider has none; one is reason enough to look.
+const MAX_TOLD_TRIGGERS: u32 = 20;
+/// Longest name of one that is told, in characters.
+const MAX_TRIGGER_NAME: usize = 200;
 
 pub async fn verify(
     context: &ReplicaContext,
@@ -34,6 +38,10 @@ pub async fn verify(
     let (chain, page) = call.finish::<_, ChainPosition>(chain)?;
     let must_have_begun = require_chain(context, &chain).await?;
     let key = context.store.audit_key().await.map_err(errors::store)?.of_chain(&chain);
+    let triggers = context.store.foreign_audit_triggers(MAX_TOLD_TRIGGERS).await;
+    let triggers = triggers.map_err(errors::store)?;
+    let foreign_triggers: Vec<String> =
+        triggers.iter().map(|name| name.chars().take(MAX_TRIGGER_NAME).collect()).collect();
     let verifier = ChainVerifier::new(key, page.after().copied(), known);
     let mut verifier = verifier.beginning_as_ours(must_have_begun);
     loop {
@@ -51,6 +59,7 @@ pub async fn verify(
             false => (verifier.pause(), Some(position)),
         };
         report(context, &chain, &findings);
+        report_triggers(context, &foreign_triggers);
         let ChainFindings { faults, left_out, checked, is_known_removed } = findings;
         let nothing = |_: &v1::AuditFault| 0;
         let faults: Vec<_> = faults.into_iter().map(fault_to_proto).collect();
@@ -67,6 +76,7 @@ pub async fn verify(
             checkpoint_time: (checkpoint.sequence > 0).then(|| timestamp(checkpoint.time)),
             next_page_token: page.next_page_token,
             known_record_removed: is_known_removed,
+            foreign_triggers,
         });
     }
 }
@@ -100,6 +110,13 @@ fn report(context: &ReplicaContext, chain: &AuditChain, findings: &ChainFindings
     let chain = names::of_chain(chain);
     tracing::error!(chain, count, ?first, "records of changes are not what was written");
     context.metrics.audit_alarm("fault_found");
+}
+
+fn report_triggers(context: &ReplicaContext, triggers: &[String]) {
+    if !triggers.is_empty() {
+        tracing::error!(?triggers, "a check found triggers of others at the tables of records");
+        context.metrics.audit_alarm("foreign_trigger");
+    }
 }
 
 fn count(number: u64) -> i64 {

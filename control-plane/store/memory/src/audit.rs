@@ -81,6 +81,10 @@ impl AuditStore for MemoryStore {
         }
     }
 
+    async fn foreign_audit_triggers(&self, _limit: u32) -> StoreResult<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     async fn forget_audit_records(
         &self,
         after: Option<&AuditChain>,

@@ -21,8 +21,7 @@ use super::engine::PostgresStore;
 use super::rows::{self, get, time};
 use crate::audit::{
     AuditPosition, AuditQuery, AuditScope, AuditStore, ForgottenRecords, MAX_FORGOTTEN_RECORDS,
-    append_error, changes_from_json, changes_to_json, forgettable, hash_from, left_out_from,
-    next_record,
+    changes_from_json, forgettable, hash_from, left_out_from,
 };
 use crate::codec;
 use crate::error::StoreResult;
@@ -54,15 +53,6 @@ const BEGIN_CHAIN: &str = "INSERT INTO audit_chains (
     )
     VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT (chain) DO NOTHING";
-/// The record and the chain's new head, in one round trip under the lock.
-const APPEND_RECORD: &str = "WITH appended AS (
-        INSERT INTO audit_records (
-            chain, sequence, previous, hash, record_time, actor, address, request_id, method,
-            resource, changes, left_out
-        )
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-    )
-    UPDATE audit_chains SET sequence = $2, hash = $4 WHERE chain = $1";
 
 const LIST_OF_CHAIN: &str = "SELECT chain, sequence, previous, hash, record_time, actor, address,
         request_id, method, resource, changes, left_out
@@ -100,6 +90,20 @@ const SET_CHECKPOINT: &str = "UPDATE audit_chains
     SET checkpoint_sequence = $2, checkpoint_hash = $3, checkpoint_time = $4,
         checkpoint_signature = $5
     WHERE chain = $1";
+/// Postrider has none. A view in a table's place has a rule.
+const FOREIGN_TRIGGERS: &str = "SELECT found.told FROM (
+        SELECT format('trigger %s of %s', tgname, tgrelid::regclass) AS told, tgrelid AS of_table
+        FROM pg_trigger
+        WHERE NOT tgisinternal
+        UNION ALL
+        SELECT format('rule %s of %s', rulename, ev_class::regclass), ev_class
+        FROM pg_rewrite
+        UNION ALL
+        SELECT format('policy %s of %s', polname, polrelid::regclass), polrelid
+        FROM pg_policy
+    ) found
+    WHERE found.of_table IN ('audit_records'::regclass, 'audit_chains'::regclass)
+    ORDER BY found.told LIMIT $1";
 /// Waits for another replica that draws one at the same moment.
 const INSERT_AUDIT_KEY: &str =
     "INSERT INTO data_keys (tenant, id, wrapped_by, wrapped, create_time)
@@ -107,62 +111,12 @@ const INSERT_AUDIT_KEY: &str =
     ON CONFLICT (tenant, id) DO NOTHING";
 
 impl PostgresStore {
-    /// Appends a record in the call's transaction, as its last statement.
-    pub(super) async fn append_to(
-        &self,
-        call: &mut DatabaseCall<'_>,
-        draft: &AuditDraft,
-    ) -> StoreResult<()> {
-        let key = self.stored_audit_key(call).await?;
-        self.append_signed(call, &key, draft).await
-    }
-
-    async fn append_signed(
-        &self,
-        call: &mut DatabaseCall<'_>,
-        key: &AuditKey,
-        draft: &AuditDraft,
-    ) -> StoreResult<()> {
-        let changes = changes_to_json(&draft.changes)?;
-        let key = key.of_chain(&draft.chain);
-        let state = lock_chain(call, &draft.chain).await?;
-        let record = next_record(&key, &state, draft)?;
-        let append = sqlx::query(APPEND_RECORD)
-            .bind(draft.chain.stored())
-            .bind(record.sequence)
-            .bind(record.previous.bytes().as_slice())
-            .bind(record.hash.bytes().as_slice())
-            .bind(draft.time.as_micros())
-            .bind(&draft.actor)
-            .bind(&draft.address)
-            .bind(&draft.request_id)
-            .bind(&draft.method)
-            .bind(&draft.resource)
-            .bind(changes)
-            .bind(i32::try_from(draft.left_out).unwrap_or(i32::MAX));
-        call.execute(append).await.map(drop).map_err(|error| append_error(&draft.chain, error))
-    }
-
-    /// Commits a change with its record; if it changed nothing there is neither. Returns
-    /// whether it changed something.
-    pub(super) async fn commit_change(
-        &self,
-        call: &mut DatabaseCall<'_>,
-        has_changed: bool,
-        draft: &AuditDraft,
-    ) -> StoreResult<bool> {
-        if !has_changed {
-            call.rollback().await?;
-            return Ok(false);
-        }
-        self.append_to(call, draft).await?;
-        call.commit().await?;
-        Ok(true)
-    }
-
     /// The key of all chains, from memory once it was read. One that this transaction draws
     /// is not remembered before it is committed.
-    async fn stored_audit_key(&self, call: &mut DatabaseCall<'_>) -> StoreResult<AuditKey> {
+    pub(super) async fn stored_audit_key(
+        &self,
+        call: &mut DatabaseCall<'_>,
+    ) -> StoreResult<AuditKey> {
         let owner = no_tenant();
         if let Some(key) = self.sealer.cached(&owner, AUDIT_KEY_ID) {
             return audit_key_of(&key);
@@ -301,6 +255,11 @@ impl AuditStore for PostgresStore {
         call.commit().await
     }
 
+    async fn foreign_audit_triggers(&self, limit: u32) -> StoreResult<Vec<String>> {
+        let mut call = self.read_call("foreign_audit_triggers");
+        call.values(sqlx::query(FOREIGN_TRIGGERS).bind(i64::from(limit))).await
+    }
+
     async fn forget_audit_records(
         &self,
         after: Option<&AuditChain>,
@@ -325,7 +284,10 @@ impl AuditStore for PostgresStore {
 }
 
 /// Locks a chain until the end of the transaction; begins it if there is none.
-async fn lock_chain(call: &mut DatabaseCall<'_>, chain: &AuditChain) -> StoreResult<ChainState> {
+pub(super) async fn lock_chain(
+    call: &mut DatabaseCall<'_>,
+    chain: &AuditChain,
+) -> StoreResult<ChainState> {
     if let Some(row) = call.row(sqlx::query(LOCK_CHAIN).bind(chain.stored())).await? {
         return chain_state(&row);
     }
@@ -339,7 +301,12 @@ async fn lock_chain(call: &mut DatabaseCall<'_>, chain: &AuditChain) -> StoreRes
         .bind(checkpoint.time.as_micros())
         .bind(checkpoint.signature.bytes().to_vec());
     call.execute(begin).await?;
-    chain_state(&call.one_row(sqlx::query(LOCK_CHAIN).bind(chain.stored())).await?)
+    let begun = call.row(sqlx::query(LOCK_CHAIN).bind(chain.stored())).await?;
+    let begun = begun.ok_or_else(|| {
+        let name = chain.stored();
+        codec::corrupt(format_args!("the audit chain \"{name}\" was begun, and is not stored"))
+    })?;
+    chain_state(&begun)
 }
 
 async fn read_state(call: &mut DatabaseCall<'_>, chain: &AuditChain) -> StoreResult<ChainState> {
@@ -371,7 +338,7 @@ fn chain_state(row: &PgRow) -> StoreResult<ChainState> {
     })
 }
 
-fn record(row: &PgRow) -> StoreResult<AuditRecord> {
+pub(super) fn record(row: &PgRow) -> StoreResult<AuditRecord> {
     Ok(AuditRecord {
         sequence: get(row, "sequence")?,
         previous: hash_from(get(row, "previous")?),

@@ -10,6 +10,7 @@
 mod arrays;
 mod attempts;
 mod audit;
+mod audit_append;
 mod call;
 mod chain_turns;
 mod claim;

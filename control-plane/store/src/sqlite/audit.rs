@@ -17,8 +17,7 @@ use super::errors::stored;
 use super::rows::RowReader;
 use crate::audit::{
     AuditPosition, AuditQuery, AuditScope, AuditStore, ForgottenRecords, MAX_FORGOTTEN_RECORDS,
-    append_error, changes_from_json, changes_to_json, forgettable, hash_from, left_out_from,
-    next_record,
+    changes_from_json, forgettable, hash_from, left_out_from,
 };
 use crate::codec;
 use crate::error::StoreResult;
@@ -33,17 +32,6 @@ const LIST_CHAINS: &str = "SELECT chain, sequence, hash, checkpoint_sequence, ch
     FROM audit_chains
     WHERE ?1 IS NULL OR chain > ?1
     ORDER BY chain LIMIT ?2";
-const UPSERT_HEAD: &str = "INSERT INTO audit_chains (
-        chain, sequence, hash, checkpoint_sequence, checkpoint_hash, checkpoint_time,
-        checkpoint_signature
-    )
-    VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (chain) DO UPDATE SET sequence = excluded.sequence, hash = excluded.hash";
-const INSERT_RECORD: &str = "INSERT INTO audit_records (
-        chain, sequence, previous, hash, record_time, actor, address, request_id, method,
-        resource, changes, left_out
-    )
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 const LIST_OF_CHAIN: &str = "SELECT chain, sequence, previous, hash, record_time, actor, address,
         request_id, method, resource, changes, left_out
@@ -81,76 +69,16 @@ const SET_CHECKPOINT: &str = "UPDATE audit_chains
     SET checkpoint_sequence = ?2, checkpoint_hash = ?3, checkpoint_time = ?4,
         checkpoint_signature = ?5
     WHERE chain = ?1";
+/// Postrider has no triggers, and both are tables.
+const FOREIGN_TRIGGERS: &str = "SELECT type || ' ' || name FROM sqlite_master
+    WHERE (type = 'trigger' AND lower(tbl_name) IN ('audit_records', 'audit_chains'))
+        OR (type = 'view' AND lower(name) IN ('audit_records', 'audit_chains'))
+    ORDER BY 1 LIMIT ?";
 const INSERT_AUDIT_KEY: &str =
     "INSERT INTO data_keys (tenant, id, wrapped_by, wrapped, create_time)
     VALUES (?, ?, ?, ?, ?)";
 
 impl SqliteStore {
-    /// Appends a record in a transaction that writes.
-    pub(super) async fn append_to(
-        &self,
-        connection: &mut SqliteConnection,
-        draft: &AuditDraft,
-    ) -> StoreResult<()> {
-        let key = self.writable_audit_key(connection).await?;
-        self.append_signed(connection, &key, draft).await
-    }
-
-    async fn append_signed(
-        &self,
-        connection: &mut SqliteConnection,
-        key: &AuditKey,
-        draft: &AuditDraft,
-    ) -> StoreResult<()> {
-        let key = key.of_chain(&draft.chain);
-        let state = chain_of(connection, &draft.chain).await?;
-        let record = next_record(&key, &state, draft)?;
-        let mut values = BoundValues::default();
-        values
-            .text(draft.chain.stored())
-            .add(record.sequence)
-            .add(record.previous.bytes().to_vec())
-            .add(record.hash.bytes().to_vec())
-            .add(draft.time.as_micros())
-            .text(&draft.actor)
-            .text(&draft.address)
-            .text(&draft.request_id)
-            .text(&draft.method)
-            .text(&draft.resource)
-            .text(&changes_to_json(&draft.changes)?)
-            .add(i64::from(draft.left_out));
-        let appended = values.change(connection, INSERT_RECORD).await;
-        appended.map_err(|error| append_error(&draft.chain, error))?;
-        let mut values = BoundValues::default();
-        values
-            .text(draft.chain.stored())
-            .add(record.sequence)
-            .add(record.hash.bytes().to_vec())
-            .add(state.checkpoint.sequence)
-            .add(state.checkpoint.hash.bytes().to_vec())
-            .add(state.checkpoint.time.as_micros())
-            .add(state.checkpoint.signature.bytes().to_vec());
-        values.change(connection, UPSERT_HEAD).await.map(drop)
-    }
-
-    /// Runs one statement in a transaction with its record; if it changes nothing there is
-    /// none. Returns whether it changed something.
-    pub(super) async fn change_audited(
-        &self,
-        values: BoundValues,
-        sql: &'static str,
-        draft: &AuditDraft,
-    ) -> StoreResult<bool> {
-        let mut writing = self.writer.lock().await?;
-        let mut tx = writing.begin().await?;
-        if values.change(&mut tx, sql).await? == 0 {
-            return Ok(false);
-        }
-        self.append_to(&mut tx, draft).await?;
-        tx.commit().await?;
-        Ok(true)
-    }
-
     /// The key of all chains, if there is one; from memory once it was read.
     async fn stored_audit_key(
         &self,
@@ -166,7 +94,10 @@ impl SqliteStore {
 
     /// The key of all chains, drawn if there is none, in a transaction that writes. One that
     /// it draws is not remembered before it is committed.
-    async fn writable_audit_key(&self, connection: &mut SqliteConnection) -> StoreResult<AuditKey> {
+    pub(super) async fn writable_audit_key(
+        &self,
+        connection: &mut SqliteConnection,
+    ) -> StoreResult<AuditKey> {
         let stored = self.stored_audit_key(connection).await?;
         if let Some(key) = stored { Ok(key) } else { self.insert_audit_key(connection).await }
     }
@@ -176,7 +107,9 @@ impl SqliteStore {
         let mut values = BoundValues::default();
         values.text(no_tenant().as_str()).id(AUDIT_KEY_ID).text(wrapped.by.as_str());
         values.add(wrapped.bytes).add(self.clock.now().as_micros());
-        values.change(connection, INSERT_AUDIT_KEY).await?;
+        if values.change(connection, INSERT_AUDIT_KEY).await? != 1 {
+            return Err(codec::corrupt("the key of the audit chains was not stored"));
+        }
         Ok(drawn)
     }
 
@@ -311,6 +244,13 @@ impl AuditStore for SqliteStore {
         tx.commit().await
     }
 
+    async fn foreign_audit_triggers(&self, limit: u32) -> StoreResult<Vec<String>> {
+        let mut values = BoundValues::default();
+        values.add(i64::from(limit));
+        let rows = values.run(&mut *self.list_reader().await?, FOREIGN_TRIGGERS).await?;
+        rows.iter().map(|row| readable(&mut RowReader::of(row))).collect()
+    }
+
     async fn forget_audit_records(
         &self,
         after: Option<&AuditChain>,
@@ -335,7 +275,7 @@ impl AuditStore for SqliteStore {
     }
 }
 
-async fn chain_of(
+pub(super) async fn chain_of(
     connection: &mut SqliteConnection,
     chain: &AuditChain,
 ) -> StoreResult<ChainState> {
@@ -345,7 +285,7 @@ async fn chain_of(
     rows.first().map_or_else(|| Ok(ChainState::empty(chain.clone())), chain_state)
 }
 
-async fn read_chain(
+pub(super) async fn read_chain(
     connection: &mut SqliteConnection,
     chain: &AuditChain,
     from: i64,

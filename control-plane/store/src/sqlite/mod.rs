@@ -10,6 +10,7 @@
 
 mod attempts;
 mod audit;
+mod audit_append;
 mod bulk;
 mod checkpoint;
 mod claim;

@@ -14,6 +14,7 @@
 mod attempts;
 mod audit;
 mod audit_retention;
+mod audit_triggers;
 mod backlog;
 mod by_hand;
 mod config;
