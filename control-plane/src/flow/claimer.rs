@@ -54,12 +54,15 @@ impl Claimer {
         let mut claims = Vec::with_capacity(wanted.len());
         let mut refused = Vec::new();
         let mut failed = None;
+        let mut passed_over = Vec::new();
         for (subscription, shard, epoch, limit, tests_only) in wanted {
             let running = self.running_time(&subscription, at).await;
             let claim =
                 |running| ClaimRequest { subscription, shard, epoch, running, tests_only, limit };
             match running {
                 Ok(running) => claims.push(claim(running)),
+                // The scan tells of what waits once the tenant's configuration can be read.
+                Err(error) if error.is_of_one_tenant() => passed_over.push(claim(at)),
                 Err(error) => {
                     refused.push(claim(at));
                     failed.get_or_insert(error);
@@ -98,6 +101,8 @@ impl Claimer {
             let answered = answered
                 .iter()
                 .map(|answered| (answered, if cut_short { 0 } else { answered.limit }));
+            let passed_over = passed_over.iter().map(|claim| (claim, claim.limit));
+            let answered = answered.chain(passed_over);
             for (claim, limit) in answered.chain(refused.iter().map(|refused| (refused, 0))) {
                 let claimed = counts.get(&claim.subscription).copied().unwrap_or(0);
                 scheduler.claim_done(&claim.subscription, limit, claimed, at, now);

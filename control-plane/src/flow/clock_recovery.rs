@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use postrider_domain::ids::Shard;
 use postrider_domain::time::Timestamp;
-use postrider_store::{Store, StoreResult};
+use postrider_store::{FirstFault, Store, StoreResult};
 
 use super::hold_keeper::HoldKeeper;
 use super::ordering::KeyBlocker;
@@ -86,25 +86,30 @@ impl ClockRecovery {
     }
 
     async fn reschedule_shards(&self, shards: &[Shard], now: Timestamp) -> StoreResult<u64> {
+        let mut faults = FirstFault::default();
         let mut all = 0;
         for waiting in self.store.waiting(shards).await? {
-            let subscription = self.tenants.find_subscription(&waiting.subscription).await?;
-            let Some(subscription) = subscription else { continue };
+            let found = self.tenants.find_subscription(&waiting.subscription).await;
+            let found = faults.keep_readable(found)?;
+            let Some(subscription) = found.flatten() else { continue };
             all +=
                 self.rescheduler.reschedule_waiting(&subscription, waiting.shard, now, now).await?;
         }
-        Ok(all)
+        faults.into_result().map(|()| all)
     }
 
     /// No key stays blocked longer than after an attempt that was assigned now.
     async fn shorten_key_blocks(&self, now: Timestamp) -> StoreResult<()> {
+        let mut faults = FirstFault::default();
         for key in self.store.list_blocked_subscriptions(now + self.silence_timeout).await? {
-            let until = match self.tenants.find_subscription(&key).await? {
+            let found = faults.keep_readable(self.tenants.find_subscription(&key).await)?;
+            let Some(found) = found else { continue };
+            let until = match found {
                 Some(subscription) => self.key_blocker.latest_attempt_end(&subscription),
                 None => now,
             };
             self.store.shorten_key_blocks(&key, until).await?;
         }
-        Ok(())
+        faults.into_result()
     }
 }

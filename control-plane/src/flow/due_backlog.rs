@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use postrider_domain::ids::{Region, Shard};
 use postrider_domain::time::Timestamp;
-use postrider_store::{Store, StoreResult};
+use postrider_store::{FirstFault, Store, StoreResult};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -69,9 +69,11 @@ impl DueBacklog {
             .filter(|waiting| waiting.first_due <= now)
             .take(MAX_COUNTED_SUBSCRIPTIONS);
         let mut regions: BTreeMap<Region, DueByRegion> = BTreeMap::new();
+        let mut faults = FirstFault::default();
         for backlog in due {
             let key = &backlog.subscription;
-            let snapshot = self.tenants.snapshot(&key.tenant).await?;
+            let snapshot = self.tenants.snapshot(&key.tenant).await;
+            let snapshot = faults.keep_readable(snapshot)?.flatten();
             let found = snapshot.as_ref().and_then(|s| s.subscription(&key.subscription));
             let Some(subscription) = found else { continue };
             let count =
@@ -83,7 +85,7 @@ impl DueBacklog {
             entry.deliveries += u64::from(count);
             entry.oldest = entry.oldest.min(backlog.first_due);
         }
-        Ok(regions.into_values().collect())
+        faults.into_result().map(|()| regions.into_values().collect())
     }
 }
 

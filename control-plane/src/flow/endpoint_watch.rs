@@ -62,7 +62,7 @@ impl EndpointWatch {
         let mut faults = FirstFault::default();
         for (shard, key, entry, just_failed) in self.failure_streaks.take_due(self.clock.now()) {
             counts.add_all("streaks_checked", 1);
-            faults.keep(self.check_streak(shard, &key, entry, just_failed).await)?;
+            faults.keep_readable(self.check_streak(shard, &key, entry, just_failed).await)?;
         }
         faults.into_result()
     }

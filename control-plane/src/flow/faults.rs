@@ -113,6 +113,9 @@ const fn failure_words(error: &StoreError) -> &'static str {
     match error {
         StoreError::Unavailable(_) => "the database is unavailable",
         StoreError::Rejected(_) => "the database cannot store this data",
+        StoreError::UnreadableConfig { .. } => {
+            "a tenant's configuration cannot be read; the log names it"
+        }
         StoreError::Faulty(_) | StoreError::Corrupt(_) => {
             "the database fails calls of this kind and must be repaired"
         }

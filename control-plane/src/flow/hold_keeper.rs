@@ -11,7 +11,7 @@ use std::time::Duration;
 use postrider_domain::ids::SubscriptionKey;
 use postrider_domain::scheduler::ShardLease;
 use postrider_domain::time::{HoldClock, Timestamp};
-use postrider_store::{Store, StoreResult};
+use postrider_store::{FirstFault, Store, StoreResult};
 
 use super::rescheduler::Rescheduler;
 use crate::clock::Clock;
@@ -57,12 +57,14 @@ impl HoldKeeper {
     /// Continues the holds of the shards' previous owner.
     pub async fn resume_holds(&self, leases: &[ShardLease]) -> StoreResult<()> {
         let now = self.clock.now();
+        let mut faults = FirstFault::default();
         for (key, clock) in self.cluster.holds().active(now) {
             let shard = self.tenants.shard(&key.tenant);
             if !leases.iter().any(|lease| lease.shard == shard) {
                 continue;
             }
-            let Some(subscription) = self.tenants.find_subscription(&key).await? else { continue };
+            let found = faults.keep_readable(self.tenants.find_subscription(&key).await)?;
+            let Some(subscription) = found.flatten() else { continue };
             if let Some(until) = clock.held(now, subscription.update_time) {
                 self.dispatcher.update(|scheduler, now| {
                     scheduler.configure(subscription, shard, now);
@@ -70,7 +72,7 @@ impl HoldKeeper {
                 });
             }
         }
-        Ok(())
+        faults.into_result()
     }
 
     /// Ends the holds of edited subscriptions: their deliveries are due as if there had been
@@ -78,32 +80,36 @@ impl HoldKeeper {
     pub async fn end_holds_of_edited(&self) -> StoreResult<()> {
         let now = self.clock.now();
         let owned = self.dispatcher.read(|scheduler, _| scheduler.settled());
+        let mut faults = FirstFault::default();
         for (key, clock) in self.cluster.holds().active(now) {
             let shard = self.tenants.shard(&key.tenant);
             if !owned.iter().any(|lease| lease.shard == shard) {
                 continue;
             }
-            let Some(subscription) = self.tenants.find_subscription(&key).await? else { continue };
+            let found = faults.keep_readable(self.tenants.find_subscription(&key).await)?;
+            let Some(subscription) = found.flatten() else { continue };
             if clock.held(now, subscription.update_time).is_none() {
                 self.rescheduler.reschedule_waiting(&subscription, shard, clock.since, now).await?;
                 tracing::info!(subscription = %key, "a hold is over: the subscription was changed");
                 self.shorten_hold(key, clock, now, now).await?;
             }
         }
-        Ok(())
+        faults.into_result()
     }
 
     /// Shortens holds that end later than one that begins now could.
     pub async fn shorten_holds(&self) -> StoreResult<()> {
         let now = self.clock.now();
+        let mut faults = FirstFault::default();
         for (key, clock) in self.cluster.holds().active(now) {
-            let Some(subscription) = self.tenants.find_subscription(&key).await? else { continue };
+            let found = faults.keep_readable(self.tenants.find_subscription(&key).await)?;
+            let Some(subscription) = found.flatten() else { continue };
             let until = now + subscription.settings.retry.granted(self.max_retry_after);
             if clock.until > until {
                 self.shorten_hold(key, clock, now, until).await?;
             }
         }
-        Ok(())
+        faults.into_result()
     }
 
     async fn shorten_hold(

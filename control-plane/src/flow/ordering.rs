@@ -263,7 +263,7 @@ impl OrderingKeys {
         }
         let mut faults = FirstFault::default();
         for (subscription, keys) in keys {
-            faults.keep(self.release_idle_keys(&subscription, keys).await)?;
+            faults.keep_readable(self.release_idle_keys(&subscription, keys).await)?;
         }
         faults.into_result()
     }

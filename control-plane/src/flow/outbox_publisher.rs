@@ -169,10 +169,13 @@ fn event_content(operational_event: &OperationalEvent, account: Option<String>) 
     }
 }
 
-/// Whether an error passes by itself.
+/// Whether an error passes by itself, or once somebody has repaired the tenant's row.
 fn is_transient(error: &PublishError) -> bool {
     matches!(
         error,
-        PublishError::Overloaded { .. } | PublishError::Unavailable { .. } | PublishError::Stopping
+        PublishError::Overloaded { .. }
+            | PublishError::Unavailable { .. }
+            | PublishError::ConfigUnreadable(_)
+            | PublishError::Stopping
     )
 }

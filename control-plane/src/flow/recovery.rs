@@ -3,12 +3,13 @@
 //! Fed by a timer and by broken streams; feeds the scheduler with attempts that were
 //! never sent, and, through `stale_rows`, `conclude` with attempts that no agent can
 //! account for. The order of a sweep matters: configurations and holds are read before
-//! what depends on them. Guarantees (no-invented-unknown, earlier-epochs-are-swept): an
+//! what depends on them. A tenant whose configuration cannot be read is passed over
+//! (bad-row-isolated). Guarantees (no-invented-unknown, earlier-epochs-are-swept): an
 //! attempt becomes UNKNOWN only if it may have been made and no living agent knows of
 //! it.
 //!
-//! Keeps the invariants `earlier-epochs-are-swept`, `no-invented-unknown` and
-//! `deletes-keep-history`.
+//! Keeps the invariants `earlier-epochs-are-swept`, `no-invented-unknown`,
+//! `bad-row-isolated` and `deletes-keep-history`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -108,6 +109,7 @@ impl Recovery {
         if round.is_multiple_of(SWEEPS_PER_DELETED_CHECK) {
             faults.keep(self.end_deliveries_of_deleted(counts).await)?;
         }
+        counts.add_all("tenants_unreadable", self.tenants.unreadable_count());
         faults.into_result()
     }
 
@@ -229,7 +231,7 @@ impl Recovery {
         faults.keep(fault.map_or(Ok(()), Err))?;
         for tenant in work.iter().map(|claimed| &claimed.delivery.subscription.tenant) {
             // Reading the configuration creates the lane, which `add` requires.
-            faults.keep(self.tenants.snapshot(tenant).await)?;
+            faults.keep_readable(self.tenants.snapshot(tenant).await)?;
         }
         let (known, gone): (Vec<_>, Vec<_>) = self.dispatcher.read(|scheduler, _| {
             work.into_iter().partition(|claimed| scheduler.has_lane(&claimed.delivery.subscription))
@@ -253,7 +255,8 @@ impl Recovery {
         let mut faults = FirstFault::default();
         for key in self.store.deleted_with_unfinished(&shards, MAX_ROWS_PER_READ).await? {
             let ended = self.tenants.end_waiting(&key, EndReason::SubscriptionDeleted).await;
-            counts.add("deliveries_cancelled", faults.keep(ended)?.unwrap_or_default());
+            let ended = faults.keep_readable(ended)?;
+            counts.add("deliveries_cancelled", ended.unwrap_or_default());
         }
         faults.into_result()
     }

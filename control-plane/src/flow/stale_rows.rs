@@ -80,7 +80,7 @@ impl StaleRows {
             match claimant {
                 Some(agent) => {
                     let snapshot = self.tenants.snapshot(&row.subscription.tenant).await;
-                    if taken.faults.keep(snapshot)?.is_none() {
+                    if taken.faults.keep_readable(snapshot)?.is_none() {
                         continue;
                     }
                     row.epoch = lease.epoch;

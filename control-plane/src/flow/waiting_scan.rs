@@ -4,6 +4,7 @@
 //! Guarantees that a due delivery which the scheduler was not told of is found within
 //! one sweep.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use postrider_store::{FirstFault, Store, StoreResult};
@@ -48,9 +49,18 @@ impl WaitingScan {
         }
         let mut faults = FirstFault::default();
         let mut expired = 0;
+        let mut unreadable = HashSet::new();
         for waiting in self.store.waiting(&shards).await? {
             let key = &waiting.subscription;
-            let snapshot = faults.keep(self.tenants.snapshot(&key.tenant).await)?.flatten();
+            if unreadable.contains(&key.tenant) {
+                continue;
+            }
+            let snapshot = faults.keep_readable(self.tenants.snapshot(&key.tenant).await)?;
+            let Some(snapshot) = snapshot else {
+                // Read once in a scan, however many subscriptions it has.
+                unreadable.insert(key.tenant.clone());
+                continue;
+            };
             let found = snapshot.as_ref().and_then(|s| s.subscription(&key.subscription));
             let Some((snapshot, subscription)) = snapshot.as_ref().zip(found) else { continue };
             let running = self.cluster.running_time(subscription, self.clock.now());

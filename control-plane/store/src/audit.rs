@@ -138,9 +138,10 @@ pub(crate) fn append_error(chain: &AuditChain, error: StoreError) -> StoreError 
             "the next record cannot be appended to the audit chain \"{}\": {text}",
             chain.stored()
         )),
-        other @ (StoreError::Unavailable(_) | StoreError::Faulty(_) | StoreError::Corrupt(_)) => {
-            other
-        }
+        other @ (StoreError::Unavailable(_)
+        | StoreError::Faulty(_)
+        | StoreError::Corrupt(_)
+        | StoreError::UnreadableConfig { .. }) => other,
     }
 }
 

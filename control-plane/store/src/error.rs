@@ -2,6 +2,8 @@
 //!
 //! Keeps the invariant `bad-row-isolated`.
 
+use std::fmt::Display;
+
 /// The result of a store's method.
 pub type StoreResult<T> = Result<T, StoreError>;
 
@@ -23,6 +25,15 @@ pub enum StoreError {
     /// The stored data is not what this program writes. The call may have taken effect.
     #[error("the database holds something unexpected: {0}")]
     Corrupt(String),
+    /// What is stored of one tenant, or of one of its subscriptions, is not what this program
+    /// wrote, or was not written for this place. It fails until somebody repairs it; what
+    /// others have can be read (bad-row-isolated). Of calls that read.
+    #[error("{resource} cannot be read: {problem}")]
+    UnreadableConfig {
+        /// Its name: "tenants/acme/subscriptions/orders".
+        resource: String,
+        problem: String,
+    },
 }
 
 impl StoreError {
@@ -42,6 +53,21 @@ impl StoreError {
         matches!(self, Self::Rejected(_) | Self::Faulty(_))
     }
 
+    /// Whether one tenant's configuration is at fault, and no other's.
+    pub const fn is_of_one_tenant(&self) -> bool {
+        matches!(self, Self::UnreadableConfig { .. })
+    }
+
+    /// As the fault of what a row was read for.
+    pub(crate) fn in_config(self, resource: &dyn Display) -> Self {
+        match self {
+            Self::Corrupt(problem) => {
+                Self::UnreadableConfig { resource: resource.to_string(), problem }
+            }
+            other => other,
+        }
+    }
+
     /// The error's label in metrics.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -49,6 +75,7 @@ impl StoreError {
             Self::Rejected(_) => "rejected",
             Self::Faulty(_) => "faulty",
             Self::Corrupt(_) => "corrupt",
+            Self::UnreadableConfig { .. } => "unreadable",
         }
     }
 }
@@ -73,9 +100,44 @@ impl FirstFault {
         }
     }
 
+    /// As [`Self::keep`], for a step that reads one tenant's configuration: one that cannot be
+    /// read is passed over, and is no fault of the whole. Whoever read it has told of it.
+    ///
+    /// # Errors
+    /// As [`Self::keep`].
+    pub fn keep_readable<T>(&mut self, result: StoreResult<T>) -> StoreResult<Option<T>> {
+        match result {
+            Err(error) if error.is_of_one_tenant() => Ok(None),
+            other => self.keep(other),
+        }
+    }
+
     /// # Errors
     /// The first of all.
     pub fn into_result(self) -> StoreResult<()> {
         self.0.map_or(Ok(()), Err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_tenant_has_wrong_is_named_and_passed_over() {
+        let corrupt = || StoreError::Corrupt("settings is no JSON".to_owned());
+        let error = corrupt().in_config(&"tenants/acme/subscriptions/erp");
+        let words = "tenants/acme/subscriptions/erp cannot be read: settings is no JSON";
+        assert_eq!(error.to_string(), words);
+        let mut faults = FirstFault::default();
+        assert!(faults.keep_readable::<()>(Err(error.clone())).unwrap().is_none());
+        assert_eq!(faults.keep_readable(Ok(7)).unwrap(), Some(7));
+        faults.into_result().unwrap();
+        let mut faults = FirstFault::default();
+        faults.keep_readable::<()>(Err(corrupt())).unwrap();
+        faults.keep::<()>(Err(error)).unwrap();
+        assert!(matches!(faults.into_result(), Err(StoreError::Corrupt(_))));
+        let away = || StoreError::Unavailable("away".to_owned()).in_config(&"tenants/acme");
+        assert!(FirstFault::default().keep_readable::<()>(Err(away())).is_err());
     }
 }

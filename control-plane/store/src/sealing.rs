@@ -201,15 +201,22 @@ impl RowKeys {
         self.0.insert(key.id().0, Some(key));
     }
 
-    /// The subscription of a row, with its secrets.
-    pub(crate) fn open(&self, row: SealedSubscription) -> StoreResult<Subscription> {
-        let SealedSubscription { mut subscription, sealed } = row;
-        let Some(sealed) = sealed else {
-            return Ok(subscription);
+    /// The subscriptions of rows, with their secrets.
+    pub(crate) fn open_all(&self, rows: Vec<SealedSubscription>) -> StoreResult<Vec<Subscription>> {
+        let open = |SealedSubscription { mut subscription, sealed }| {
+            if let Some(sealed) = sealed {
+                let opened = self.open(&mut subscription, &sealed);
+                opened.map_err(|error| error.in_config(&subscription.key()))?;
+            }
+            Ok(subscription)
         };
+        rows.into_iter().map(open).collect()
+    }
+
+    fn open(&self, subscription: &mut Subscription, sealed: &SealedColumns) -> StoreResult<()> {
         let key = self.0.get(&sealed.data_key).and_then(Option::as_ref).ok_or_else(replaced)?;
         let open = |bytes: &[u8], field| {
-            let opened = key.open(bytes, place(&subscription, field)).map_err(store_error)?;
+            let opened = key.open(bytes, place(subscription, field)).map_err(store_error)?;
             Ok::<_, StoreError>(opened)
         };
         let signing_keys = open(&sealed.signing_keys, SIGNING_KEYS_FIELD)?;
@@ -223,8 +230,18 @@ impl RowKeys {
         for (header, value) in headers.iter_mut().zip(values) {
             header.value = value;
         }
-        Ok(subscription)
+        Ok(())
     }
+}
+
+/// A row names a data key that is not there.
+pub(crate) fn missing_key(tenant: &TenantId) -> StoreError {
+    codec::corrupt("the data key of its secrets is not there").in_config(&tenant_name(tenant))
+}
+
+/// A tenant as errors name it.
+pub(crate) fn tenant_name(tenant: &TenantId) -> String {
+    format!("tenants/{tenant}")
 }
 
 /// A row was read before its tenant's data key was replaced, and the key after.

@@ -16,6 +16,7 @@ mod partitions;
 mod refusals;
 mod resets;
 mod stopped;
+mod unreadable;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -186,6 +186,13 @@ async fn publish_error(context: &ReplicaContext, tenant: &TenantId, error: Publi
             "the database is unavailable; the event may or may not be committed",
             retry_after,
         ),
+        PublishError::ConfigUnreadable(error) => {
+            let message = "what the database holds of the tenant's configuration cannot be \
+                           read; the event was not committed";
+            let mut status = errors::status(ErrorReason::ConfigurationUnreadable, message);
+            status.set_source(Arc::new(error));
+            status
+        }
         PublishError::Rejected(why) => {
             let mut status =
                 errors::status(ErrorReason::DataRefused, "the database cannot store this event");

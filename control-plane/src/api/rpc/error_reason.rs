@@ -150,6 +150,10 @@ pub enum ErrorReason {
     /// The database is away, slow, or fails and must be repaired. A change may have been made all
     /// the same: publish with the same idempotency key.
     StoreUnavailable,
+    /// What the database holds of the tenant's configuration is not what was written to it. An
+    /// operator has to repair it; the log names what cannot be read. A publish was not committed;
+    /// a change may have been made.
+    ConfigurationUnreadable,
     /// The tenant's shard is changing its owner, which takes seconds.
     OwnerUnavailable,
     /// Too much waits to be committed, or others keep changing the same thing. Nothing was done.
@@ -211,6 +215,7 @@ impl ErrorReason {
             Self::ConnectionAged => "CONNECTION_AGED",
             Self::Stopping => "STOPPING",
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
+            Self::ConfigurationUnreadable => "CONFIGURATION_UNREADABLE",
             Self::OwnerUnavailable => "OWNER_UNAVAILABLE",
             Self::Overloaded => "OVERLOADED",
             Self::Internal => "INTERNAL",
@@ -267,7 +272,7 @@ impl ErrorReason {
             | Self::WindowOpen
             | Self::StoreUnavailable
             | Self::OwnerUnavailable => Code::Unavailable,
-            Self::Internal => Code::Internal,
+            Self::ConfigurationUnreadable | Self::Internal => Code::Internal,
         }
     }
 
@@ -312,6 +317,7 @@ impl ErrorReason {
             | Self::TooManyTokens
             | Self::ReceivedTooSlowly
             | Self::ReadTooSlowly
+            | Self::ConfigurationUnreadable
             | Self::Internal => RetryAdvice::AfterChange,
             Self::RegionHasNoAgent
             | Self::WindowOpen

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::*;
 
-const ALL: [ErrorReason; 51] = [
+const ALL: [ErrorReason; 52] = [
     ErrorReason::Unauthenticated,
     ErrorReason::PermissionDenied,
     ErrorReason::GrantNotHeld,
@@ -54,6 +54,7 @@ const ALL: [ErrorReason; 51] = [
     ErrorReason::ConnectionAged,
     ErrorReason::Stopping,
     ErrorReason::StoreUnavailable,
+    ErrorReason::ConfigurationUnreadable,
     ErrorReason::OwnerUnavailable,
     ErrorReason::Overloaded,
     ErrorReason::Internal,

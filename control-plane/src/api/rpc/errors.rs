@@ -233,6 +233,10 @@ pub fn store(error: StoreError) -> Status {
         StoreError::Rejected(_) => {
             status(ErrorReason::DataRefused, "the database cannot store this data")
         }
+        StoreError::UnreadableConfig { .. } => status(
+            ErrorReason::ConfigurationUnreadable,
+            "what the database holds of the tenant's configuration cannot be read",
+        ),
         StoreError::Faulty(_) | StoreError::Corrupt(_) => retry_soon(
             ErrorReason::StoreUnavailable,
             "the database fails every call of this kind and must be repaired",
@@ -298,6 +302,21 @@ mod tests {
             assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
             assert!(!status.message().contains("denied"));
         }
+    }
+
+    #[test]
+    fn a_configuration_that_cannot_be_read_is_no_outage_and_is_not_shown() {
+        let error = StoreError::UnreadableConfig {
+            resource: "tenants/acme/subscriptions/erp".to_owned(),
+            problem: "settings is no JSON".to_owned(),
+        };
+        let status = store(error);
+        assert_eq!(status.code(), Code::Internal);
+        assert_eq!(status.get_details_error_info().unwrap().reason, "CONFIGURATION_UNREADABLE");
+        assert!(status.get_details_retry_info().is_none());
+        assert!(!status.message().contains("JSON"));
+        let source = std::error::Error::source(&status).unwrap().to_string();
+        assert!(source.contains("tenants/acme/subscriptions/erp"), "{source}");
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub enum PublishError {
     Overloaded { retry_after: Duration },
     #[error("the database is unavailable")]
     Unavailable { retry_after: Duration },
+    /// Nothing was committed.
+    #[error("the tenant's configuration cannot be read: {0}")]
+    ConfigUnreadable(StoreError),
     #[error("the database refused the event: {0}")]
     Rejected(String),
     #[error("this replica is stopping")]
@@ -43,6 +46,7 @@ impl From<StoreError> for PublishError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Rejected(why) => Self::Rejected(why),
+            error @ StoreError::UnreadableConfig { .. } => Self::ConfigUnreadable(error),
             StoreError::Unavailable(_) | StoreError::Faulty(_) | StoreError::Corrupt(_) => {
                 Self::Unavailable { retry_after: PUBLISH_RETRY_PAUSE }
             }

@@ -9,11 +9,13 @@
 //! read.
 //!
 //! - `changes`: changing them.
+//! - `unreadable`: those that cannot be read, by name.
 //!
 //! Keeps the invariants `read-your-writes` and `answered-change-in-force`.
 
 mod changes;
 mod snapshot;
+mod unreadable;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use postrider_domain::tenant::TenantConfig;
 use postrider_store::{FirstFault, Store, StoreError, StoreResult};
 
 pub use self::snapshot::{MatchCandidate, TenantSnapshot};
+use self::unreadable::UnreadableTenants;
 use super::dispatcher::Dispatcher;
 use super::outbox::Outbox;
 use super::peers::Peers;
@@ -45,6 +48,7 @@ struct TenantConfigsShared {
     /// Held while a version is cached and passed to the scheduler, so that versions arrive
     /// in order.
     applying: Mutex<()>,
+    unreadable: UnreadableTenants,
 }
 
 /// A version that was read, and the subscriptions that changed in it; `None`: all may
@@ -75,6 +79,7 @@ impl TenantConfigs {
             shards,
             cached,
             applying,
+            unreadable: UnreadableTenants::default(),
         }))
     }
 
@@ -106,9 +111,11 @@ impl TenantConfigs {
     /// Reads what has changed in a tenant's configuration, and updates the scheduler.
     pub async fn refresh(&self, tenant: &TenantId) -> StoreResult<Option<Arc<TenantSnapshot>>> {
         let read = match self.cached(tenant) {
-            Some(known) => self.read_changes(tenant, &known).await?,
-            None => self.read_all(tenant).await?,
+            Some(known) => self.read_changes(tenant, &known).await,
+            None => self.read_all(tenant).await,
         };
+        self.0.unreadable.note(tenant, &read);
+        let read = read?;
         let _in_order = self.0.applying.lock();
         let Some((fresh, changed)) = read else {
             self.0.cached.write().remove(tenant);
@@ -223,10 +230,15 @@ impl TenantConfigs {
         let mut faults = FirstFault::default();
         for ((id, known), current) in known.into_iter().zip(versions) {
             if known != current {
-                faults.keep(self.refresh(&id).await)?;
+                faults.keep_readable(self.refresh(&id).await)?;
             }
         }
         faults.into_result()
+    }
+
+    /// How many tenants' configurations could not be read when that was last tried.
+    pub fn unreadable_count(&self) -> usize {
+        self.0.unreadable.count()
     }
 
     /// Has every replica read a version that was just written.

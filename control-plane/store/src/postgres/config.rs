@@ -24,7 +24,7 @@ use crate::config::{
     ConfigStore, ListPage, SubscriptionQuery, SubscriptionSideEffects, TenantQuery, WriteError,
 };
 use crate::error::StoreResult;
-use crate::sealing::seal;
+use crate::sealing::{seal, tenant_name};
 
 const READ_ONLY_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -357,12 +357,14 @@ impl ConfigStore for PostgresStore {
 
 async fn find_tenant(call: &mut DatabaseCall<'_>, id: &TenantId) -> StoreResult<Option<Tenant>> {
     let row = call.row(sqlx::query(GET_TENANT).bind(id.as_str())).await?;
-    row.as_ref().map(rows::tenant).transpose()
+    let found = row.as_ref().map(rows::tenant).transpose();
+    found.map_err(|error| error.in_config(&tenant_name(id)))
 }
 
 async fn living_tenant(call: &mut DatabaseCall<'_>, id: &TenantId) -> StoreResult<Option<Tenant>> {
     let row = call.row(sqlx::query(GET_LIVING_TENANT).bind(id.as_str())).await?;
-    row.as_ref().map(rows::tenant).transpose()
+    let found = row.as_ref().map(rows::tenant).transpose();
+    found.map_err(|error| error.in_config(&tenant_name(id)))
 }
 
 /// Locks a tenant that is not deleted, and raises its version; with its data key.

@@ -23,7 +23,7 @@ use super::rows;
 use crate::codec;
 use crate::data_keys::{DataKeyStore, ReplacementStep, WrappedKeyCount, require_held};
 use crate::error::{StoreError, StoreResult};
-use crate::sealing::{RowKeys, replaced, seal};
+use crate::sealing::{RowKeys, missing_key, replaced, seal, tenant_name};
 
 /// Rewriting a large table takes long.
 const REWRITE_LIMIT: Duration = Duration::from_secs(3600);
@@ -61,6 +61,8 @@ const SEALED_BY_OTHERS: &str = "SELECT tenant, id, status, status_reason, settin
     WHERE tenant = $1 AND data_key <> $2
     ORDER BY id
     LIMIT $3";
+const IS_SEALED_BY: &str =
+    "SELECT 1 FROM subscriptions WHERE tenant = $1 AND data_key = $2 LIMIT 1";
 const RESEAL: &str = "UPDATE subscriptions
     SET data_key = $3, signing_keys = $4, header_values = $5
     WHERE tenant = $1 AND id = $2";
@@ -80,16 +82,20 @@ impl PostgresStore {
         call: &mut DatabaseCall<'_>,
         rows: &[PgRow],
     ) -> StoreResult<Vec<Subscription>> {
-        let sealed = rows::read(rows, rows::subscription)?;
+        let sealed = rows::read(rows, rows::named_subscription)?;
         let mut keys = RowKeys::of(&self.sealer, &sealed);
         if let Some(first) = sealed.first() {
             let tenant = first.subscription.tenant.clone();
             for id in keys.missing() {
-                let (key, _) = self.stored_key(call, &tenant, id).await?.ok_or_else(replaced)?;
+                let found = self.stored_key(call, &tenant, id).await;
+                let found = found.map_err(|error| error.in_config(&tenant_name(&tenant)))?;
+                let Some((key, _)) = found else {
+                    return Err(absent_key(call, &tenant, id).await?);
+                };
                 keys.add(key);
             }
         }
-        sealed.into_iter().map(|row| keys.open(row)).collect()
+        keys.open_all(sealed)
     }
 
     /// The key to seal a tenant's secrets by, in a transaction that has locked the tenant;
@@ -280,6 +286,16 @@ fn wrapped(row: &PgRow) -> StoreResult<WrappedDataKey> {
         by: KeyId::from_stored(rows::get(row, "wrapped_by")?),
         bytes: rows::get(row, "wrapped")?,
     })
+}
+
+/// Why a data key that rows name is not there: it was replaced since, or somebody removed it.
+async fn absent_key(
+    call: &mut DatabaseCall<'_>,
+    tenant: &TenantId,
+    id: Uuid,
+) -> StoreResult<StoreError> {
+    let named = call.row(sqlx::query(IS_SEALED_BY).bind(tenant.as_str()).bind(id)).await?;
+    Ok(if named.is_none() { replaced() } else { missing_key(tenant) })
 }
 
 /// Deletes a tenant's data keys, without which what was sealed by them opens nowhere.

@@ -98,8 +98,18 @@ pub(super) fn tenant(row: &PgRow) -> StoreResult<Tenant> {
     })
 }
 
-/// A subscription, its secrets still sealed.
-pub(super) fn subscription(row: &PgRow) -> StoreResult<SealedSubscription> {
+/// A subscription, its secrets still sealed. What is wrong with it is told with its name.
+pub(super) fn named_subscription(row: &PgRow) -> StoreResult<SealedSubscription> {
+    subscription(row).map_err(|error| match (tenant_id(row, "tenant"), get::<&str>(row, "id")) {
+        (Ok(tenant), Ok(id)) => {
+            let subscription = SubscriptionId::from_stored(id);
+            error.in_config(&SubscriptionKey { tenant, subscription })
+        }
+        _ => error,
+    })
+}
+
+fn subscription(row: &PgRow) -> StoreResult<SealedSubscription> {
     let sealed = SealedColumns::of(
         get(row, "data_key")?,
         get(row, "signing_keys")?,

@@ -24,7 +24,7 @@ use crate::config::{
     ConfigStore, ListPage, SubscriptionQuery, SubscriptionSideEffects, TenantQuery, WriteError,
 };
 use crate::error::StoreResult;
-use crate::sealing::seal;
+use crate::sealing::{seal, tenant_name};
 
 const INSERT_TENANT: &str = "INSERT INTO tenants (
         id, display_name, allow_insecure_urls, labels, config_version, revision, create_time,
@@ -346,7 +346,9 @@ async fn find_tenant(
 ) -> StoreResult<Option<Tenant>> {
     let mut values = BoundValues::default();
     values.text(id.as_str());
-    values.run(connection, GET_TENANT).await?.first().map(tenant_of).transpose()
+    let rows = values.run(connection, GET_TENANT).await?;
+    let found = rows.first().map(tenant_of).transpose();
+    found.map_err(|error| error.in_config(&tenant_name(id)))
 }
 
 async fn missing_tenant(

@@ -1,5 +1,6 @@
 //! Rows of tenants and subscriptions, in both directions.
 
+use postrider_domain::ids::SubscriptionKey;
 use postrider_domain::subscription::{Subscription, SubscriptionConfig};
 use postrider_domain::tenant::{Tenant, TenantRetention};
 use postrider_domain::time::{StoppedClock, Timestamp};
@@ -78,7 +79,7 @@ pub(super) fn tenant_of(row: &SqliteRow) -> StoreResult<Tenant> {
 }
 
 /// A subscription, its secrets still sealed.
-pub(super) fn subscription_of(row: &SqliteRow) -> StoreResult<SealedSubscription> {
+fn subscription_of(row: &SqliteRow) -> StoreResult<SealedSubscription> {
     let mut columns = RowReader::of(row);
     let tenant = columns.tenant()?;
     let id = columns.subscription()?;
@@ -104,4 +105,17 @@ pub(super) fn subscription_of(row: &SqliteRow) -> StoreResult<SealedSubscription
         delete_time: columns.optional_time()?,
     };
     Ok(SealedSubscription { subscription, sealed })
+}
+
+/// The same; what is wrong with it is told with its name.
+pub(super) fn named_subscription(row: &SqliteRow) -> StoreResult<SealedSubscription> {
+    subscription_of(row).map_err(|error| {
+        let mut columns = RowReader::of(row);
+        match (columns.tenant(), columns.subscription()) {
+            (Ok(tenant), Ok(subscription)) => {
+                error.in_config(&SubscriptionKey { tenant, subscription })
+            }
+            _ => error,
+        }
+    })
 }

@@ -18,7 +18,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
 use super::bulk::BoundValues;
-use super::config_rows::subscription_of;
+use super::config_rows::named_subscription;
 use super::engine::SqliteStore;
 use super::errors::stored;
 use super::rows::RowReader;
@@ -26,7 +26,7 @@ use super::writer::WriterGuard;
 use crate::codec;
 use crate::data_keys::{DataKeyStore, ReplacementStep, WrappedKeyCount, require_held};
 use crate::error::{StoreError, StoreResult};
-use crate::sealing::{RowKeys, replaced, seal};
+use crate::sealing::{RowKeys, missing_key, replaced, seal, tenant_name};
 
 const GET_DATA_KEY: &str =
     "SELECT wrapped_by, wrapped, create_time FROM data_keys WHERE tenant = ? AND id = ?";
@@ -57,6 +57,7 @@ const SEALED_BY_OTHERS: &str = "SELECT tenant, id, status, status_reason, settin
     WHERE tenant = ? AND data_key <> ?
     ORDER BY id
     LIMIT ?";
+const IS_SEALED_BY: &str = "SELECT 1 FROM subscriptions WHERE tenant = ? AND data_key = ? LIMIT 1";
 const RESEAL: &str = "UPDATE subscriptions
     SET data_key = ?3, signing_keys = ?4, header_values = ?5
     WHERE tenant = ?1 AND id = ?2";
@@ -79,16 +80,20 @@ impl SqliteStore {
         connection: &mut SqliteConnection,
         rows: &[SqliteRow],
     ) -> StoreResult<Vec<Subscription>> {
-        let sealed: Vec<_> = rows.iter().map(subscription_of).collect::<StoreResult<_>>()?;
+        let sealed: Vec<_> = rows.iter().map(named_subscription).collect::<StoreResult<_>>()?;
         let mut keys = RowKeys::of(&self.sealer, &sealed);
         if let Some(first) = sealed.first() {
             let tenant = first.subscription.tenant.clone();
             for id in keys.missing() {
-                let found = self.stored_key(&mut *connection, &tenant, id).await?;
-                keys.add(found.ok_or_else(replaced)?.0);
+                let found = self.stored_key(&mut *connection, &tenant, id).await;
+                let found = found.map_err(|error| error.in_config(&tenant_name(&tenant)))?;
+                let Some((key, _)) = found else {
+                    return Err(absent_key(&mut *connection, &tenant, id).await?);
+                };
+                keys.add(key);
             }
         }
-        sealed.into_iter().map(|row| keys.open(row)).collect()
+        keys.open_all(sealed)
     }
 
     /// The key to seal a tenant's secrets by; made if there is none.
@@ -331,6 +336,18 @@ fn not_cut_down() -> StoreError {
 
 fn wrapped(columns: &mut RowReader<'_>) -> StoreResult<WrappedDataKey> {
     Ok(WrappedDataKey { by: KeyId::from_stored(columns.text()?), bytes: columns.get()? })
+}
+
+/// Why a data key that rows name is not there: it was replaced since, or somebody removed it.
+async fn absent_key(
+    connection: &mut SqliteConnection,
+    tenant: &TenantId,
+    id: Uuid,
+) -> StoreResult<StoreError> {
+    let mut values = BoundValues::default();
+    values.text(tenant.as_str()).id(id);
+    let rows = values.run(connection, IS_SEALED_BY).await?;
+    Ok(if rows.is_empty() { replaced() } else { missing_key(tenant) })
 }
 
 /// Deletes a tenant's data keys, without which what was sealed by them opens nowhere.

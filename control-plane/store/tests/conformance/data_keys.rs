@@ -198,7 +198,10 @@ conformance! {
             let text = serde_json::to_string(&settings).unwrap();
             database.execute(&format!("UPDATE subscriptions SET settings = '{text}'")).await;
             let refused = store.get_subscription(&hook.key()).await;
-            assert!(matches!(refused, Err(StoreError::Corrupt(_))), "{text}");
+            let Err(StoreError::UnreadableConfig { resource, .. }) = refused else {
+                panic!("{text}: {refused:?}");
+            };
+            assert_eq!(resource, "tenants/acme/subscriptions/erp");
         }
         // What does not lead elsewhere can be changed so, and what was written opens again.
         let mut repaired = hook.clone();
@@ -212,6 +215,47 @@ conformance! {
         let none = SubscriptionSideEffects::default();
         store.update_subscription(&moved, 1, &none, audit()).await.unwrap();
         assert_eq!(read(&**store, &hook).await, Subscription { revision: 2, ..moved });
+    }
+
+    async fn what_cannot_be_read_is_named_and_is_one_tenants(engine) {
+        if !engine.lasts() {
+            return;
+        }
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        let other_key = match engine.is_postgres() {
+            true => "data_key = '00000000-0000-0000-0000-000000000007'",
+            false => "data_key = x'00000000000000000000000000000007'",
+        };
+        let edits = [
+            ("subscriptions", "settings = '{'", "/subscriptions/erp"),
+            ("subscriptions", "signing_keys = header_values", "/subscriptions/erp"),
+            ("subscriptions", other_key, ""),
+            ("tenants", "labels = '{'", ""),
+        ];
+        let ids = ["first", "second", "third", "fourth", "well"];
+        for id in ids {
+            store.create_tenant(&tenant(id, now), audit()).await.unwrap();
+            let hook = Subscription { tenant: id.parse().unwrap(), ..with_secrets("erp", now) };
+            store.create_subscription(&hook, usize::MAX, audit()).await.unwrap();
+        }
+        let mut database = Database::of(engine).await;
+        for ((table, edit, place), id) in edits.into_iter().zip(ids) {
+            let owner = if table == "tenants" { "id" } else { "tenant" };
+            database.execute(&format!("UPDATE {table} SET {edit} WHERE {owner} = '{id}'")).await;
+            let named = format!("tenants/{id}{place}");
+            let id = id.parse().unwrap();
+            let whole = store.tenant_config(&id).await.map(drop);
+            for read in [whole, store.tenant_changes(&id, 0).await.map(drop)] {
+                let Err(StoreError::UnreadableConfig { resource, .. }) = read else {
+                    panic!("{named}: {read:?}");
+                };
+                assert_eq!(resource, named);
+            }
+        }
+        let well = "well".parse().unwrap();
+        let config = store.tenant_config(&well).await.unwrap().unwrap();
+        assert_eq!(config.subscriptions.len(), 1);
     }
 
     async fn the_assignment_key_is_wrapped_as_data_keys_are_and_stays(engine) {
