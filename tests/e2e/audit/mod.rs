@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use postrider_proto::v1::audit_fault::Kind;
 use postrider_proto::v1::{
-    AuditFault, AuditRecord, ListAuditRecordsRequest, Tenant, UpdateTenantRequest,
-    VerifyAuditLogRequest, VerifyAuditLogResponse,
+    AuditFault, AuditRecord, DeleteTenantRequest, ListAuditRecordsRequest, Tenant,
+    UpdateTenantRequest, VerifyAuditLogRequest, VerifyAuditLogResponse,
 };
 use postrider_tests::api::Api;
 use postrider_tests::cluster::{Cluster, Description, Engine};
@@ -111,7 +111,7 @@ async fn tamper(cluster: &Cluster, statements: &[&'static str]) {
 }
 
 /// What somebody does who writes to the database, a chain each.
-const TAMPERINGS: [&str; 9] = [
+const TAMPERINGS: [&str; 10] = [
     "UPDATE audit_records SET actor = 'token:somebody'
         WHERE chain = 'changed' AND sequence = 3",
     "DELETE FROM audit_records WHERE chain = 'removed' AND sequence = 3",
@@ -126,6 +126,7 @@ const TAMPERINGS: [&str; 9] = [
         WHERE chain = 'cut'",
     "DELETE FROM audit_records WHERE chain IN ('gone', '')",
     "DELETE FROM audit_chains WHERE chain IN ('gone', '')",
+    "UPDATE tenants SET delete_time = NULL WHERE id = 'undeleted'",
 ];
 
 async fn tampering_is_found(engine: Engine) {
@@ -134,7 +135,8 @@ async fn tampering_is_found(engine: Engine) {
         Description { engine, replica_environment: vec![interval], ..Description::default() };
     let mut cluster = Cluster::start(&description).await.unwrap();
     let mut api = cluster.api().unwrap();
-    for id in ["whole", "changed", "removed", "reordered", "cut", "gone", "remembered"] {
+    for id in ["whole", "changed", "removed", "reordered", "cut", "gone", "remembered", "undeleted"]
+    {
         api.create_tenant(id).await.unwrap();
         for number in 1..CHANGE_COUNT {
             change(&mut api, id, number).await;
@@ -143,6 +145,8 @@ async fn tampering_is_found(engine: Engine) {
         assert_eq!((checked.faults.len(), checked.checked_record_count), (0, 5), "{id}");
     }
     let known = logged_head(&mut cluster, "cut", 5).await;
+    let delete = DeleteTenantRequest { name: "tenants/undeleted".to_owned(), ..Default::default() };
+    api.tenants.delete_tenant(delete).await.unwrap();
 
     cluster.replicas[0].stop().await.unwrap();
     tamper(&cluster, &TAMPERINGS).await;
@@ -167,6 +171,10 @@ async fn tampering_is_found(engine: Engine) {
     assert_eq!(records(&mut api, "tenants/removed").await.len(), CHANGE_COUNT);
     let metrics = cluster.replicas[0].metrics().await.unwrap();
     assert!(metrics.text().contains("postrider_audit_alarms_total{kind=\"fault_found\"} 5"));
+    // Whoever is deleted is not changed any more.
+    change(&mut api, "undeleted", 6).await;
+    let undeleted = verify(&mut api, "undeleted", None).await.faults;
+    assert_eq!(undeleted, [fault(Kind::AfterDeletion, 7, 7, 0)]);
     // Nor is a chain whole because it goes on.
     change(&mut api, "gone", 6).await;
     let begun_anew = verify(&mut api, "gone", None).await.faults;

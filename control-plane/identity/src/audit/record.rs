@@ -29,6 +29,24 @@ const INSTALLATION_RESOURCE: &str = "installation";
 /// What a tenant's chain begins with.
 const TENANT_CREATION_METHOD: &str = "postrider.v1.TenantService/CreateTenant";
 
+/// What a tenant's life ends with: its id is never used again.
+const TENANT_DELETION_METHOD: &str = "postrider.v1.TenantService/DeleteTenant";
+/// Changes that are made in one transaction with a look at their tenant, which must not be
+/// deleted.
+const LIVING_TENANT_METHODS: [&str; 11] = [
+    TENANT_CREATION_METHOD,
+    "postrider.v1.TenantService/UpdateTenant",
+    TENANT_DELETION_METHOD,
+    "postrider.v1.SubscriptionService/CreateSubscription",
+    "postrider.v1.SubscriptionService/UpdateSubscription",
+    "postrider.v1.SubscriptionService/DeleteSubscription",
+    "postrider.v1.SubscriptionService/EnableSubscription",
+    "postrider.v1.SubscriptionService/DisableSubscription",
+    "postrider.v1.SubscriptionService/PauseSubscription",
+    "postrider.v1.SubscriptionService/RotateSigningSecret",
+    "postrider.v1.SubscriptionService/RevokeSigningKey",
+];
+
 /// Which records are held together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -154,11 +172,26 @@ impl AuditDraft {
     pub fn begins_chain(&self) -> bool {
         match &self.chain {
             AuditChain::Installation => self.method == BEGINNING_METHOD,
-            AuditChain::Tenant(tenant) => {
-                let name = self.resource.strip_prefix("tenants/");
-                self.method == TENANT_CREATION_METHOD && name == Some(tenant.as_str())
-            }
+            AuditChain::Tenant(_) => self.method == TENANT_CREATION_METHOD && self.is_of_tenant(),
         }
+    }
+
+    /// Whether it is the deletion of its chain's tenant.
+    pub fn deletes_tenant(&self) -> bool {
+        self.method == TENANT_DELETION_METHOD && self.is_of_tenant()
+    }
+
+    /// Whether it is a change that cannot be made once its chain's tenant is deleted. Of
+    /// tokens, operations, deliveries and reads there may be records afterwards.
+    pub fn needs_living_tenant(&self) -> bool {
+        matches!(self.chain, AuditChain::Tenant(_))
+            && LIVING_TENANT_METHODS.contains(&self.method.as_str())
+    }
+
+    /// Whether it is about its chain's tenant itself.
+    fn is_of_tenant(&self) -> bool {
+        let AuditChain::Tenant(tenant) = &self.chain else { return false };
+        self.resource.strip_prefix("tenants/") == Some(tenant.as_str())
     }
 
     /// Whether it may stand before that: a token can be made for a tenant that is still to

@@ -7,8 +7,8 @@
 //!
 //! Guarantees that a record that was changed, removed, moved or put in is found: its hash
 //! covers its content, its number and the hash before it. A chain of which all was removed
-//! is found, also once it goes on: what a chain begins with is written once. A tail that was
-//! cut is found by the chain's state, or by a head that was noted elsewhere.
+//! is found, also once it goes on: what a chain begins with is written once. So is a tenant
+//! that was changed after its deletion. A tail that was cut is found by the chain's state, or by a head that was noted elsewhere.
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,9 @@ pub enum AuditFault {
     Checkpoint { sequence: i64 },
     /// The chain's stored head is not its last record.
     Head { sequence: i64 },
+    /// A genuine record of a change of a tenant that an earlier one deleted: somebody has set
+    /// the tenant back.
+    AfterDeletion { sequence: i64 },
 }
 
 /// How far a chain was checked.
@@ -50,6 +53,9 @@ pub struct ChainPosition {
     /// reported.
     #[serde(default)]
     pub has_begun: bool,
+    /// Whether a record said that the chain's tenant was deleted.
+    #[serde(default)]
+    pub is_deleted: bool,
 }
 
 /// What is asked of a chain's first records.
@@ -97,7 +103,13 @@ impl ChainVerifier {
         known: Option<(i64, ChainHash)>,
     ) -> Self {
         let hash = Some(ChainHash::ORIGIN);
-        let beginning = ChainPosition { sequence: 0, hash, next: i64::MIN, has_begun: false };
+        let beginning = ChainPosition {
+            sequence: 0,
+            hash,
+            next: i64::MIN,
+            has_begun: false,
+            is_deleted: false,
+        };
         Self {
             key,
             position: from.unwrap_or(beginning),
@@ -198,6 +210,9 @@ impl ChainVerifier {
             self.report(AuditFault::Changed { sequence });
         }
         self.look_for_beginning(record, is_genuine);
+        if is_genuine {
+            self.look_for_deletion(record);
+        }
         let hash = is_genuine.then_some(record.hash);
         (self.position.sequence, self.position.hash) = (sequence, hash);
     }
@@ -212,6 +227,13 @@ impl ChainVerifier {
         if is_checked && is_genuine && !record.draft.begins_chain() {
             self.report(AuditFault::Missing { first: 1, last: 1 });
         }
+    }
+
+    fn look_for_deletion(&mut self, record: &AuditRecord) {
+        if self.position.is_deleted && record.draft.needs_living_tenant() {
+            self.report(AuditFault::AfterDeletion { sequence: record.sequence });
+        }
+        self.position.is_deleted |= record.draft.deletes_tenant();
     }
 
     /// Where near its place a record fits. Not looked for once enough faults are told.

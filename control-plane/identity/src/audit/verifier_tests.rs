@@ -216,6 +216,31 @@ fn a_chain_that_was_begun_anew_is_found() {
 }
 
 #[test]
+fn a_change_after_the_deletion_is_found() {
+    const DELETION: (&str, &str) = ("postrider.v1.TenantService/DeleteTenant", "tenants/acme");
+    const HOOK: (&str, &str) =
+        ("postrider.v1.SubscriptionService/CreateSubscription", "tenants/acme/subscriptions/erp");
+    const OTHERS: [(&str, &str); 3] = [
+        TOKEN,
+        ("postrider.v1.EventService/GetEvent", "tenants/acme/events/1"),
+        ("google.longrunning.Operations/CancelOperation", "tenants/acme/operations/1"),
+    ];
+    let after = |sequence| AuditFault::AfterDeletion { sequence };
+    let found = |contents: &[(&'static str, &str)]| {
+        let (state, records) = chain_with(contents);
+        begun(true, &state, &records)
+    };
+    assert_eq!(found(&[CREATION, CHANGE, HOOK, DELETION]), []);
+    let [token, read, cancelled] = OTHERS;
+    assert_eq!(found(&[CREATION, DELETION, token, read, cancelled]), []);
+    assert_eq!(found(&[CREATION, DELETION, CHANGE]), [after(3)]);
+    assert_eq!(found(&[CREATION, DELETION, TOKEN, HOOK, DELETION]), [after(4), after(5)]);
+    // Of another tenant, it is no end of this one.
+    let other = ("postrider.v1.TenantService/DeleteTenant", "tenants/other");
+    assert_eq!(found(&[CREATION, other, CHANGE]), []);
+}
+
+#[test]
 fn a_noted_head_is_compared_with_a_checkpoint_or_cannot_be() {
     let (mut state, records) = chain(5);
     state.checkpoint = key().checkpoint(3, records[2].hash, Timestamp::default());

@@ -38,6 +38,7 @@ pub fn fault_to_proto(fault: AuditFault) -> v1::AuditFault {
         AuditFault::Missing { first, last } => (Kind::Missing, first, last, 0),
         AuditFault::Checkpoint { sequence } => (Kind::CheckpointForged, sequence, sequence, 0),
         AuditFault::Head { sequence } => (Kind::HeadWrong, sequence, sequence, 0),
+        AuditFault::AfterDeletion { sequence } => (Kind::AfterDeletion, sequence, sequence, 0),
     };
     v1::AuditFault { kind: kind.into(), first_number, last_number, original_number }
 }
