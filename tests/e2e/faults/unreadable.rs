@@ -2,7 +2,7 @@
 //! cannot be read, and nobody else notices.
 
 use http::StatusCode;
-use postrider_proto::v1::{BackgroundLoop, ListBackgroundLoopsRequest};
+use postrider_proto::v1::{BackgroundLoop, ListBackgroundLoopsRequest, VerifyAuditLogRequest};
 use postrider_tests::api::{Api, reason, retry_delay};
 use postrider_tests::cluster::{Cluster, Engine};
 use postrider_tests::direct::DirectConnection;
@@ -74,6 +74,10 @@ async fn an_edited_row_holds_up_its_tenant_and_no_other(engine: Engine) {
     assert_eq!(reason(&refused), "CONFIGURATION_UNREADABLE");
     assert!(retry_delay(&refused).is_none() && refused.message().contains("not committed"));
     assert_passed_over(&api).await;
+    // Nobody hides a chain of records by editing a row.
+    let request = VerifyAuditLogRequest { parent: sick.tenant.clone(), ..Default::default() };
+    let checked = api.audit.clone().verify_audit_log(request).await.unwrap().into_inner();
+    assert_eq!((checked.faults.len(), checked.checked_record_count), (0, 2));
     let log = cluster.replicas[0].program().unwrap().log();
     let told = log.lines().filter(|line| line.contains("configuration cannot be read"));
     let told: Vec<&str> = told.filter(|line| line.contains(" ERROR ")).collect();

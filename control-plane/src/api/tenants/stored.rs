@@ -34,12 +34,14 @@ pub async fn require_live_tenant(
     }
 }
 
-/// Fails if there never was such a tenant. A deleted tenant's history can still be
-/// read.
+/// Fails if there never was such a tenant. The history of one that is deleted can still be
+/// read, and the records of one whose configuration cannot.
 pub async fn require_tenant(context: &ReplicaContext, id: &TenantId) -> Result<(), Status> {
-    match context.tenants.snapshot(id).await.map_err(errors::store)? {
-        Some(_) => Ok(()),
-        None => read_tenant(context, id).await.map(|_| ()),
+    match context.tenants.snapshot(id).await {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => read_tenant(context, id).await.map(drop),
+        Err(error) if error.is_of_one_tenant() => read_tenant(context, id).await.map(drop),
+        Err(error) => Err(errors::store(error)),
     }
 }
 
