@@ -111,18 +111,11 @@ impl CallerIdentity {
         Some(tenants)
     }
 
-    /// The tenant in which all its grants hold, and no other.
-    pub fn only_tenant(&self) -> Option<&TenantId> {
-        let mut only = None;
-        for grant in &self.grants {
-            let GrantScope::Tenants(tenants) = &grant.scope else { return None };
-            for tenant in tenants {
-                if *only.get_or_insert(tenant) != tenant {
-                    return None;
-                }
-            }
-        }
-        only
+    /// The tenant for which it counts where all of a tenant's callers have a part together:
+    /// the first by name of those in which its grants hold. None where one holds in the
+    /// installation.
+    pub fn counted_tenant(&self) -> Option<&TenantId> {
+        Grant::counted_tenant(&self.grants)
     }
 
     /// The same caller with only those grants that hold in a tenant, or in the installation.
@@ -195,15 +188,17 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_is_one_tenants_where_all_its_grants_are() {
-        let only = |grants: &[Grant]| caller(grants).only_tenant().map(ToString::to_string);
-        let reader = grant(Role::Reader, &["a"]);
-        let both = [reader.clone(), grant(Role::Publisher, &["a"])];
-        assert_eq!(only(&both).as_deref(), Some("a"));
-        assert_eq!(only(&[reader.clone(), grant(Role::Publisher, &["b"])]), None);
-        assert_eq!(only(&[grant(Role::Reader, &["a", "b"])]), None);
-        assert_eq!(only(&[reader, grant(Role::Publisher, &[])]), None);
-        assert_eq!(only(&[]), None);
+    fn a_caller_counts_for_a_tenant_unless_it_holds_everywhere() {
+        let counted = |grants: &[Grant]| caller(grants).counted_tenant().map(ToString::to_string);
+        let reader = grant(Role::Reader, &["b"]);
+        let both = [reader.clone(), grant(Role::Publisher, &["b"])];
+        assert_eq!(counted(&both).as_deref(), Some("b"));
+        let several = [reader.clone(), grant(Role::Publisher, &["c"])];
+        assert_eq!(counted(&several).as_deref(), Some("b"), "the first by name");
+        let several = [reader.clone(), grant(Role::Publisher, &["c", "a"])];
+        assert_eq!(counted(&several).as_deref(), Some("a"), "of whichever grant");
+        assert_eq!(counted(&[reader, grant(Role::Publisher, &[])]), None);
+        assert_eq!(counted(&[]), None);
     }
 
     #[test]

@@ -71,6 +71,18 @@ impl Grant {
         if grants.iter().all(bounded) { Ok(()) } else { Err(GrantError::Tenants) }
     }
 
+    /// The tenant for which whoever has these grants counts where a tenant has a part: the
+    /// first by name of those in which they hold, however many they are. None where they hold
+    /// in the installation.
+    pub fn counted_tenant(grants: &[Self]) -> Option<&TenantId> {
+        let mut first = None;
+        for grant in grants {
+            let GrantScope::Tenants(tenants) = &grant.scope else { return None };
+            first = first.into_iter().chain(tenants.first()).min();
+        }
+        first
+    }
+
     /// As they are stored.
     pub fn to_json(grants: &[Self]) -> Result<String, GrantError> {
         serde_json::to_string(grants).map_err(|error| GrantError::Form(error.to_string()))

@@ -178,12 +178,7 @@ impl TokenRecord {
     /// The tenant for which it counts where tokens are bounded: the first of those that it
     /// holds in, all of which its maker holds too. None where it holds in the installation.
     pub fn counted_tenant(&self) -> Option<&TenantId> {
-        let mut first = None;
-        for grant in &self.grants {
-            let GrantScope::Tenants(tenants) = &grant.scope else { return None };
-            first = first.into_iter().chain(tenants.first()).min();
-        }
-        first
+        Grant::counted_tenant(&self.grants)
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! Fed by the layer around the services with each read; feeds it a turn. Guarantees that no
 //! more reads are worked on than there are connections for, so that none waits in the
-//! store; that a caller has no more than its part of them, and neither have all callers of
-//! one tenant together: others' reads are not behind all of its own, however many tokens it
-//! has.
+//! store; that a caller has no more than its part of them, and neither have all callers that
+//! count for one tenant together: others' reads are not behind all of its own, however many
+//! tokens it has, and for however many tenants besides.
 //!
 //! Keeps the invariant `bounded-everything`.
 
@@ -30,14 +30,14 @@ use crate::settings::{DatabaseSettings, RequestSettings};
 pub struct ReadOwner {
     /// The caller, as logs name it.
     caller: String,
-    /// The only tenant in which it may call anything; absent: there are several, or all.
+    /// The tenant for which it counts; absent: it may call everywhere.
     tenant: Option<TenantId>,
 }
 
 impl ReadOwner {
     /// A caller, as logs name it.
     pub fn new(caller: &str, identity: &CallerIdentity) -> Self {
-        Self { caller: caller.into(), tenant: identity.only_tenant().cloned() }
+        Self { caller: caller.into(), tenant: identity.counted_tenant().cloned() }
     }
 
     pub const fn caller(&self) -> &str {
@@ -49,7 +49,7 @@ impl ReadOwner {
     }
 }
 
-/// A caller who is no one tenant's.
+/// A caller who counts for no tenant.
 #[cfg(test)]
 impl From<&str> for ReadOwner {
     fn from(caller: &str) -> Self {
@@ -61,7 +61,7 @@ impl From<&str> for ReadOwner {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum ShareKey {
     Caller(String),
-    /// All callers that are this tenant's alone.
+    /// All callers that count for this tenant.
     Tenant(TenantId),
 }
 
@@ -261,6 +261,8 @@ impl Drop for SharePlace {
 
 #[cfg(test)]
 mod tests {
+    use postrider_identity::{Grant, GrantScope, Principal, Role};
+
     use super::*;
 
     const WAIT: Duration = Duration::from_millis(100);
@@ -319,6 +321,25 @@ mod tests {
         }
         drop((first, second, other));
         assert!(turns.0.shares.lock().is_empty(), "nobody is remembered for good");
+    }
+
+    #[tokio::test]
+    async fn tokens_for_several_tenants_have_the_part_of_one() {
+        let limits = ReadLimits { all: 3, per_tenant: 2, per_caller: 2 };
+        let turns = ReadTurns::with(limits, WAIT, LimitMetrics::default());
+        let token = |caller: &str| {
+            let tenants: [TenantId; 2] = ["zeta", "acme"].map(|tenant| tenant.parse().unwrap());
+            let scope = GrantScope::Tenants(tenants.into());
+            let grants = vec![Grant { role: Role::Reader, scope }];
+            let principal = Principal::Unknown;
+            ReadOwner::new(caller, &CallerIdentity { principal, grants, expire_time: None })
+        };
+        let _first = turns.take(&token("a")).await.unwrap();
+        let _second = turns.take(&token("b")).await.unwrap();
+        assert_eq!(turns.take(&token("c")).await.err(), Some(NoReadTurn::OfTenant));
+        let alone = turns.take(&of_tenant("d")).await.err();
+        assert_eq!(alone, Some(NoReadTurn::OfTenant), "they count for the first by name");
+        assert!(turns.take(&"gateway".into()).await.is_ok(), "one is left to others");
     }
 
     #[tokio::test]

@@ -208,7 +208,7 @@ impl RowKeys {
                 let opened = self.open(&mut subscription, &sealed);
                 opened.map_err(|error| error.in_config(&subscription.key()))?;
             }
-            Ok(subscription)
+            Ok::<_, StoreError>(subscription)
         };
         rows.into_iter().map(open).collect()
     }

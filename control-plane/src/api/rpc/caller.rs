@@ -79,7 +79,7 @@ impl Caller {
         found.ok_or_else(|| errors::status(ErrorReason::Internal, "the call was not judged"))
     }
 
-    /// For the turns of reads: callers that are one tenant's share its part.
+    /// For the turns of reads: callers that count for a tenant share its part.
     pub fn read_owner(&self) -> ReadOwner {
         ReadOwner::new(&self.who, &self.identity)
     }

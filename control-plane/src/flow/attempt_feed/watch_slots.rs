@@ -1,8 +1,8 @@
 //! Places for watchers.
 //!
 //! Fed by `subscribe`; feeds it a place, or none. Guarantees that nobody takes all places:
-//! a caller has so many, and so many watch one tenant, by its name or by all that callers of
-//! that tenant alone may see.
+//! a caller has so many, and so many watch one tenant, by its name or, by all that they may
+//! see, as callers that count for it.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -155,8 +155,11 @@ mod tests {
         let limits = WatchLimits { total: 9, per_caller: 2, per_tenant: 2 };
         let slots = WatchSlots::new(limits, LimitMetrics::default());
         let acme: TenantId = "acme".parse().unwrap();
+        let later: TenantId = "zeta".parse().unwrap();
         let token = |number: u32| {
-            let scope = GrantScope::tenant(acme.clone());
+            // A token for another tenant besides counts no less.
+            let others = (number % 2 == 0).then(|| later.clone());
+            let scope = GrantScope::Tenants(others.into_iter().chain([acme.clone()]).collect());
             let grants = vec![Grant { role: Role::Reader, scope }];
             let identity =
                 CallerIdentity { principal: Principal::Unknown, grants, expire_time: None };
@@ -164,8 +167,10 @@ mod tests {
         };
         let _first = slots.take(&token(1), None).unwrap();
         let _second = slots.take(&token(2), Some(&acme)).unwrap();
-        let refused = slots.take(&token(3), None).err();
-        assert_eq!(refused, Some("api.max_watchers_per_tenant"));
+        for number in [3, 4] {
+            let refused = slots.take(&token(number), None).err();
+            assert_eq!(refused, Some("api.max_watchers_per_tenant"), "{number}");
+        }
         assert!(slots.take(&"gateway".into(), None).is_ok());
     }
 }
