@@ -159,10 +159,7 @@ impl DoorServers<'_> {
         let requests = &self.context.settings.requests;
         let metrics = self.context.metrics.limits().clone();
         let budget = ByteBudget::of_requests(requests, door.name(), metrics);
-        // Half of the door's, but never less than a connection may have.
-        let of_caller = requests.max_receiving_bytes / 2;
-        let of_caller = of_caller.max(requests.max_receiving_bytes_per_connection);
-        let shares = CallerShares::new(of_caller);
+        let shares = CallerShares::new(budget.max_per_tenant());
         ReceiveLayer { rules, budget, shares, timeout: requests.receive_timeout() }
     }
 

@@ -51,6 +51,11 @@ pub(super) type RawBody = BoxBody<Bytes, std::convert::Infallible>;
 
 /// A batch of which the last MiB is missing.
 fn unfinished(sent_mib: u32) -> Request<RawBody> {
+    unfinished_of(TEST_TOKEN, sent_mib)
+}
+
+/// The same by whoever has a token.
+fn unfinished_of(token: &str, sent_mib: u32) -> Request<RawBody> {
     let length = (sent_mib + 1) << 20;
     let mut head = vec![0];
     head.extend(length.to_be_bytes());
@@ -65,7 +70,7 @@ fn unfinished(sent_mib: u32) -> Request<RawBody> {
         .chain(stream::repeat(piece).take(sent_mib as usize * PIECES_PER_MIB));
     let frames = pieces.map(|piece| Ok(Frame::data(piece))).chain(stream::pending());
     let path = "/postrider.v1.EventService/PublishEvents";
-    call(path, BodyExt::boxed(StreamBody::new(frames)))
+    call_of(token, path, BodyExt::boxed(StreamBody::new(frames)))
 }
 
 pub(super) async fn connect(cluster: &Cluster) -> SendRequest<RawBody> {
@@ -99,10 +104,15 @@ fn memory_mib(process: u32, name: &str) -> u64 {
 
 /// A call by the tests' caller.
 pub(super) fn call(path: &str, body: RawBody) -> Request<RawBody> {
+    call_of(TEST_TOKEN, path, body)
+}
+
+/// A call by whoever has a token.
+fn call_of(token: &str, path: &str, body: RawBody) -> Request<RawBody> {
     Request::post(format!("http://postrider{path}"))
         .header("content-type", "application/grpc")
         .header("te", "trailers")
-        .header("authorization", format!("Bearer {TEST_TOKEN}"))
+        .header("authorization", format!("Bearer {token}"))
         .body(body)
         .unwrap()
 }
@@ -174,29 +184,68 @@ async fn a_caller_has_a_part_on_whatever_connections() {
     });
     half.await.expect("40 MiB are more than half of 64");
     // Another caller's batch has room: 30 and 8 MiB are less than three quarters.
-    let payload = format!("\"{}\"", "x".repeat(200 << 10));
-    let request = PublishEventRequest {
-        event: Some(event("payment.completed", &payload)),
-        ..PublishEventRequest::default()
-    };
-    let batch = PublishEventsRequest { parent: tenant, requests: vec![request; 40] };
-    let published = other.events.publish_events(batch).await.unwrap().into_inner();
-    assert_eq!(published.results.len(), 40);
+    publish_batch(&mut other, tenant).await;
     let answers = timeout(SOON_LIMIT, join_all(calls)).await.unwrap();
     let answers = answers.into_iter().filter_map(|answer| answer.unwrap().ok());
     let refused = answers.filter(|answer| status(answer) == "8").count();
     assert!((1..=2).contains(&refused), "{refused} were refused, and others had their time");
 }
 
+/// Publishes 8 MiB at once.
+async fn publish_batch(api: &mut Api, parent: String) {
+    let payload = format!("\"{}\"", "x".repeat(200 << 10));
+    let request = PublishEventRequest {
+        event: Some(event("payment.completed", &payload)),
+        ..PublishEventRequest::default()
+    };
+    let batch = PublishEventsRequest { parent, requests: vec![request; 40] };
+    let published = api.events.publish_events(batch).await.unwrap().into_inner();
+    assert_eq!(published.results.len(), 40);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_of_a_tenant_leave_room_for_others_batches() {
+    let cluster = with_settings(SHARE_SETTINGS, false).await;
+    let mut api = cluster.api().unwrap();
+    let tenant = api.create_tenant("acme").await.unwrap();
+    let others = api.create_tenant("zeta").await.unwrap();
+    let mut other = caller(&cluster, &mut api, &others, Role::Publisher).await;
+    let mut calls = Vec::new();
+    for number in 0..4 {
+        let mut sender = connect(&cluster).await;
+        // Tokens for another tenant besides have no part of their own.
+        let tenants = [tenant.clone(), others.clone()];
+        let token = token(&mut api, &tenants[..1 + number % 2], Role::Publisher).await;
+        let request = unfinished_of(&token, 12);
+        calls.push(tokio::spawn(async move { sender.send_request(request).await }));
+    }
+    let half = timeout(SOON_LIMIT, async {
+        while times_reached(&cluster, "requests.max_receiving_bytes").await < 2.0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    half.await.expect("48 MiB are more than half of 64");
+    publish_batch(&mut other, others).await;
+    let answers = timeout(SOON_LIMIT, join_all(calls)).await.unwrap();
+    let answers = answers.into_iter().filter_map(|answer| answer.unwrap().ok());
+    let refused = answers.filter(|answer| status(answer) == "8").count();
+    assert!((2..=3).contains(&refused), "{refused} were refused, and others had their time");
+}
+
 /// A page of events with their payloads.
 fn page(tenant: &str) -> Request<RawBody> {
+    page_of(TEST_TOKEN, tenant)
+}
+
+/// The same for whoever has a token.
+fn page_of(token: &str, tenant: &str) -> Request<RawBody> {
     let list = ListEventsRequest {
         parent: tenant.to_owned(),
         view: EventView::Full.into(),
         ..ListEventsRequest::default()
     };
     let message = framed(&list.encode_to_vec());
-    call("/postrider.v1.EventService/ListEvents", BodyExt::boxed(Full::new(message)))
+    call_of(token, "/postrider.v1.EventService/ListEvents", BodyExt::boxed(Full::new(message)))
 }
 
 /// A client that opens its window for no answer.
@@ -209,14 +258,18 @@ async fn connect_without_a_window(cluster: &Cluster) -> SendRequest<RawBody> {
     sender
 }
 
+/// A new token for some tenants.
+async fn token(api: &mut Api, tenants: &[String], role: Role) -> String {
+    let grant = Grant { role: role.into(), tenants: tenants.to_vec(), installation: false };
+    let token = Some(Token { grants: vec![grant], ..Token::default() });
+    let made = api.tokens.create_token(CreateTokenRequest { token, ttl: None }).await;
+    made.unwrap().into_inner().secret
+}
+
 /// Another caller.
 async fn caller(cluster: &Cluster, api: &mut Api, tenant: &str, role: Role) -> Api {
-    let tenants = vec![tenant.to_owned()];
-    let grants = vec![Grant { role: role.into(), tenants, installation: false }];
-    let token = Some(Token { grants, ..Token::default() });
-    let made = api.tokens.create_token(CreateTokenRequest { token, ttl: None }).await;
-    let channel = channel(&cluster.replicas[0].url(), None).unwrap();
-    Api::with_token(channel, &made.unwrap().into_inner().secret)
+    let token = token(api, &[tenant.to_owned()], role).await;
+    Api::with_token(channel(&cluster.replicas[0].url(), None).unwrap(), &token)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -261,6 +314,37 @@ async fn answers_that_nobody_reads_are_bounded_and_dropped() {
     dropped.await.expect("it has its time");
     assert_eq!(times_reached(&cluster, "requests.send_timeout_seconds").await, 1.0);
     drop(answers);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_of_a_tenant_leave_room_for_others_pages() {
+    let settings = "[requests]\nmax_unsent_bytes = 8388608\n\
+                    max_unsent_bytes_per_caller = 4194304\n";
+    let cluster = with_settings(settings, false).await;
+    let mut api = cluster.api().unwrap();
+    let tenant = api.create_tenant("acme").await.unwrap();
+    let others = api.create_tenant("zeta").await.unwrap();
+    let payload = format!("\"{}\"", "x".repeat(200 << 10));
+    for parent in [&tenant, &others].into_iter().cycle().take(24) {
+        api.publish(parent, event("payment.completed", &payload), "").await.unwrap();
+    }
+    let mut unread = Vec::new();
+    for _ in 0..4 {
+        let token = token(&mut api, std::slice::from_ref(&tenant), Role::Reader).await;
+        let mut sender = connect_without_a_window(&cluster).await;
+        let answer = sender.send_request(page_of(&token, &tenant));
+        unread.push((timeout(SOON_LIMIT, answer).await.unwrap().unwrap(), sender));
+    }
+    let refused = unread.iter().filter(|(answer, _)| status(answer) == "8").count();
+    assert_eq!(refused, 3, "a page has 2.4 MiB, and half are 4");
+    let mut other = caller(&cluster, &mut api, &others, Role::Reader).await;
+    let list = ListEventsRequest {
+        parent: others,
+        view: EventView::Full.into(),
+        ..ListEventsRequest::default()
+    };
+    let read = other.events.list_events(list).await.unwrap().into_inner();
+    assert_eq!(read.events.len(), 12);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,8 +3,9 @@
 //!
 //! Fed by `receiving` as bytes arrive and are decoded, and by `unsent_answers`; feeds them a
 //! refusal beyond a bound. Who holds them is a connection, or all connections of one agent;
-//! of answers it is their caller, on whatever connections.
-//! Guarantees that those who hold much leave room to those who hold little.
+//! of answers it is their caller, on whatever connections, and its tenant.
+//! Guarantees that those who hold much leave room to those who hold little, and that all
+//! callers of a tenant together leave half of the answers' bytes to others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,11 +32,28 @@ const fn open_to(of_holder: usize, max: usize) -> usize {
     }
 }
 
+/// Half of a door's bytes, but never less than a single holder may have.
+fn half_of(max: usize, max_per_holder: usize) -> usize {
+    (max / 2).max(max_per_holder)
+}
+
+/// Counts so many more, unless there would be too many; the sum.
+fn grow(count: &AtomicUsize, bytes: usize, max: usize) -> Option<usize> {
+    let sum = count.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+    if sum > max {
+        count.fetch_sub(bytes, Ordering::Relaxed);
+        return None;
+    }
+    Some(sum)
+}
+
 struct BudgetShared {
     taken: AtomicUsize,
     max: usize,
     max_per_holder: usize,
-    /// The settings of both.
+    /// Most of all callers of a tenant together.
+    max_per_tenant: usize,
+    /// The settings of the first two.
     setting: &'static str,
     setting_per_holder: &'static str,
     gauge: Gauge,
@@ -51,6 +69,8 @@ pub struct ByteBudget(Arc<BudgetShared>);
 pub enum BudgetExceeded {
     /// Of the connection, or of the caller.
     Holder,
+    /// Of all callers of the caller's tenant.
+    Tenant,
     /// Of all at the door who hold as much.
     Door,
 }
@@ -66,6 +86,10 @@ impl ByteBudget {
             taken: AtomicUsize::new(0),
             max: settings.max_receiving_bytes,
             max_per_holder: settings.max_receiving_bytes_per_connection,
+            max_per_tenant: half_of(
+                settings.max_receiving_bytes,
+                settings.max_receiving_bytes_per_connection,
+            ),
             setting: "requests.max_receiving_bytes",
             setting_per_holder: "requests.max_receiving_bytes_per_connection",
             gauge: metrics.receiving_bytes(door),
@@ -83,6 +107,10 @@ impl ByteBudget {
             taken: AtomicUsize::new(0),
             max: settings.max_unsent_bytes,
             max_per_holder: settings.max_unsent_bytes_per_caller,
+            max_per_tenant: half_of(
+                settings.max_unsent_bytes,
+                settings.max_unsent_bytes_per_caller,
+            ),
             setting: "requests.max_unsent_bytes",
             setting_per_holder: "requests.max_unsent_bytes_per_caller",
             gauge: metrics.unsent_bytes(door),
@@ -92,7 +120,12 @@ impl ByteBudget {
 
     /// Nothing yet, for a call of somebody who holds `holder` bytes.
     pub fn hold(&self, holder: Arc<AtomicUsize>) -> HeldBytes {
-        HeldBytes { budget: self.clone(), holder, held: 0 }
+        HeldBytes { budget: self.clone(), holder, tenant: None, held: 0 }
+    }
+
+    /// Most bytes of all callers of a tenant together, however many there are.
+    pub fn max_per_tenant(&self) -> usize {
+        self.0.max_per_tenant
     }
 
     pub fn metrics(&self) -> &LimitMetrics {
@@ -104,26 +137,35 @@ impl ByteBudget {
 pub struct HeldBytes {
     budget: ByteBudget,
     holder: Arc<AtomicUsize>,
+    /// What all callers of the caller's tenant hold, where that is bounded.
+    tenant: Option<Arc<AtomicUsize>>,
     held: usize,
 }
 
 impl HeldBytes {
+    /// The same, of a tenant whose callers together hold `tenant` bytes.
+    pub fn of_tenant(mut self, tenant: Option<Arc<AtomicUsize>>) -> Self {
+        self.release();
+        self.tenant = tenant;
+        self
+    }
+
     /// Holds so many more, unless a bound is reached.
     pub fn add(&mut self, bytes: usize) -> Result<(), BudgetExceeded> {
         if bytes == 0 {
             return Ok(());
         }
         let shared = &*self.budget.0;
-        let of_holder = self.holder.fetch_add(bytes, Ordering::Relaxed);
-        let of_holder = of_holder.saturating_add(bytes);
-        if of_holder > shared.max_per_holder {
+        let of_holder = grow(&self.holder, bytes, shared.max_per_holder);
+        let of_holder = of_holder.ok_or(BudgetExceeded::Holder)?;
+        if let Some(tenant) = &self.tenant
+            && grow(tenant, bytes, shared.max_per_tenant).is_none()
+        {
             self.holder.fetch_sub(bytes, Ordering::Relaxed);
-            return Err(BudgetExceeded::Holder);
+            return Err(BudgetExceeded::Tenant);
         }
-        let of_door = shared.taken.fetch_add(bytes, Ordering::Relaxed);
-        if of_door.saturating_add(bytes) > open_to(of_holder, shared.max) {
-            self.holder.fetch_sub(bytes, Ordering::Relaxed);
-            shared.taken.fetch_sub(bytes, Ordering::Relaxed);
+        if grow(&shared.taken, bytes, open_to(of_holder, shared.max)).is_none() {
+            self.uncount(bytes);
             return Err(BudgetExceeded::Door);
         }
         shared.gauge.inc_by(bytes as i64);
@@ -138,16 +180,24 @@ impl HeldBytes {
             return;
         }
         let held = std::mem::take(&mut self.held);
-        self.holder.fetch_sub(held, Ordering::Relaxed);
+        self.uncount(held);
         self.budget.0.taken.fetch_sub(held, Ordering::Relaxed);
         self.budget.0.gauge.dec_by(held as i64);
+    }
+
+    /// Of the holder and its tenant.
+    fn uncount(&self, bytes: usize) {
+        self.holder.fetch_sub(bytes, Ordering::Relaxed);
+        if let Some(tenant) = &self.tenant {
+            tenant.fetch_sub(bytes, Ordering::Relaxed);
+        }
     }
 
     /// The setting of the bound that was reached.
     pub fn setting(&self, exceeded: BudgetExceeded) -> &'static str {
         match exceeded {
             BudgetExceeded::Holder => self.budget.0.setting_per_holder,
-            BudgetExceeded::Door => self.budget.0.setting,
+            BudgetExceeded::Tenant | BudgetExceeded::Door => self.budget.0.setting,
         }
     }
 
@@ -198,6 +248,28 @@ mod tests {
         drop(first);
         elsewhere.add(20).unwrap();
         drop((second, elsewhere));
+        assert_eq!(metrics.receiving_bytes("callers").get(), 0);
+    }
+
+    #[test]
+    fn a_tenants_holders_leave_half() {
+        let (budget, metrics) = budget(100, 30);
+        let acme: Arc<AtomicUsize> = Arc::default();
+        let of_acme = || budget.hold(Arc::default()).of_tenant(Some(Arc::clone(&acme)));
+        let (mut first, mut second) = (of_acme(), of_acme());
+        first.add(30).unwrap();
+        second.add(20).unwrap();
+        let mut third = of_acme();
+        assert_eq!(third.add(1), Err(BudgetExceeded::Tenant));
+        assert_eq!(third.holder.load(Ordering::Relaxed), 0, "nothing is counted of it");
+        let mut other = budget.hold(Arc::default());
+        other.add(30).unwrap();
+        let mut others = budget.hold(Arc::default());
+        assert_eq!(others.add(21), Err(BudgetExceeded::Door));
+        drop(second);
+        third.add(20).unwrap();
+        drop((first, third, other));
+        assert_eq!(acme.load(Ordering::Relaxed), 0);
         assert_eq!(metrics.receiving_bytes("callers").get(), 0);
     }
 

@@ -40,6 +40,52 @@ pub struct Caller {
     pub origin: Arc<AuditOrigin>,
 }
 
+/// For whom the bytes of a call count. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct CountedCaller {
+    origin: Arc<AuditOrigin>,
+    identity: Arc<CallerIdentity>,
+}
+
+impl CountedCaller {
+    pub const fn new(origin: Arc<AuditOrigin>, identity: Arc<CallerIdentity>) -> Self {
+        Self { origin, identity }
+    }
+
+    /// As logs name it.
+    pub fn name(&self) -> &str {
+        &self.origin.actor
+    }
+
+    /// The tenant for which it counts, if it counts for one.
+    pub fn tenant(&self) -> Option<&TenantId> {
+        self.identity.counted_tenant()
+    }
+}
+
+#[cfg(test)]
+impl CountedCaller {
+    /// A reader of some tenants; of none, of the installation.
+    pub fn fixture(name: &str, tenants: &[&str]) -> Self {
+        use postrider_identity::{Grant, GrantScope, Role};
+
+        let ids = tenants.iter().map(|tenant| tenant.parse().unwrap());
+        let scope = match tenants {
+            [] => GrantScope::Installation,
+            _ => GrantScope::Tenants(ids.collect()),
+        };
+        let (principal, grants) = (Principal::Unknown, vec![Grant { role: Role::Reader, scope }]);
+        let identity = CallerIdentity { principal, grants, expire_time: None };
+        let origin = AuditOrigin {
+            actor: name.to_owned(),
+            address: String::new(),
+            request_id: String::new(),
+            method: "".into(),
+        };
+        Self::new(Arc::new(origin), Arc::new(identity))
+    }
+}
+
 /// Where a call comes from, and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallPlace {
@@ -82,6 +128,11 @@ impl Caller {
     /// For the turns of reads: callers that count for a tenant share its part.
     pub fn read_owner(&self) -> ReadOwner {
         ReadOwner::new(&self.who, &self.identity)
+    }
+
+    /// For the bytes of its requests and answers.
+    pub fn counted(&self) -> CountedCaller {
+        CountedCaller::new(Arc::clone(&self.origin), Arc::clone(&self.identity))
     }
 
     /// Opens a request once the resource that it names is judged.

@@ -16,14 +16,13 @@ use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use postrider_identity::AuditOrigin;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
 use tracing::Instrument as _;
 
 use crate::api::rpc::call_trace::CallTrace;
-use crate::api::rpc::caller::{self, CallPlace, Caller};
+use crate::api::rpc::caller::{self, CallPlace, Caller, CountedCaller};
 use crate::api::rpc::deadlines::AnswerDeadline;
 use crate::api::rpc::gate::{CallGate, Judged};
 use crate::api::rpc::guarded_body::GuardedBody;
@@ -104,7 +103,7 @@ where
             if let Some(caller) = caller {
                 spans::record_in_span("who", &caller);
                 if let Some(sender) = call.extensions.get::<RequestCaller>() {
-                    sender.tell(&caller.origin);
+                    sender.tell(caller.counted());
                 }
                 if let Some(turns) = read_turns {
                     let owner = caller.read_owner();
@@ -125,7 +124,7 @@ where
             }
             end_trace(trace, failure);
             let answer = match counted {
-                Some(origin) => hold_answer(&gate, answer.map(Body::new), &origin.actor),
+                Some(caller) => hold_answer(&gate, answer.map(Body::new), &caller),
                 None => answer.map(Body::new),
             };
             let answer = request_ids::told(answer, &request_id);
@@ -148,15 +147,15 @@ fn end_trace(trace: Option<CallTrace>, failure: Option<&Status>) {
 
 /// Whose a call's answer is until it is sent, where it is counted. A stream's answers are made
 /// as they are sent, and that of an event's publish is always small.
-fn counted_caller(path: &str, streams: bool, caller: Option<&Caller>) -> Option<Arc<AuditOrigin>> {
+fn counted_caller(path: &str, streams: bool, caller: Option<&Caller>) -> Option<CountedCaller> {
     if streams || path == UNCOUNTED_METHOD {
         return None;
     }
-    caller.map(|caller| Arc::clone(&caller.origin))
+    caller.map(Caller::counted)
 }
 
 /// The answer until it is sent, or the error that it is too much.
-fn hold_answer(gate: &CallGate, answer: Response<Body>, caller: &str) -> Response<Body> {
+fn hold_answer(gate: &CallGate, answer: Response<Body>, caller: &CountedCaller) -> Response<Body> {
     let (parts, body) = answer.into_parts();
     match gate.answers.hold(body, caller) {
         Ok(body) => Response::from_parts(parts, body),

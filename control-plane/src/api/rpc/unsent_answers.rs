@@ -2,9 +2,9 @@
 //!
 //! Fed by `layer` with the answers of calls; feeds the connection with them, in pieces, since
 //! what the connection has taken it holds until the client takes it. Guarantees that large
-//! answers which are not sent are bounded in bytes, for each caller, on whatever connections,
-//! and for each door, and are dropped after a time: a client may open its HTTP/2 window for a
-//! stream or not.
+//! which are not sent are bounded in bytes, for each caller, on whatever connections, for all
+//! callers of a tenant, and for each door, and are dropped after a time: a client may open its
+//! HTTP/2 window for a stream or not.
 //!
 //! Keeps the invariant `bounded-everything`.
 
@@ -23,6 +23,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use crate::api::rpc::byte_budget::{BudgetExceeded, ByteBudget, HeldBytes};
+use crate::api::rpc::caller::CountedCaller;
 use crate::api::rpc::errors::{self, ErrorReason};
 use crate::listeners::HolderBytes;
 
@@ -38,17 +39,17 @@ pub struct AnswerBounds {
     budget: ByteBudget,
     /// What callers hold whose answers are large.
     callers: Arc<HolderBytes>,
+    tenants: Arc<HolderBytes>,
     timeout: Duration,
 }
 
 impl AnswerBounds {
     pub fn new(budget: ByteBudget, timeout: Duration) -> Self {
-        Self { budget, callers: Arc::default(), timeout }
+        Self { budget, callers: Arc::default(), tenants: Arc::default(), timeout }
     }
 
-    /// Holds an answer until it is sent to a caller, as logs name it; an error if too much
-    /// is unsent already.
-    pub fn hold(&self, mut answer: Body, caller: &str) -> Result<Body, Status> {
+    /// Holds an answer until it is sent to its caller; an error if too much is unsent already.
+    pub fn hold(&self, mut answer: Body, caller: &CountedCaller) -> Result<Body, Status> {
         // An answer that is there is read at once; for another one nothing is held yet.
         let Some(first) = answer.frame().now_or_never() else { return Ok(answer) };
         let Some(first) = first else { return Ok(Body::empty()) };
@@ -58,7 +59,8 @@ impl AnswerBounds {
             Ok(Err(frame)) => return Ok(AnswerBody::small(Ok(frame), answer)),
             Err(status) => return Ok(AnswerBody::small(Err(status), answer)),
         };
-        let mut held = self.budget.hold(self.callers.shared(caller));
+        let tenant = caller.tenant().map(|tenant| self.tenants.shared(tenant.as_str()));
+        let mut held = self.budget.hold(self.callers.shared(caller.name())).of_tenant(tenant);
         held.add(data.len()).map_err(|exceeded| too_much(&held, exceeded))?;
         let large = LargeAnswer::begin(data, held, self.timeout);
         Ok(Body::new(AnswerBody { first: None, large: Some(large), rest: answer }))
@@ -70,6 +72,7 @@ fn too_much(held: &HeldBytes, exceeded: BudgetExceeded) -> Status {
     held.metrics().reached(setting);
     let message = match exceeded {
         BudgetExceeded::Holder => "the caller has too many answers that are not read",
+        BudgetExceeded::Tenant => "the tenant's callers have too many answers that are not read",
         BudgetExceeded::Door => "too many answers are not read",
     };
     errors::limit_passes(ErrorReason::TooMuchUnsent, message, setting)
@@ -202,6 +205,7 @@ mod tests {
 
     fn bounds(timeout: Duration) -> (AnswerBounds, LimitMetrics) {
         let flags = [
+            ("requests.max_unsent_bytes", "800000".to_owned()),
             ("requests.max_unsent_bytes_per_caller", "250000".to_owned()),
             ("publish.max_payload_bytes", "1000".to_owned()),
         ];
@@ -209,6 +213,10 @@ mod tests {
         let metrics = LimitMetrics::default();
         let budget = ByteBudget::of_answers(&settings.requests, "callers", metrics.clone());
         (AnswerBounds::new(budget, timeout), metrics)
+    }
+
+    fn token(name: &str) -> CountedCaller {
+        CountedCaller::fixture(name, &[])
     }
 
     fn answer(bytes: usize) -> Body {
@@ -220,7 +228,7 @@ mod tests {
     async fn answers_arrive_whole_and_large_ones_are_counted_meanwhile() {
         let (bounds, metrics) = bounds(Duration::from_secs(60));
         for bytes in [0, 1, PIECE_BYTES, PIECE_BYTES + 1, LARGE_BYTES] {
-            let held = bounds.hold(answer(bytes), "token:a").unwrap();
+            let held = bounds.hold(answer(bytes), &token("token:a")).unwrap();
             let counted = if bytes > PIECE_BYTES { bytes as i64 } else { 0 };
             assert_eq!(metrics.unsent_bytes("callers").get(), counted);
             let whole = held.collect().await.unwrap();
@@ -233,7 +241,7 @@ mod tests {
     #[tokio::test]
     async fn who_reads_nothing_is_refused_more() {
         let (bounds, metrics) = bounds(Duration::from_secs(60));
-        let hold = || bounds.hold(answer(LARGE_BYTES), "token:a");
+        let hold = || bounds.hold(answer(LARGE_BYTES), &token("token:a"));
         let (first, _second) = (hold().unwrap(), hold().unwrap());
         let refused = hold().err().unwrap();
         assert_eq!(refused.get_details_error_info().unwrap().reason, "TOO_MUCH_UNSENT");
@@ -242,15 +250,34 @@ mod tests {
         assert!(refused.get_details_retry_info().unwrap().retry_delay.is_some());
         assert_eq!(metrics.times_reached(setting), 1);
         // Others are not concerned.
-        bounds.hold(answer(LARGE_BYTES), "token:b").unwrap();
+        bounds.hold(answer(LARGE_BYTES), &token("token:b")).unwrap();
         drop(first);
         hold().unwrap();
     }
 
     #[tokio::test]
+    async fn all_tokens_of_a_tenant_leave_half_to_others() {
+        let (bounds, metrics) = bounds(Duration::from_secs(60));
+        let hold = |number: u32, tenants: &[&str]| {
+            let caller = CountedCaller::fixture(&format!("token:{number}"), tenants);
+            bounds.hold(answer(LARGE_BYTES), &caller)
+        };
+        let mut unread: Vec<_> = (0..3).map(|number| hold(number, &["acme"]).unwrap()).collect();
+        unread.push(hold(3, &["acme", "zeta"]).unwrap());
+        for (number, tenants) in [(4, ["acme"].as_slice()), (5, ["zeta", "acme"].as_slice())] {
+            let refused = hold(number, tenants).err().unwrap();
+            assert_eq!(refused.get_details_error_info().unwrap().reason, "TOO_MUCH_UNSENT");
+        }
+        assert_eq!(metrics.times_reached("requests.max_unsent_bytes"), 2);
+        let _others = (hold(6, &["zeta"]).unwrap(), hold(7, &[]).unwrap());
+        unread.pop();
+        hold(4, &["acme"]).unwrap();
+    }
+
+    #[tokio::test]
     async fn what_is_not_read_in_time_is_dropped() {
         let (bounds, metrics) = bounds(Duration::from_millis(50));
-        let mut held = bounds.hold(answer(LARGE_BYTES), "token:a").unwrap();
+        let mut held = bounds.hold(answer(LARGE_BYTES), &token("token:a")).unwrap();
         held.frame().await.unwrap().unwrap();
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert_eq!(metrics.unsent_bytes("callers").get(), 0, "also while nobody asks for it");

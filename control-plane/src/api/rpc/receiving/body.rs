@@ -117,7 +117,7 @@ impl ReceivedBody {
         self.held.metrics().reached(setting);
         let message = match exceeded {
             BudgetExceeded::Holder => "this connection has too many unfinished requests",
-            BudgetExceeded::Door => "too many requests are being received",
+            BudgetExceeded::Tenant | BudgetExceeded::Door => "too many requests are being received",
         };
         errors::limit_passes(ErrorReason::TooMuchReceived, message, setting)
     }
@@ -125,7 +125,7 @@ impl ReceivedBody {
     fn too_much_of_caller(&self, ShareExceeded: ShareExceeded) -> Status {
         let setting = self.held.setting(BudgetExceeded::Door);
         self.held.metrics().reached(setting);
-        let message = "the caller has too many unfinished requests";
+        let message = "the caller, or its tenant's callers, have too many unfinished requests";
         errors::limit_passes(ErrorReason::TooMuchReceived, message, setting)
     }
 

@@ -1,15 +1,15 @@
-//! What one caller may have unfinished at a door, on whatever connections.
+//! What one caller, or all callers of a tenant, may have unfinished at a door, on whatever
+//! connections.
 //!
 //! Fed by `body` as bytes arrive, and by `layer` with the caller of a request, who is known
 //! before anything of its message is read; feeds `body` with a refusal beyond the share.
-//! Guarantees that nobody gets a larger part by connecting more often. Requests that have
-//! little are left out, and cost nothing here.
+//! Guarantees that nobody gets a larger part by connecting more often, or with more tokens.
+//! Requests that have little are left out, and cost nothing here.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use postrider_identity::AuditOrigin;
-
+use crate::api::rpc::caller::CountedCaller;
 use crate::listeners::HolderBytes;
 
 /// A request that holds no more is left out: nearly all events are smaller.
@@ -17,30 +17,39 @@ const LITTLE_BYTES: usize = 64 * 1024;
 
 /// The caller of a request, among its extensions; known once the call is judged.
 #[derive(Clone, Default)]
-pub struct RequestCaller(Arc<OnceLock<Arc<AuditOrigin>>>);
+pub struct RequestCaller(Arc<OnceLock<CountedCaller>>);
 
 impl RequestCaller {
     /// Tells who it is.
-    pub fn tell(&self, origin: &Arc<AuditOrigin>) {
-        let _ = self.0.set(Arc::clone(origin));
+    pub fn tell(&self, caller: CountedCaller) {
+        let _ = self.0.set(caller);
     }
 }
 
 /// The shares of a door's callers. Cheap to clone.
 #[derive(Clone)]
 pub struct CallerShares {
+    /// Of callers that count for no tenant.
     callers: Arc<HolderBytes>,
+    tenants: Arc<HolderBytes>,
     max: usize,
 }
 
-/// A caller has as much as it may have.
+/// A caller, or its tenant, has as much as it may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShareExceeded;
 
 impl CallerShares {
     /// Of at most so many bytes each.
     pub fn new(max: usize) -> Self {
-        Self { callers: Arc::default(), max }
+        Self { callers: Arc::default(), tenants: Arc::default(), max }
+    }
+
+    fn count_of(&self, caller: &CountedCaller) -> Arc<AtomicUsize> {
+        match caller.tenant() {
+            Some(tenant) => self.tenants.shared(tenant.as_str()),
+            None => self.callers.shared(caller.name()),
+        }
     }
 
     /// Nothing yet, for a request.
@@ -49,14 +58,14 @@ impl CallerShares {
     }
 }
 
-/// What a request takes of its caller's share; given back when dropped.
+/// What a request takes of the share of its caller or tenant; given back when dropped.
 pub struct CallerShare {
     shares: CallerShares,
     caller: RequestCaller,
     bytes: usize,
     /// How many of these are in the count.
     counted: usize,
-    /// The caller's. Absent while there is little, and where there is no caller.
+    /// The caller's or its tenant's. Absent while there is little, and where there is no caller.
     count: Option<Arc<AtomicUsize>>,
 }
 
@@ -68,8 +77,7 @@ impl CallerShare {
             return Ok(());
         }
         if self.count.is_none() {
-            let origin = self.caller.0.get();
-            self.count = origin.map(|origin| self.shares.callers.shared(&origin.actor));
+            self.count = self.caller.0.get().map(|caller| self.shares.count_of(caller));
         }
         let Some(count) = &self.count else { return Ok(()) };
         let added = self.bytes - self.counted;
@@ -101,16 +109,15 @@ impl Drop for CallerShare {
 mod tests {
     use super::*;
 
-    fn caller(actor: &str) -> RequestCaller {
-        let origin = AuditOrigin {
-            actor: actor.to_owned(),
-            address: String::new(),
-            request_id: String::new(),
-            method: "".into(),
-        };
+    /// A caller with a role in some tenants; of none, in the installation.
+    fn caller_of(actor: &str, tenants: &[&str]) -> RequestCaller {
         let caller = RequestCaller::default();
-        caller.tell(&Arc::new(origin));
+        caller.tell(CountedCaller::fixture(actor, tenants));
         caller
+    }
+
+    fn caller(actor: &str) -> RequestCaller {
+        caller_of(actor, &[])
     }
 
     #[test]
@@ -132,5 +139,21 @@ mod tests {
         first.add(0).unwrap();
         // Whom nobody knows has the bounds of its connection.
         shares.hold(RequestCaller::default()).add(1_000_000).unwrap();
+    }
+
+    #[test]
+    fn all_tokens_of_a_tenant_have_one_share() {
+        let shares = CallerShares::new(200_000);
+        let mut first = shares.hold(caller_of("token:a", &["acme"]));
+        first.add(100_000).unwrap();
+        let mut second = shares.hold(caller_of("token:b", &["acme", "zeta"]));
+        second.add(70_000).unwrap();
+        let mut third = shares.hold(caller_of("token:c", &["acme"]));
+        assert_eq!(third.add(70_000), Err(ShareExceeded));
+        third.release();
+        shares.hold(caller_of("token:d", &["zeta"])).add(200_000).unwrap();
+        shares.hold(caller_of("acme", &[])).add(200_000).unwrap();
+        drop(first);
+        third.add(100_000).unwrap();
     }
 }

@@ -9,8 +9,9 @@
 //! a message in which a field has too many entries is not decoded.
 //!
 //! - `rule`: what a method's requests may be. `message`: where messages begin and end.
-//!   `caller_share`: what one caller may have. `message_shapes`: which fields repeat. `entries`: how often they do. `incomplete`: what
-//!   there is of a message that is not complete. `body`: all of it together, for one request.
+//!   `caller_share`: what one caller, or all of a tenant's, may have. `message_shapes`: which
+//!   fields repeat. `entries`: how often they do. `incomplete`: what there is of a message that
+//!   is not complete. `body`: all of it together, for one request.
 //!
 //! Keeps the invariant `bounded-everything`.
 
