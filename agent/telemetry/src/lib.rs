@@ -32,7 +32,8 @@ pub use otlp::endpoint::{OtlpEndpoint, OtlpEndpointError};
 pub use otlp::protocol::{OtlpProtocol, OtlpProtocolError};
 pub use settings::{LogFormat, LogFormatError, TelemetrySettings};
 pub use spans::context::{
-    derived_span_id, remote_context, sampled_context, span_beside, to_traceparent,
+    MAX_TRACESTATE_BYTES, derived_span_id, remote_context, sampled_context, span_beside,
+    to_traceparent,
 };
 pub use spans::ended_span::{EndedSpan, SpanTimes};
 pub use spans::metrics::SpanMetrics;

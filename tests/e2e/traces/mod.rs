@@ -2,14 +2,18 @@
 //!
 //! Fed by clusters with a collector of the harness; feeds `tests/run`. Guarantees that one
 //! event's way, with an attempt that fails and one that succeeds, is one trace, over both ways
-//! in which OTLP is spoken; that nothing is recorded of what its publisher does not record;
-//! and that a collector which is away delays nobody and costs a line.
+//! in which OTLP is spoken; that nothing is recorded of what its publisher does not record, and
+//! of whoever may not call; and that a collector which is away delays nobody and costs a line.
 
 mod span_tree;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::HeaderMap;
+use http_body_util::Full;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use postrider_proto::v1::{DeliveryState, Event, PublishEventRequest, Subscription};
 use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::otlp_collector::OtlpCollector;
@@ -18,6 +22,7 @@ use postrider_tests::ports::free_port;
 use postrider_tests::publish::event;
 use postrider_tests::receiver::behaviour::{ok, status};
 use postrider_tests::wait;
+use tokio::net::TcpStream;
 use tonic::Request;
 
 use self::span_tree::{SpanTree, TRACE_ID, publisher};
@@ -134,6 +139,58 @@ async fn what_a_publisher_does_not_record_is_not_recorded() {
     });
     let others: Vec<_> = others.map(|collected| collected.span).collect();
     assert!(others.is_empty(), "{others:?}");
+}
+
+/// Calls without a credential, with a publisher's trace that is to be recorded; the status.
+async fn call_as_nobody(cluster: &Cluster, path: &str) -> String {
+    let stream = TcpStream::connect(("127.0.0.1", cluster.replicas[0].port())).await.unwrap();
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request = http::Request::post(format!("http://postrider{path}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .header("traceparent", publisher(true))
+        .body(Full::new(Bytes::from_static(&[0; 5])))
+        .unwrap();
+    let answer = sender.send_request(request).await.unwrap();
+    answer.headers()["grpc-status"].to_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_not_call_records_nothing() {
+    let collector = OtlpCollector::start(0, None).await.unwrap();
+    let description = Description {
+        tls: false,
+        settings: format!(
+            "[telemetry]\notlp_endpoint = {:?}\nsampled_traces_per_million = 1000000\n",
+            collector.endpoint()
+        ),
+        ..Description::default()
+    };
+    let cluster = Cluster::start(&description).await.unwrap();
+    let refused = call_as_nobody(&cluster, "/postrider.v1.EventService/PublishEvents").await;
+    assert_eq!(refused, (tonic::Code::Unauthenticated as i32).to_string());
+    let unknown = call_as_nobody(&cluster, "/postrider.v1.NameOfHisChoice/Call").await;
+    assert_eq!(unknown, (tonic::Code::Unimplemented as i32).to_string());
+
+    let mut api = cluster.api().unwrap();
+    let tenant = api.create_tenant("traced").await.unwrap();
+    let mut request = Request::new(PublishEventRequest {
+        parent: tenant,
+        event: Some(event("payment.completed", DEFAULT_PAYLOAD)),
+        idempotency_key: String::new(),
+    });
+    request.metadata_mut().insert("traceparent", publisher(true).parse().unwrap());
+    api.events.publish_event(request).await.unwrap();
+    // Spans are sent in the order in which they end: these are the last.
+    let of_event = collector.wait_for_trace(&TRACE_ID, 3, SOON_LIMIT).await.unwrap();
+    let of_event: Vec<_> = of_event.iter().map(|collected| collected.name()).collect();
+    assert_eq!(of_event.len(), 3, "the call, the publish and its commit: {of_event:?}");
+    for refused in ["PublishEvents", "NameOfHisChoice"] {
+        let is_there = collector.spans().iter().any(|span| span.name().contains(refused));
+        assert!(!is_there, "{refused}");
+    }
 }
 
 /// Nobody waits for it, the log has a line, and what was queued is sent once it is there.

@@ -13,6 +13,24 @@ const TRACEPARENT: &str = "traceparent";
 /// Of a version, two ids and flags, in hexadecimal with dashes.
 const TRACEPARENT_BYTES: usize = 55;
 
+const TRACESTATE: &str = "tracestate";
+/// What W3C Trace Context asks to propagate; more is dropped. It is kept as long as spans are.
+pub const MAX_TRACESTATE_BYTES: usize = 512;
+
+/// The headers of a call, without a `tracestate` that is too long.
+struct CallCarrier<'h>(HeaderExtractor<'h>);
+
+impl Extractor for CallCarrier<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        let fits = |value: &&str| key != TRACESTATE || value.len() <= MAX_TRACESTATE_BYTES;
+        self.0.get(key).filter(fits)
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys()
+    }
+}
+
 /// A `traceparent` without a `tracestate`.
 struct TraceparentCarrier<'t>(&'t str);
 
@@ -27,9 +45,9 @@ impl Extractor for TraceparentCarrier<'_> {
 }
 
 /// What the headers of a call tell of its caller's trace; of a call that tells of none, an
-/// empty context.
+/// empty context. They are believed: they must be those of a caller who may call.
 pub fn remote_context(headers: &HeaderMap) -> Context {
-    let headers = HeaderExtractor(headers);
+    let headers = CallCarrier(HeaderExtractor(headers));
     if !headers.get(TRACEPARENT).is_some_and(has_form) {
         return Context::new();
     }
@@ -108,6 +126,23 @@ mod tests {
         assert_eq!(to_traceparent(&told_by(SAMPLED)), SAMPLED);
         let later = format!("01{}-more", &SAMPLED[2..]);
         assert_eq!(to_traceparent(&sampled_context(&later).unwrap()), SAMPLED);
+    }
+
+    #[test]
+    fn a_state_that_is_too_long_is_dropped() {
+        let told = |state: &str| {
+            let header = |name, value: &str| {
+                (http::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+            };
+            let headers = [header(TRACEPARENT, SAMPLED), header(TRACESTATE, state)];
+            let context = remote_context(&HeaderMap::from_iter(headers));
+            assert_eq!(to_traceparent(context.span().span_context()), SAMPLED);
+            context.span().span_context().trace_state().header()
+        };
+        let longest = format!("a={},b={}", "x".repeat(253), "y".repeat(254));
+        assert_eq!(longest.len(), MAX_TRACESTATE_BYTES);
+        assert_eq!(told(&longest), longest);
+        assert_eq!(told(&format!("{longest}y")), "");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The recorded span of a call.
 //!
-//! Fed by `layer` with each call's headers and answer; feeds the layer of
-//! `tracing-opentelemetry` with a span, and the services with what their own spans are below.
-//! Names are those of OpenTelemetry's conventions for gRPC.
+//! Fed by `layer` with the headers and answer of each call that the gate has let in; feeds the
+//! layer of `tracing-opentelemetry` with a span, and the services with what their own spans are
+//! below. Names are those of OpenTelemetry's conventions for gRPC. Nothing is recorded for
+//! whoever may not call: he could have the collector filled, with names of his choice.
 
 use http::HeaderMap;
 use postrider_telemetry::{
@@ -14,8 +15,6 @@ use tracing::{Span, info_span};
 
 /// Probes and reflection are not traced.
 const TRACED_PACKAGE: &str = "/postrider.v1.";
-/// More than any method's name has; a path comes from outside.
-const MAX_METHOD_BYTES: usize = 128;
 
 /// A call whose trace is recorded; the span that others are below, in a request's extensions.
 #[derive(Clone, Debug)]
@@ -29,12 +28,11 @@ pub struct CallTrace {
 }
 
 impl CallTrace {
-    /// Begins the span of a call, if its trace is recorded: as the caller's `traceparent`
-    /// says, and otherwise by chance.
+    /// Begins the span of a call that was judged, so that its path is a method's; if its trace
+    /// is recorded: as the caller's `traceparent` says, and otherwise by chance.
     pub fn begin(path: &str, headers: &HeaderMap, request_id: &str) -> Option<Self> {
         process_tracer()?;
-        let is_traced = path.starts_with(TRACED_PACKAGE) && path.len() <= MAX_METHOD_BYTES;
-        if !is_traced {
+        if !path.starts_with(TRACED_PACKAGE) {
             return None;
         }
         let method = path.trim_start_matches('/');

@@ -5,9 +5,10 @@
 //! [`AnswerDeadline`] and the rates among a request's extensions) and the log. Guarantees that no
 //! service's code runs for a caller who may not call its method, that a stream ends soon
 //! after its caller's credential and before its connection, that a service's code runs in
-//! the call's span, and that a call which fails leaves one line, whether a service refused it
-//! or it could not be decoded; and that the answer tells the call's id. The services' streams
-//! log the errors that end them ([`super::spans::log_stream_end`]).
+//! the call's span, that a call which fails leaves one line, whether a service refused it or it
+//! could not be decoded, that the answer tells the call's id, and that only calls which may go
+//! on are recorded for a collector. The services' streams log the errors that end them
+//! ([`super::spans::log_stream_end`]).
 //!
 //! Keeps the invariant `nothing-without-permission`.
 
@@ -79,7 +80,6 @@ where
         let address = caller::address(&call.extensions);
         let request_id = request_ids::of_call(&call.headers);
         let span = spans::call_span(call.uri.path(), &address, &request_id);
-        let trace = CallTrace::begin(call.uri.path(), &call.headers, &request_id);
         let answered = async move {
             let method = call.uri.path().trim_start_matches('/').to_owned();
             let place = CallPlace { address, request_id: request_id.clone(), method };
@@ -87,11 +87,11 @@ where
                 Ok(judged) => judged,
                 Err(status) => {
                     spans::log_failure(&status);
-                    end_trace(trace, Some(&status));
                     return Ok(request_ids::told(status.into_http(), &request_id));
                 }
             };
             let Judged { caller, streams, rate_limits, read_turns } = judged;
+            let trace = CallTrace::begin(call.uri.path(), &call.headers, &request_id);
             if let Some(trace) = &trace {
                 call.extensions.insert(trace.span());
             }

@@ -6,15 +6,12 @@
 //! whatever is stored is a valid header value.
 
 use postrider_domain::time::Timestamp;
-use postrider_telemetry::{SpanContext, process_tracer, sampled_context};
+use postrider_telemetry::{MAX_TRACESTATE_BYTES, SpanContext, process_tracer, sampled_context};
 use tonic::Request;
 
 use crate::api::rpc::call_trace::CallSpan;
 use crate::api::rpc::errors::FieldViolations;
 use crate::event_spans::PublishTrace;
-
-/// What W3C Trace Context asks to propagate.
-const MAX_TRACESTATE_BYTES: usize = 512;
 
 /// A publisher's trace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
