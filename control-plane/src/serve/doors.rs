@@ -47,7 +47,7 @@ const STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 /// window. A stream that is held back has its whole window unread: 11 of frames of 40 bytes,
 /// or 110 of frames of 162 bytes, may be held back at once, where a connection's window of
 /// eight of its streams' cannot bear any frames below 171 bytes
-/// (docs/decisions/0112-windows-bear-small-frames.md).
+/// (docs/decisions/0112-windows-bear-small-frames.md; docs/limits.md has the numbers).
 const CONNECTION_WINDOW_BYTES: u32 = 32 * 1024 * 1024;
 
 type Request = tonic::Request<()>;
@@ -246,6 +246,28 @@ fn admit_replicas(
         None => {
             request.extensions_mut().insert(ReplicaGrants::unrestricted());
             Ok(request)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// What h2 counts for a frame that is not read.
+    const COUNTED_FRAME_BYTES: u32 = 256;
+
+    #[test]
+    fn the_documents_say_how_many_streams_may_be_held_back() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/limits.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        for frame_bytes in [40, 64, 80, 100, 162] {
+            let frames = STREAM_WINDOW_BYTES / frame_bytes;
+            let of_stream = frames * (COUNTED_FRAME_BYTES - frame_bytes);
+            let streams = CONNECTION_WINDOW_BYTES / 2 / of_stream;
+            assert!(page.contains(&format!("| {frame_bytes} | {streams} |")), "{streams}");
         }
     }
 }
