@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::grant::{Grant, GrantScope};
+use crate::grant::Grant;
 
 /// By this a token is recognised, by people and by scanners of secrets.
 const TOKEN_PREFIX: &str = "prt_";
@@ -218,6 +218,7 @@ impl IssuedToken {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::grant::GrantScope;
     use crate::role::Role;
 
     fn made(secret: u8) -> IssuedToken {

@@ -197,7 +197,7 @@ async fn a_trigger_that_drops_records_stops_changes_and_is_told(engine: Engine) 
     let interval = ("POSTRIDER_AUDIT__HEAD_LOG_INTERVAL_SECONDS".to_owned(), "1".to_owned());
     let description =
         Description { engine, replica_environment: vec![interval], ..Description::default() };
-    let cluster = Cluster::start(&description).await.unwrap();
+    let mut cluster = Cluster::start(&description).await.unwrap();
     let mut api = cluster.api().unwrap();
     api.create_tenant("acme").await.unwrap();
     assert!(verify(&mut api, "acme", None).await.foreign_triggers.is_empty());
@@ -233,7 +233,7 @@ async fn a_trigger_that_drops_records_stops_changes_and_is_told(engine: Engine) 
     assert_eq!((checked.faults.len(), checked.head_number), (0, 1));
     assert_eq!(checked.foreign_triggers.len(), 2, "{checked:?}");
     let begun = Instant::now();
-    let is_told = || {
+    let mut is_told = || {
         let log = cluster.replicas[0].program().unwrap().log();
         log.contains("others have triggers at the tables of records")
     };

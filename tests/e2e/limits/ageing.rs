@@ -135,12 +135,15 @@ async fn other_streams_end_with_a_status_before_their_connection() {
 async fn a_publish_stream_that_ends_by_age_has_answered_what_it_read() {
     let cluster = with_settings(SETTINGS, true).await;
     let stage = Stage::set(&cluster, "aged").await;
-    let (sender, requests) = mpsc::channel(1);
-    let requests = futures::stream::unfold(requests, |mut requests| async move {
-        requests.recv().await.map(|request| (request, requests))
+    let opened = on_a_connection(async || {
+        let (sender, requests) = mpsc::channel(1);
+        let requests = futures::stream::unfold(requests, |mut requests| async move {
+            requests.recv().await.map(|request| (request, requests))
+        });
+        let answers = stage.api.clone().events.publish_stream(requests).await?;
+        Ok((sender, answers.into_inner()))
     });
-    let mut api = stage.api.clone();
-    let mut answers = api.events.publish_stream(requests).await.unwrap().into_inner();
+    let (sender, mut answers) = opened.await;
     let tenant = stage.tenant.clone();
     let sending = tokio::spawn(async move {
         let mut sent = 0;

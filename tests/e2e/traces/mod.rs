@@ -185,7 +185,7 @@ async fn who_may_not_call_records_nothing() {
     api.events.publish_event(request).await.unwrap();
     // Spans are sent in the order in which they end: these are the last.
     let of_event = collector.wait_for_trace(&TRACE_ID, 3, SOON_LIMIT).await.unwrap();
-    let of_event: Vec<_> = of_event.iter().map(|collected| collected.name()).collect();
+    let of_event: Vec<_> = of_event.iter().map(|collected| collected.name().to_owned()).collect();
     assert_eq!(of_event.len(), 3, "the call, the publish and its commit: {of_event:?}");
     for refused in ["PublishEvents", "NameOfHisChoice"] {
         let is_there = collector.spans().iter().any(|span| span.name().contains(refused));

@@ -157,6 +157,8 @@ fn at(servers: &[NamedServer], place: usize, error: StoreError) -> StoreError {
         StoreError::Rejected(text) => StoreError::Rejected(format!("{address}: {text}")),
         StoreError::Faulty(text) => StoreError::Faulty(format!("{address}: {text}")),
         StoreError::Corrupt(text) => StoreError::Corrupt(format!("{address}: {text}")),
+        // Of a row: no server is asked for one before it is the one that is chosen.
+        row @ StoreError::UnreadableConfig { .. } => row,
     }
 }
 
@@ -172,6 +174,7 @@ fn together(errors: Vec<StoreError>) -> StoreError {
         | StoreError::Rejected(text)
         | StoreError::Faulty(text)
         | StoreError::Corrupt(text) => text,
+        row @ StoreError::UnreadableConfig { .. } => row.to_string(),
     });
     StoreError::Unavailable(texts.collect::<Vec<_>>().join("; "))
 }
