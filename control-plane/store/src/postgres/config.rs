@@ -24,7 +24,7 @@ use crate::config::{
     ConfigStore, ListPage, SubscriptionQuery, SubscriptionSideEffects, TenantQuery, WriteError,
 };
 use crate::error::StoreResult;
-use crate::sealing::{seal, tenant_name};
+use crate::sealing::seal;
 
 const READ_ONLY_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
@@ -186,7 +186,7 @@ impl ConfigStore for PostgresStore {
             let found = find_tenant(&mut call, &tenant.id).await?;
             return Err(missed(found.map(|found| found.delete_time)));
         };
-        let written = rows::tenant(&row)?;
+        let written = rows::named_tenant(&row)?;
         self.append_to(&mut call, audit).await?;
         call.commit().await?;
         Ok(written)
@@ -357,14 +357,12 @@ impl ConfigStore for PostgresStore {
 
 async fn find_tenant(call: &mut DatabaseCall<'_>, id: &TenantId) -> StoreResult<Option<Tenant>> {
     let row = call.row(sqlx::query(GET_TENANT).bind(id.as_str())).await?;
-    let found = row.as_ref().map(rows::tenant).transpose();
-    found.map_err(|error| error.in_config(&tenant_name(id)))
+    row.as_ref().map(rows::named_tenant).transpose()
 }
 
 async fn living_tenant(call: &mut DatabaseCall<'_>, id: &TenantId) -> StoreResult<Option<Tenant>> {
     let row = call.row(sqlx::query(GET_LIVING_TENANT).bind(id.as_str())).await?;
-    let found = row.as_ref().map(rows::tenant).transpose();
-    found.map_err(|error| error.in_config(&tenant_name(id)))
+    row.as_ref().map(rows::named_tenant).transpose()
 }
 
 /// Locks a tenant that is not deleted, and raises its version; with its data key.

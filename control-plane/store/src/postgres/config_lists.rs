@@ -31,7 +31,7 @@ impl PostgresStore {
         let mut sql = QueryBuilder::new(LIST_TENANTS);
         tenant_list(&mut sql, query)?;
         let rows = call.rows(sql.build().persistent(false)).await?;
-        Ok(tenant_page(rows::read(&rows, rows::tenant)?, &query.page))
+        Ok(tenant_page(rows::read(&rows, rows::named_tenant)?, &query.page))
     }
 
     pub(super) async fn subscriptions_page(

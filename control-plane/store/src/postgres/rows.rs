@@ -24,7 +24,7 @@ use super::errors::Checked as _;
 use crate::codec;
 use crate::error::StoreResult;
 use crate::history::{ListedEvent, TailedAttempt};
-use crate::sealing::{SealedColumns, SealedSubscription};
+use crate::sealing::{SealedColumns, SealedSubscription, tenant_name};
 
 pub(super) fn get<'r, T>(row: &'r PgRow, column: &str) -> StoreResult<T>
 where
@@ -80,7 +80,15 @@ pub(super) fn stopped_clock(row: &PgRow, total: &str, since: &str) -> StoreResul
     })
 }
 
-pub(super) fn tenant(row: &PgRow) -> StoreResult<Tenant> {
+/// A tenant. What is wrong with it is told with its name.
+pub(super) fn named_tenant(row: &PgRow) -> StoreResult<Tenant> {
+    tenant(row).map_err(|error| match tenant_id(row, "id") {
+        Ok(id) => error.in_config(&tenant_name(&id)),
+        Err(_) => error,
+    })
+}
+
+fn tenant(row: &PgRow) -> StoreResult<Tenant> {
     Ok(Tenant {
         id: tenant_id(row, "id")?,
         display_name: get(row, "display_name")?,

@@ -11,7 +11,7 @@ use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use super::bulk::BoundValues;
-use super::config_rows::{put_key_and_state, put_searched, put_times, tenant_of, tenant_search};
+use super::config_rows::{named_tenant, put_key_and_state, put_searched, put_times, tenant_search};
 use super::data_keys::forget_data_keys;
 use super::engine::SqliteStore;
 use super::errors::stored;
@@ -24,7 +24,7 @@ use crate::config::{
     ConfigStore, ListPage, SubscriptionQuery, SubscriptionSideEffects, TenantQuery, WriteError,
 };
 use crate::error::StoreResult;
-use crate::sealing::{seal, tenant_name};
+use crate::sealing::seal;
 
 const INSERT_TENANT: &str = "INSERT INTO tenants (
         id, display_name, allow_insecure_urls, labels, config_version, revision, create_time,
@@ -161,7 +161,7 @@ impl ConfigStore for SqliteStore {
         let mut writing = self.writer.lock().await?;
         let mut tx = writing.begin().await?;
         let written = match values.run(&mut tx, UPDATE_TENANT).await?.first() {
-            Some(row) => tenant_of(row)?,
+            Some(row) => named_tenant(row)?,
             None => return Err(missing_tenant(&mut tx, &tenant.id).await?),
         };
         self.append_to(&mut tx, audit).await?;
@@ -346,9 +346,7 @@ async fn find_tenant(
 ) -> StoreResult<Option<Tenant>> {
     let mut values = BoundValues::default();
     values.text(id.as_str());
-    let rows = values.run(connection, GET_TENANT).await?;
-    let found = rows.first().map(tenant_of).transpose();
-    found.map_err(|error| error.in_config(&tenant_name(id)))
+    values.run(connection, GET_TENANT).await?.first().map(named_tenant).transpose()
 }
 
 async fn missing_tenant(

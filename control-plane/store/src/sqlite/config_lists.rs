@@ -6,7 +6,7 @@ use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::Tenant;
 use sqlx::QueryBuilder;
 
-use super::config_rows::tenant_of;
+use super::config_rows::named_tenant;
 use super::engine::SqliteStore;
 use super::errors::stored;
 use crate::config::{ListPage, SubscriptionQuery, TenantQuery};
@@ -27,7 +27,7 @@ impl SqliteStore {
         let mut sql = QueryBuilder::new(LIST_TENANTS);
         tenant_list(&mut sql, query)?;
         let rows = sql.build().fetch_all(&mut *self.list_reader().await?).await.map_err(stored)?;
-        let tenants = rows.iter().map(tenant_of).collect::<StoreResult<_>>()?;
+        let tenants = rows.iter().map(named_tenant).collect::<StoreResult<_>>()?;
         Ok(tenant_page(tenants, &query.page))
     }
 

@@ -10,7 +10,7 @@ use super::bulk::BoundValues;
 use super::rows::RowReader;
 use crate::codec;
 use crate::error::StoreResult;
-use crate::sealing::{SealedColumns, SealedSubscription};
+use crate::sealing::{SealedColumns, SealedSubscription, tenant_name};
 
 pub(super) fn tenant_search(tenant: &Tenant) -> String {
     codec::search_text(&[tenant.id.as_str(), &tenant.display_name])
@@ -59,7 +59,7 @@ pub(super) fn put_searched(values: &mut BoundValues, subscription: &Subscription
     ]));
 }
 
-pub(super) fn tenant_of(row: &SqliteRow) -> StoreResult<Tenant> {
+fn tenant_of(row: &SqliteRow) -> StoreResult<Tenant> {
     let mut columns = RowReader::of(row);
     Ok(Tenant {
         id: columns.tenant()?,
@@ -75,6 +75,14 @@ pub(super) fn tenant_of(row: &SqliteRow) -> StoreResult<Tenant> {
             history: columns.optional_span("history_retention")?,
             payload: columns.optional_span("payload_retention")?,
         },
+    })
+}
+
+/// A tenant. What is wrong with it is told with its name.
+pub(super) fn named_tenant(row: &SqliteRow) -> StoreResult<Tenant> {
+    tenant_of(row).map_err(|error| match RowReader::of(row).tenant() {
+        Ok(id) => error.in_config(&tenant_name(&id)),
+        Err(_) => error,
     })
 }
 

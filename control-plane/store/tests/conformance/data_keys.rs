@@ -6,11 +6,13 @@ use postrider_domain::assignment_key::AssignmentKey;
 use postrider_domain::secret::SigningSecret;
 use postrider_domain::signature::{KeyKind, KeyRotation, SignatureScheme, SigningKey};
 use postrider_domain::subscription::{RequestHeader, Subscription, SubscriptionConfig};
-use postrider_store::{Store, StoreError, SubscriptionSideEffects};
+use postrider_store::{
+    Store, StoreError, StoreResult, SubscriptionQuery, SubscriptionSideEffects, TenantQuery,
+};
 
 use crate::database::Database;
 use crate::engine::{Engine, TEST_KEY, conformance, options_with};
-use crate::fixture::{SECOND, audit, subscription, tenant};
+use crate::fixture::{SECOND, audit, page, subscription, tenant};
 
 const OTHER_KEY: &str = "other:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 /// Of the same name, with other bytes.
@@ -52,6 +54,12 @@ async fn reopened(
             Err(error)
         }
     }
+}
+
+/// A read failed, and named what cannot be read.
+fn assert_unreadable(read: StoreResult<()>, name: &str) {
+    let is_named = |error: &StoreError| matches!(error, StoreError::UnreadableConfig { resource, .. } if resource == name);
+    assert!(read.as_ref().is_err_and(is_named), "{name}: {read:?}");
 }
 
 /// What there is beside tenants' data keys once something was changed.
@@ -247,12 +255,22 @@ conformance! {
             let id = id.parse().unwrap();
             let whole = store.tenant_config(&id).await.map(drop);
             for read in [whole, store.tenant_changes(&id, 0).await.map(drop)] {
-                let Err(StoreError::UnreadableConfig { resource, .. }) = read else {
-                    panic!("{named}: {read:?}");
-                };
-                assert_eq!(resource, named);
+                assert_unreadable(read, &named);
             }
         }
+        let tenants = TenantQuery { search: None, show_deleted: false, page: page(9) };
+        assert_unreadable(store.list_tenants(&tenants).await.map(drop), "tenants/fourth");
+        let hooks = SubscriptionQuery {
+            tenant: "first".parse().unwrap(),
+            search: None,
+            status: None,
+            event_type: None,
+            region: None,
+            show_deleted: false,
+            page: page(9),
+        };
+        let listed = store.list_subscriptions(&hooks).await.map(drop);
+        assert_unreadable(listed, "tenants/first/subscriptions/erp");
         let well = "well".parse().unwrap();
         let config = store.tenant_config(&well).await.unwrap().unwrap();
         assert_eq!(config.subscriptions.len(), 1);
