@@ -2,7 +2,11 @@
 //! cannot be read, and nobody else notices.
 
 use http::StatusCode;
-use postrider_proto::v1::{BackgroundLoop, ListBackgroundLoopsRequest, VerifyAuditLogRequest};
+use postrider_proto::longrunning::WaitOperationRequest;
+use postrider_proto::v1::{
+    BackgroundLoop, ExpungeEventsRequest, ListBackgroundLoopsRequest, ListEventsRequest,
+    RequestUnknownReason, VerifyAuditLogRequest,
+};
 use postrider_tests::api::{Api, reason, retry_delay};
 use postrider_tests::cluster::{Cluster, Engine};
 use postrider_tests::direct::DirectConnection;
@@ -53,6 +57,38 @@ async fn assert_passed_over(api: &Api) {
     }
 }
 
+/// What happened can be read without the configuration by which it happened.
+async fn assert_history_is_read(api: &Api, sick: &TestEndpoint) {
+    let mut api = api.clone();
+    let history = sick.history(&api).await;
+    let [(delivery, attempts)] = &history[..] else { panic!("{history:?}") };
+    assert_eq!((&delivery.event, attempts[0].http_status), (&sick.events[0], 503));
+    for parent in [&sick.tenant, &sick.subscription] {
+        assert!(api.attempts(parent).await.unwrap().contains(&attempts[0]), "{parent}");
+    }
+    let read = api.attempt(&attempts[0].name).await.unwrap();
+    let unreadable = RequestUnknownReason::ConfigurationUnreadable;
+    assert_eq!((read.request_unknown_reason(), read.request), (unreadable, None));
+    let request = ListEventsRequest { parent: sick.tenant.clone(), ..Default::default() };
+    let listed = api.events.list_events(request).await.unwrap().into_inner();
+    assert_eq!(listed.events.len(), 1);
+}
+
+/// The owner of the tenant's shard finds what an expunge would remove.
+async fn assert_expunge_is_counted(api: &Api, sick: &TestEndpoint) {
+    let mut api = api.clone();
+    let request = ExpungeEventsRequest {
+        parent: sick.tenant.clone(),
+        events: sick.events.clone(),
+        dry_run: true,
+        ..Default::default()
+    };
+    let name = api.events.expunge_events(request).await.unwrap().into_inner().name;
+    let timeout = Some(SOON_LIMIT.try_into().unwrap());
+    let ended = api.operations.wait_operation(WaitOperationRequest { name, timeout }).await;
+    assert!(ended.unwrap().into_inner().done);
+}
+
 async fn an_edited_row_holds_up_its_tenant_and_no_other(engine: Engine) {
     let mut cluster = Cluster::small(engine).await.unwrap();
     let api = cluster.api().unwrap();
@@ -61,7 +97,11 @@ async fn an_edited_row_holds_up_its_tenant_and_no_other(engine: Engine) {
     let mut well = TestEndpoint::create(&api, &receiver, "well", 0).await;
     receiver.script(&sick.path, [status(StatusCode::SERVICE_UNAVAILABLE)]);
     sick.publish(&api, 1).await;
-    receiver.wait_for_at(&sick.path, 1, SOON_LIMIT).await.unwrap();
+    let recorded = wait::until("an attempt in history", SOON_LIMIT, || async {
+        let history = sick.history(&api).await;
+        wait::when(history, |history| history.iter().any(|(_, attempts)| !attempts.is_empty()))
+    });
+    recorded.await.unwrap();
     cluster.replicas[0].stop().await.unwrap();
     edit(&cluster, "sick", "elsewhere").await;
     cluster.replicas[0].start_again().await.unwrap();
@@ -78,6 +118,8 @@ async fn an_edited_row_holds_up_its_tenant_and_no_other(engine: Engine) {
     let request = VerifyAuditLogRequest { parent: sick.tenant.clone(), ..Default::default() };
     let checked = api.audit.clone().verify_audit_log(request).await.unwrap().into_inner();
     assert_eq!((checked.faults.len(), checked.checked_record_count), (0, 2));
+    assert_history_is_read(&api, &sick).await;
+    assert_expunge_is_counted(&api, &sick).await;
     let log = cluster.replicas[0].program().unwrap().log();
     let told = log.lines().filter(|line| line.contains("configuration cannot be read"));
     let told: Vec<&str> = told.filter(|line| line.contains(" ERROR ")).collect();

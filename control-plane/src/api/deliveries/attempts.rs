@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use postrider_domain::delivery::{AttemptRecord, Outcome};
 use postrider_domain::ids::{AttemptKey, DeliveryId, SubscriptionKey, TenantId};
+use postrider_domain::subscription::Subscription;
 use postrider_proto::v1::{self, RequestUnknownReason};
 use postrider_store::{
     AttemptPage, AttemptPosition, AttemptQuery, RecordedAttempt, Store, StoreResult,
@@ -23,7 +24,7 @@ use crate::api::lists::listing::{AskedPage, FilledPage, ListCall, StoredList, Un
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ResourceKind};
 use crate::api::rpc::spans;
-use crate::api::subscriptions::stored::read_subscription;
+use crate::api::subscriptions::stored::require_subscription;
 use crate::api::tenants::stored::require_tenant;
 use crate::api::values::names::{self, AttemptParent};
 use crate::state::context::ReplicaContext;
@@ -106,13 +107,14 @@ async fn request_of(
     };
     let (store, tenant) = (&context.store, &record.subscription.tenant);
     let (subscription, event, delivery) = tokio::try_join!(
-        store.get_subscription(&record.subscription),
+        subscription_at(&**store, &record.subscription, revision),
         store.get_event(tenant, record.event),
         store.get_delivery(tenant, record.key.delivery),
     )
     .map_err(errors::store)?;
-    let Some(subscription) = subscription.filter(|found| found.requests_as_at(revision)) else {
-        return Ok(Err(RequestUnknownReason::SubscriptionChanged));
+    let subscription = match subscription {
+        Ok(subscription) => subscription,
+        Err(reason) => return Ok(Err(reason)),
     };
     let Some((event, delivery)) = event.zip(delivery) else {
         return Ok(Err(RequestUnknownReason::EventGone));
@@ -128,6 +130,23 @@ async fn request_of(
             Err(RequestUnknownReason::NotBuilt)
         }
     })
+}
+
+/// A subscription, if what it has at requests is what it had at a revision.
+async fn subscription_at(
+    store: &dyn Store,
+    key: &SubscriptionKey,
+    revision: i64,
+) -> StoreResult<Result<Subscription, RequestUnknownReason>> {
+    match store.get_subscription(key).await {
+        Err(error) if error.is_of_one_tenant() => {
+            Ok(Err(RequestUnknownReason::ConfigurationUnreadable))
+        }
+        read => {
+            let found = read?.filter(|found| found.requests_as_at(revision));
+            Ok(found.ok_or(RequestUnknownReason::SubscriptionChanged))
+        }
+    }
 }
 
 /// Lists a delivery's attempts by number.
@@ -186,7 +205,7 @@ async fn of_subscription(
     page: UnreadPage<'_>,
 ) -> Result<FilledPage<RecordedAttempt>, Status> {
     spans::record_in_span("subscription", &key.subscription);
-    read_subscription(context, key).await?;
+    require_subscription(context, key).await?;
     equal(&mut filter.query.subscription, key.subscription.clone(), &mut filter.nothing);
     of_tenant(context, filter, page.read_token()?).await
 }

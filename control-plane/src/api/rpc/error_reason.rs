@@ -152,7 +152,7 @@ pub enum ErrorReason {
     StoreUnavailable,
     /// What the database holds of the tenant's configuration is not what was written to it. An
     /// operator has to repair it; the log names what cannot be read. A publish was not committed;
-    /// a change may have been made.
+    /// a change may have been made. The history of events, deliveries and attempts can be read.
     ConfigurationUnreadable,
     /// The tenant's shard is changing its owner, which takes seconds.
     OwnerUnavailable,

@@ -28,7 +28,9 @@ use crate::api::subscriptions::changes::StatusChange;
 use crate::api::subscriptions::filter::SubscriptionFilter;
 use crate::api::subscriptions::handler::{SubscriptionApi, key};
 use crate::api::subscriptions::stats;
-use crate::api::subscriptions::stored::{read_subscription, require_live_subscription};
+use crate::api::subscriptions::stored::{
+    read_subscription, require_live_subscription, require_subscription,
+};
 use crate::api::tenants::stored::require_tenant;
 use crate::api::values::wiped::WipedRequest;
 use crate::api::values::{names, payload, validate};
@@ -288,7 +290,7 @@ impl SubscriptionService for SubscriptionApi {
         let (_, message) = Caller::admit(request)?;
         async {
             let key = key(&message.name)?;
-            read_subscription(&self.context, &key).await?;
+            require_subscription(&self.context, &key).await?;
             stats::read_stats(&self.context, &key).await
         }
         .await

@@ -11,6 +11,7 @@ use tonic::{Status, async_trait};
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ResourceKind};
 use crate::api::rpc::etag::{ChangeError, ChangeResult, EtagChange, change_under_etag};
+use crate::api::tenants::stored::is_stored;
 use crate::state::context::ReplicaContext;
 
 /// Reads a subscription, deleted or not.
@@ -20,6 +21,18 @@ pub async fn read_subscription(
 ) -> Result<Subscription, Status> {
     let found = context.store.get_subscription(key).await.map_err(errors::store)?;
     found.ok_or_else(|| errors::not_found(ResourceKind::Subscription, key))
+}
+
+/// Fails if there never was such a subscription. The history of one that is deleted can still
+/// be read, and of one that itself cannot.
+pub async fn require_subscription(
+    context: &ReplicaContext,
+    key: &SubscriptionKey,
+) -> Result<(), Status> {
+    match is_stored(context.store.get_subscription(key).await)? {
+        true => Ok(()),
+        false => Err(errors::not_found(ResourceKind::Subscription, key)),
+    }
 }
 
 /// Reads a subscription; an error if it is deleted.

@@ -6,7 +6,7 @@
 use postrider_domain::ids::TenantId;
 use postrider_domain::tenant::Tenant;
 use postrider_identity::AuditFields;
-use postrider_store::WriteError;
+use postrider_store::{StoreResult, WriteError};
 use tonic::{Status, async_trait};
 
 use crate::api::rpc::caller::Caller;
@@ -35,13 +35,23 @@ pub async fn require_live_tenant(
 }
 
 /// Fails if there never was such a tenant. The history of one that is deleted can still be
-/// read, and the records of one whose configuration cannot.
+/// read, and of one whose configuration cannot.
 pub async fn require_tenant(context: &ReplicaContext, id: &TenantId) -> Result<(), Status> {
-    match context.tenants.snapshot(id).await {
-        Ok(Some(_)) => Ok(()),
-        Ok(None) => read_tenant(context, id).await.map(drop),
-        Err(error) if error.is_of_one_tenant() => read_tenant(context, id).await.map(drop),
-        Err(error) => Err(errors::store(error)),
+    if is_stored(context.tenants.snapshot(id).await)? {
+        return Ok(());
+    }
+    // One that is deleted is in the table alone.
+    match is_stored(context.store.get_tenant(id).await)? {
+        true => Ok(()),
+        false => Err(errors::not_found(ResourceKind::Tenant, &names::of_tenant(id))),
+    }
+}
+
+/// Whether what was read is there: what cannot be read is.
+pub fn is_stored<T>(read: StoreResult<Option<T>>) -> Result<bool, Status> {
+    match read {
+        Err(error) if error.is_of_one_tenant() => Ok(true),
+        read => read.map(|found| found.is_some()).map_err(errors::store),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Tests of the services over gRPC, on a whole control plane with SQLite.
+//! Tests of the services: over gRPC, on a whole control plane with SQLite, but for `unreadable`.
 
 mod access_walk;
 mod audit;
@@ -13,6 +13,7 @@ mod malformed;
 mod repeated;
 mod scaler;
 mod secrets;
+mod unreadable;
 mod updates;
 mod warnings;
 

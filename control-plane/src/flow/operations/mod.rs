@@ -255,7 +255,13 @@ impl StepRunner {
 
     /// Plans a step and commits it; `None` if the operation has changed since it was read.
     async fn run_step(&self, operation: &Operation) -> StoreResult<Option<Operation>> {
-        let snapshot = self.tenants.snapshot(&operation.tenant).await?;
+        let snapshot = match &operation.task {
+            // Payloads are removed without the configuration, which may be unreadable.
+            OperationTask::Expunge(_) => None,
+            OperationTask::Replay(_) | OperationTask::Backfill(_) => {
+                self.tenants.snapshot(&operation.tenant).await?
+            }
+        };
         let draft = match (&snapshot, &operation.task) {
             (None, OperationTask::Replay(_) | OperationTask::Backfill(_)) => {
                 StepDraft::failed(operation, OperationFailure::TenantDeleted)

@@ -30,7 +30,9 @@ impl ConfigStore for MemoryStore {
     }
 
     async fn get_tenant(&self, id: &TenantId) -> StoreResult<Option<Tenant>> {
-        Ok(self.tables()?.tenants.get(id).cloned())
+        let tables = self.tables()?;
+        let found = tables.tenants.get(id).cloned();
+        found.map(|found| tables.readable(id, found)).transpose()
     }
 
     async fn list_tenants(&self, query: &TenantQuery) -> StoreResult<ListPage<Tenant>> {
@@ -96,7 +98,8 @@ impl ConfigStore for MemoryStore {
         let living = subscriptions.filter(|subscription| {
             subscription.tenant == *id && subscription.delete_time.is_none()
         });
-        Ok(Some(TenantConfig { tenant: tenant.clone(), subscriptions: living.cloned().collect() }))
+        let subscriptions = living.cloned().collect();
+        tables.readable(id, Some(TenantConfig { tenant: tenant.clone(), subscriptions }))
     }
 
     async fn tenant_changes(
@@ -114,7 +117,8 @@ impl ConfigStore for MemoryStore {
         let of_tenant = tables.subscriptions.iter().filter(|(key, _)| key.tenant == *id);
         let changed =
             of_tenant.filter(|(key, _)| is_changed(key)).map(|(_, of_tenant)| of_tenant.clone());
-        Ok(Some(TenantChanges { tenant: tenant.clone(), changed: changed.collect() }))
+        let changed = changed.collect();
+        tables.readable(id, Some(TenantChanges { tenant: tenant.clone(), changed }))
     }
 
     async fn config_versions(&self, ids: &[TenantId]) -> StoreResult<Vec<i64>> {
@@ -152,7 +156,9 @@ impl ConfigStore for MemoryStore {
     }
 
     async fn get_subscription(&self, key: &SubscriptionKey) -> StoreResult<Option<Subscription>> {
-        Ok(self.tables()?.subscriptions.get(key).cloned())
+        let tables = self.tables()?;
+        let found = tables.subscriptions.get(key).cloned();
+        found.map(|found| tables.readable(&key.tenant, found)).transpose()
     }
 
     async fn list_subscriptions(

@@ -28,7 +28,7 @@ mod work;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::{Mutex, MutexGuard};
-use postrider_domain::ids::{Epoch, Shard};
+use postrider_domain::ids::{Epoch, Shard, TenantId};
 use postrider_domain::time::Timestamp;
 use postrider_store::{Store, StoreError, StoreResult};
 
@@ -74,6 +74,16 @@ impl MemoryStore {
     /// Ends an outage.
     pub fn recover(&self) {
         *self.outage.lock() = None;
+    }
+
+    /// From now on reads of a tenant's configuration fail, as if its row had been edited.
+    pub fn spoil_config(&self, tenant: &TenantId) {
+        self.tables.lock().unreadable.insert(tenant.clone());
+    }
+
+    /// A tenant's configuration can be read again.
+    pub fn repair_config(&self, tenant: &TenantId) {
+        self.tables.lock().unreadable.remove(tenant);
     }
 
     /// The epoch at which a shard is owned, for tests.

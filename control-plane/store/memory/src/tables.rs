@@ -24,7 +24,8 @@ use postrider_identity::{
 };
 use postrider_store::engine::{hour, ids_of_same_millisecond, next_record, without_nul};
 use postrider_store::{
-    AgentSighting, ReplicaRow, ShardRow, StoreResult, UsedIdempotencyKey, latency_bucket,
+    AgentSighting, ReplicaRow, ShardRow, StoreError, StoreResult, UsedIdempotencyKey,
+    latency_bucket,
 };
 
 /// An idempotency key's use.
@@ -74,6 +75,8 @@ pub struct MemoryTables {
     pub clocks: BTreeMap<Shard, Timestamp>,
     pub hold_clocks: BTreeMap<SubscriptionKey, HoldClock>,
     pub tenants: BTreeMap<TenantId, Tenant>,
+    /// Tenants whose configuration cannot be read.
+    pub unreadable: BTreeSet<TenantId>,
     pub subscriptions: BTreeMap<SubscriptionKey, Subscription>,
     pub assignment_key: Option<AssignmentKey>,
     /// The configuration version that each subscription's last change made.
@@ -120,6 +123,7 @@ impl MemoryTables {
             clocks: BTreeMap::new(),
             hold_clocks: BTreeMap::new(),
             tenants: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
             subscriptions: BTreeMap::new(),
             assignment_key: None,
             written_at: BTreeMap::new(),
@@ -169,6 +173,15 @@ impl MemoryTables {
     /// A tenant that is not deleted.
     pub fn living_tenant(&self, id: &TenantId) -> Option<&Tenant> {
         self.tenants.get(id).filter(|tenant| tenant.delete_time.is_none())
+    }
+
+    /// What is stored of a tenant's configuration, unless it cannot be read.
+    pub fn readable<T>(&self, tenant: &TenantId, stored: T) -> StoreResult<T> {
+        if !self.unreadable.contains(tenant) {
+            return Ok(stored);
+        }
+        let (resource, problem) = (format!("tenants/{tenant}"), "a test spoiled it".to_owned());
+        Err(StoreError::UnreadableConfig { resource, problem })
     }
 
     /// A delivery, unfinished or ended.
