@@ -5,10 +5,11 @@
 //! table. Guarantees that a hold is known to a shard's next owner, and to all replicas
 //! within a sweep.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_domain::ids::SubscriptionKey;
+use postrider_domain::ids::{SubscriptionKey, TenantId};
 use postrider_domain::scheduler::ShardLease;
 use postrider_domain::time::{HoldClock, Timestamp};
 use postrider_store::{FirstFault, Store, StoreResult};
@@ -97,19 +98,25 @@ impl HoldKeeper {
         faults.into_result()
     }
 
-    /// Shortens holds that end later than one that begins now could.
-    pub async fn shorten_holds(&self) -> StoreResult<()> {
+    /// Shortens holds that end later than one that begins now could. Returns the tenants whose
+    /// holds are as they were, since their configuration could not be read.
+    pub async fn shorten_holds(&self) -> StoreResult<BTreeSet<TenantId>> {
         let now = self.clock.now();
         let mut faults = FirstFault::default();
+        let mut passed_over = BTreeSet::new();
         for (key, clock) in self.cluster.holds().active(now) {
             let found = faults.keep_readable(self.tenants.find_subscription(&key).await)?;
-            let Some(subscription) = found.flatten() else { continue };
+            let Some(found) = found else {
+                passed_over.insert(key.tenant);
+                continue;
+            };
+            let Some(subscription) = found else { continue };
             let until = now + subscription.settings.retry.granted(self.max_retry_after);
             if clock.until > until {
                 self.shorten_hold(key, clock, now, until).await?;
             }
         }
-        faults.into_result()
+        faults.into_result().map(|()| passed_over)
     }
 
     async fn shorten_hold(
