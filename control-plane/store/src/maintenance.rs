@@ -54,7 +54,8 @@ pub struct MaintenanceOptions {
 pub struct MaintenanceCounts {
     pub partitions_made: u64,
     pub partitions_dropped: u64,
-    /// Rows that were removed one by one, of every table.
+    /// Rows that were removed one by one, of every table, by the installation's retention and
+    /// by tenants' own; but not the copies of events that PostgreSQL keeps for a while.
     pub rows_removed: u64,
 }
 

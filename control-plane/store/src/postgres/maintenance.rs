@@ -88,7 +88,8 @@ impl MaintenanceStore for PostgresStore {
                 tracing::info!(partition = name, "a partition past retention was dropped");
             }
         }
-        faults.keep(tenant_retention::sweep(&mut call, now).await)?;
+        let swept = faults.keep(tenant_retention::sweep(&mut call, now).await)?;
+        counts.rows_removed += swept.unwrap_or_default();
         faults.keep(forget_retained(&mut call).await)?;
         for (sql, below) in [
             (DELETE_EXPIRED_KEYS, RetentionBound::Time(now)),

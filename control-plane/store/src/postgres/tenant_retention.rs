@@ -89,19 +89,21 @@ const SET_SWEEP: &str = "INSERT INTO payload_sweeps (tenant, begin_time, positio
     ON CONFLICT (tenant) DO UPDATE
         SET begin_time = excluded.begin_time, position = excluded.position";
 
-/// Removes it, of every tenant that has a retention of its own.
-pub(super) async fn sweep(call: &mut DatabaseCall<'_>, now: Timestamp) -> StoreResult<()> {
+/// Removes it, of every tenant that has a retention of its own; returns how many rows.
+pub(super) async fn sweep(call: &mut DatabaseCall<'_>, now: Timestamp) -> StoreResult<u64> {
     let found = call.rows(sqlx::query(SELECT_TENANTS)).await?;
     let mut faults = FirstFault::default();
+    let mut removed = 0;
     for RetainedTenant { tenant, retention } in rows::read(&found, retained_tenant)? {
         if let Some(span) = retention.history {
-            faults.keep(sweep_history(call, &tenant, now - span).await)?;
+            let swept = faults.keep(sweep_history(call, &tenant, now - span).await)?;
+            removed += swept.unwrap_or_default();
         }
         if let Some(span) = retention.payload {
             faults.keep(sweep_payloads(call, &tenant, now - span, now).await)?;
         }
     }
-    faults.into_result()
+    faults.into_result().map(|()| removed)
 }
 
 fn retained_tenant(row: &PgRow) -> StoreResult<RetainedTenant> {
@@ -118,30 +120,36 @@ async fn sweep_history(
     call: &mut DatabaseCall<'_>,
     tenant: &TenantId,
     cutoff: Timestamp,
-) -> StoreResult<()> {
-    sweep_ended(call, tenant, cutoff).await?;
-    sweep_events(call, tenant, cutoff).await?;
+) -> StoreResult<u64> {
+    let mut removed = sweep_ended(call, tenant, cutoff).await?;
+    removed += sweep_events(call, tenant, cutoff).await?;
     for (sql, below) in [
         (DELETE_ATTEMPTS, cutoff.as_micros()),
         (DELETE_STATS, codec::hour(cutoff)),
         (DELETE_OPERATIONS, cutoff.as_micros()),
     ] {
         let delete = || sqlx::query(sql).bind(tenant.as_str()).bind(below).bind(STEP_ROWS);
-        while call.execute(delete()).await? > 0 {}
+        loop {
+            let gone = call.execute(delete()).await?;
+            if gone == 0 {
+                break;
+            }
+            removed += gone;
+        }
     }
-    Ok(())
+    Ok(removed)
 }
 
 async fn sweep_ended(
     call: &mut DatabaseCall<'_>,
     tenant: &TenantId,
     cutoff: Timestamp,
-) -> StoreResult<()> {
-    let mut after = Uuid::nil();
+) -> StoreResult<u64> {
+    let (mut after, mut removed) = (Uuid::nil(), 0);
     loop {
         let old = call.rows(next_query(NEXT_ENDED, tenant, after, cutoff)).await?;
         let ids = rows::read(&old, |row| get::<Uuid>(row, "id"))?;
-        let Some(last) = ids.last().copied() else { return Ok(()) };
+        let Some(last) = ids.last().copied() else { return Ok(removed) };
         let end_times = rows::read(&old, |row| get::<i64>(row, "end_time"))?;
         let subscriptions = rows::read(&old, |row| get::<String>(row, "subscription"))?;
         call.begin().await?;
@@ -149,8 +157,9 @@ async fn sweep_ended(
         let gone = call.rows(query.bind(ids).bind(end_times).bind(subscriptions)).await?;
         let column = |name| rows::read(&gone, |row| get::<Uuid>(row, name));
         let query = sqlx::query(DELETE_LATER).bind(vec![tenant.as_str(); gone.len()]);
-        call.execute(query.bind(column("event")?).bind(column("id")?)).await?;
+        let later = call.execute(query.bind(column("event")?).bind(column("id")?)).await?;
         call.commit().await?;
+        removed += gone.len() as u64 + later;
         after = last;
     }
 }
@@ -159,16 +168,16 @@ async fn sweep_events(
     call: &mut DatabaseCall<'_>,
     tenant: &TenantId,
     cutoff: Timestamp,
-) -> StoreResult<()> {
-    let mut after = Uuid::nil();
+) -> StoreResult<u64> {
+    let (mut after, mut removed) = (Uuid::nil(), 0);
     loop {
         let events = next_events(call, tenant, after, cutoff).await?;
-        let Some(last) = events.last().copied() else { return Ok(()) };
+        let Some(last) = events.last().copied() else { return Ok(removed) };
         call.begin().await?;
         call.rows(events_query(LOCK_EVENTS, tenant, &events)).await?;
         let found = RemovableEvents::of(&events, &deliveries_of(call, tenant, &events).await?);
         if !found.removable.is_empty() {
-            call.execute(events_query(DELETE_EVENTS, tenant, &found.removable)).await?;
+            removed += call.execute(events_query(DELETE_EVENTS, tenant, &found.removable)).await?;
         }
         call.commit().await?;
         after = last.0;

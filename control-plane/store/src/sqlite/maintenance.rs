@@ -104,8 +104,8 @@ impl MaintenanceStore for SqliteStore {
             faults.keep(self.cut(&CUT_KEYS, now).await)?,
             faults.keep(self.cut_operations(cutoff).await)?,
             faults.keep(self.cut_stats(cutoff).await)?,
+            faults.keep(self.sweep_tenants(now).await)?,
         ];
-        faults.keep(self.sweep_tenants(now).await)?;
         faults.keep(self.truncate_after_removals().await)?;
         let rows_removed = removed.into_iter().flatten().sum();
         faults.into_result()?;

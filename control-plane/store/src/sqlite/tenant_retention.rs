@@ -67,35 +67,42 @@ const SET_SWEEP: &str = "INSERT INTO payload_sweeps (tenant, begin_time, positio
         SET begin_time = excluded.begin_time, position = excluded.position";
 
 impl SqliteStore {
-    /// Removes it, of every tenant that has a retention of its own.
-    pub(super) async fn sweep_tenants(&self, now: Timestamp) -> StoreResult<()> {
+    /// Removes it, of every tenant that has a retention of its own; returns how many rows.
+    pub(super) async fn sweep_tenants(&self, now: Timestamp) -> StoreResult<u64> {
         let rows = BoundValues::default().run(&mut *self.reader().await?, SELECT_TENANTS).await?;
         let found = rows.iter().map(retained_tenant).collect::<StoreResult<Vec<_>>>()?;
         let mut faults = FirstFault::default();
+        let mut removed = 0;
         for RetainedTenant { tenant, retention } in found {
             if let Some(span) = retention.history {
-                faults.keep(self.sweep_history(&tenant, now - span).await)?;
+                let swept = faults.keep(self.sweep_history(&tenant, now - span).await)?;
+                removed += swept.unwrap_or_default();
             }
             if let Some(span) = retention.payload {
                 faults.keep(self.sweep_payloads(&tenant, now - span, now).await)?;
             }
         }
-        faults.into_result()
+        faults.into_result().map(|()| removed)
     }
 
-    async fn sweep_history(&self, tenant: &TenantId, cutoff: Timestamp) -> StoreResult<()> {
-        self.sweep_ended(tenant, cutoff).await?;
-        self.sweep_events(tenant, cutoff).await?;
+    async fn sweep_history(&self, tenant: &TenantId, cutoff: Timestamp) -> StoreResult<u64> {
+        let mut removed = self.sweep_ended(tenant, cutoff).await?;
+        removed += self.sweep_events(tenant, cutoff).await?;
         for (sql, below) in [
             (DELETE_ATTEMPTS, cutoff.as_micros()),
             (DELETE_STATS, codec::hour(cutoff)),
             (DELETE_OPERATIONS, cutoff.as_micros()),
         ] {
-            while self.delete_step(sql, tenant, below).await? > 0 {
+            loop {
+                let gone = self.delete_step(sql, tenant, below).await?;
+                if gone == 0 {
+                    break;
+                }
+                removed += gone;
                 tokio::time::sleep(PAUSE_BETWEEN_STEPS).await;
             }
         }
-        Ok(())
+        Ok(removed)
     }
 
     async fn delete_step(
@@ -113,11 +120,11 @@ impl SqliteStore {
         Ok(removed)
     }
 
-    async fn sweep_ended(&self, tenant: &TenantId, cutoff: Timestamp) -> StoreResult<()> {
-        let mut after = Uuid::nil();
+    async fn sweep_ended(&self, tenant: &TenantId, cutoff: Timestamp) -> StoreResult<u64> {
+        let (mut after, mut removed) = (Uuid::nil(), 0);
         loop {
             let ids = self.next_ids(NEXT_ENDED, tenant, after, cutoff).await?;
-            let Some(last) = ids.last().copied() else { return Ok(()) };
+            let Some(last) = ids.last().copied() else { return Ok(removed) };
             {
                 let mut writing = self.writer.lock().await?;
                 let mut tx = writing.begin().await?;
@@ -125,7 +132,7 @@ impl SqliteStore {
                     let mut values = BoundValues::default();
                     values.text(tenant.as_str()).add(id_list(ids.iter().copied()));
                     values.add(cutoff.as_micros());
-                    values.change(&mut tx, sql).await?;
+                    removed += values.change(&mut tx, sql).await?;
                 }
                 tx.commit().await?;
             }
@@ -134,18 +141,19 @@ impl SqliteStore {
         }
     }
 
-    async fn sweep_events(&self, tenant: &TenantId, cutoff: Timestamp) -> StoreResult<()> {
-        let mut after = Uuid::nil();
+    async fn sweep_events(&self, tenant: &TenantId, cutoff: Timestamp) -> StoreResult<u64> {
+        let (mut after, mut removed) = (Uuid::nil(), 0);
         loop {
             let ids = self.next_ids(NEXT_EVENTS, tenant, after, cutoff).await?;
-            let Some(last) = ids.last().copied() else { return Ok(()) };
+            let Some(last) = ids.last().copied() else { return Ok(removed) };
             let events: Vec<EventId> = ids.into_iter().map(EventId).collect();
             {
                 let mut writing = self.writer.lock().await?;
                 let mut tx = writing.begin().await?;
                 let deliveries = deliveries_of(&mut tx, tenant, &events).await?;
                 let found = RemovableEvents::of(&events, &deliveries);
-                of_events(tenant, &found.removable).change(&mut tx, DELETE_EVENTS).await?;
+                let values = of_events(tenant, &found.removable);
+                removed += values.change(&mut tx, DELETE_EVENTS).await?;
                 tx.commit().await?;
             }
             after = last;
