@@ -18,10 +18,13 @@ use postrider_identity::{AuditDraft, AuditFields};
 use postrider_store::{CatalogueError, Store, StoreError, StoreResult, WriteError};
 use tokio::sync::Mutex;
 
-use super::lost_races::repeat_lost_races;
+use super::lost_races::{ChangeTurns, repeat_lost_races};
 use super::peers::Peers;
 use crate::audited_fields;
 use crate::clock::Clock;
+
+/// Whose turn it is: an import changes many types at once, so all have one.
+pub const CATALOGUE_TURN: &str = "eventTypes/-";
 
 struct EventTypesShared {
     store: Arc<dyn Store>,
@@ -32,6 +35,7 @@ struct EventTypesShared {
     reads_started: AtomicU64,
     /// Held while reading; the number of the last completed read.
     reading: Mutex<u64>,
+    turns: ChangeTurns,
 }
 
 /// Cheap to clone.
@@ -48,7 +52,13 @@ impl EventTypes {
             current: RwLock::default(),
             reads_started: AtomicU64::new(0),
             reading: Mutex::new(0),
+            turns: ChangeTurns::default(),
         }))
+    }
+
+    /// Of the changes of all types.
+    pub fn turns(&self) -> &ChangeTurns {
+        &self.0.turns
     }
 
     /// The catalogue as last read.
@@ -120,6 +130,10 @@ impl EventTypes {
     ) -> Result<ImportPlan, CatalogueError> {
         let is_lost_race = |error: &CatalogueError| {
             matches!(error, CatalogueError::Write(WriteError::RevisionMismatch))
+        };
+        let _turn = match validate_only {
+            true => None,
+            false => self.0.turns.take(CATALOGUE_TURN).await,
         };
         repeat_lost_races(is_lost_race, || self.try_import(inputs.clone(), validate_only, audit))
             .await

@@ -12,14 +12,15 @@
 //!   `region_names`: what callers have used of what they may.
 //! - `failure_streaks`, `ordering_queue`, `outbox`, `result_commits`, `test_waiters`,
 //!   `watermark`: what one loop leaves for another.
-//! - `lost_races`: writes that are made again when another change came first.
+//! - `lost_races`: changes that wait for their turn, and are made again when another came
+//!   first.
 
 pub mod cluster;
 pub mod context;
 pub mod dispatcher;
 pub mod event_types;
 pub mod failure_streaks;
-mod lost_races;
+pub mod lost_races;
 pub mod ordering_queue;
 pub mod outbox;
 pub mod peers;

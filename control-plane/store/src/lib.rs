@@ -36,6 +36,7 @@ mod sql_file;
 pub mod sqlite;
 mod store;
 mod tokens;
+mod turns;
 mod work;
 
 use std::sync::Arc;
@@ -71,6 +72,7 @@ pub use publishing::{
 };
 pub use store::{CallObserver, OpenOptions, Store};
 pub use tokens::{TokenBounds, TokenCounts, TokenCreation, TokenQuery, TokenStore};
+pub use turns::{Turn, Turns};
 pub use work::{
     CancelOutcome, ClaimLimits, ClaimRequest, ClaimedDelivery, Conclusion, ConclusionOutcome,
     EndWaitingRequest, SubscriptionBacklog, WaitingSubscription, WorkStore,

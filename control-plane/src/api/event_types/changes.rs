@@ -15,11 +15,12 @@ use crate::api::event_types::conversion::{apply, fields, note, to_proto};
 use crate::api::event_types::handler::{EventTypeApi, changeable};
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations, ResourceKind};
-use crate::api::rpc::etag::{ChangeError, EtagChange, change_under_etag};
+use crate::api::rpc::etag::{ChangeError, ChangeTerms, EtagChange, change_under_etag};
 use crate::api::rpc::spans;
 use crate::api::values::masks::UpdateMask;
 use crate::api::values::{fixed_fields, names};
 use crate::audited_fields;
+use crate::state::event_types::CATALOGUE_TURN;
 
 /// A change of an existing event type.
 pub(in crate::api) enum EventTypeChange {
@@ -100,7 +101,9 @@ impl EventTypeApi {
         change: &EventTypeChange,
         caller: &Caller,
     ) -> Result<EventType, Status> {
-        change_under_etag(etag, &NamedChange { api: self, name, change, caller }).await
+        let turns = self.context.event_types.turns();
+        let terms = ChangeTerms::new(turns, CATALOGUE_TURN, etag, caller);
+        change_under_etag(&terms, &NamedChange { api: self, name, change, caller }).await
     }
 
     /// The event type after the change; `None` if nothing changes.
@@ -140,7 +143,9 @@ impl EventTypeApi {
         let (name, etag) = (changeable("name", &request.name)?, request.etag);
         let force = request.force;
         let deletion = EventTypeDeletion { api: self, name: &name, force, caller };
-        change_under_etag(&etag, &deletion).await?;
+        let turns = self.context.event_types.turns();
+        let terms = ChangeTerms::new(turns, CATALOGUE_TURN, &etag, caller);
+        change_under_etag(&terms, &deletion).await?;
         spans::log_change(&caller.who, "event type deleted", &request.name);
         Ok(v1::DeleteEventTypeResponse {})
     }
@@ -165,8 +170,7 @@ impl EventTypeApi {
         let plan = self.context.event_types.import(inputs, validate_only, &audit).await;
         let plan = plan.map_err(|error| {
             if matches!(error, CatalogueError::Write(WriteError::RevisionMismatch)) {
-                let problem = "other callers keep changing these event types";
-                errors::retry_soon(ErrorReason::Overloaded, problem)
+                errors::concurrent_changes(ResourceKind::EventType, &names::of_event_type("-"))
             } else {
                 change_error(error, "-")
             }
@@ -216,8 +220,8 @@ impl EtagChange for NamedChange<'_> {
         updated.map_err(|error| write_error(error, self.name))
     }
 
-    fn mismatch(&self) -> Status {
-        change_error(WriteError::RevisionMismatch.into(), self.name)
+    fn named(&self) -> (ResourceKind, String) {
+        (ResourceKind::EventType, names::of_event_type(self.name))
     }
 }
 
@@ -252,8 +256,8 @@ impl EtagChange for EventTypeDeletion<'_> {
         deleted.map_err(|error| write_error(error, self.name))
     }
 
-    fn mismatch(&self) -> Status {
-        change_error(WriteError::RevisionMismatch.into(), self.name)
+    fn named(&self) -> (ResourceKind, String) {
+        (ResourceKind::EventType, names::of_event_type(self.name))
     }
 }
 

@@ -18,8 +18,10 @@ use postrider_identity::{
     AccessDenial, AuditDraft, AuditOrigin, CallerIdentity, MethodAccess, Principal,
 };
 use postrider_proto::access::ResourceRequest;
+use tokio::time::Instant;
 use tonic::{Request, Status, Streaming};
 
+use crate::api::rpc::deadlines::AnswerDeadline;
 use crate::api::rpc::errors::{self, ErrorReason, ResourceKind};
 use crate::api::values::names;
 use crate::listeners::ConnectionPeer;
@@ -38,6 +40,8 @@ pub struct Caller {
     pub access: MethodAccess,
     /// As records of changes name the call.
     pub origin: Arc<AuditOrigin>,
+    /// Until when an answer is of use.
+    pub answer_by: Instant,
 }
 
 /// For whom the bytes of a call count. Cheap to clone.
@@ -111,7 +115,8 @@ impl Caller {
             | Principal::Certificate(_)) => known.to_string(),
         };
         let origin = AuditOrigin { actor: who.clone(), address, request_id, method: method.into() };
-        Self { who, identity, access, origin: Arc::new(origin) }
+        let answer_by = AnswerDeadline::default().from_now();
+        Self { who, identity, access, origin: Arc::new(origin), answer_by }
     }
 
     /// A record of what this call changes of a resource.

@@ -1,6 +1,6 @@
-//! How long a publisher waits for the database.
+//! How long a publisher waits for the database, and for how long a change is tried.
 //!
-//! Fed by the call's deadline; feeds the publisher an answer before it
+//! Fed by the call's deadline; feeds the caller an answer before it
 //! (publisher-answered-in-time). A database that does not answer leads to UNAVAILABLE
 //! with a time to retry after. The event may still be committed, as after any
 //! UNAVAILABLE.
@@ -11,6 +11,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use http::HeaderMap;
+use tokio::time::Instant;
 use tonic::{Request, Status};
 
 use crate::api::rpc::errors::{self, ErrorReason};
@@ -40,6 +41,11 @@ impl AnswerDeadline {
     /// The deadline of a request that came through `layer`.
     pub fn of_request<T>(request: &Request<T>) -> Self {
         request.extensions().get().copied().unwrap_or_default()
+    }
+
+    /// When it is over, for a call that begins now.
+    pub fn from_now(self) -> Instant {
+        Instant::now() + self.0
     }
 
     /// Waits for a publish, up to this time.

@@ -50,6 +50,9 @@ pub enum ErrorReason {
     /// The resource has changed since its etag was read. Read it again, and change what is there
     /// now.
     EtagMismatch,
+    /// No etag was given, and others kept changing the same thing between its reading and its
+    /// writing. Nothing was changed. Make the same call again.
+    ConcurrentChanges,
     /// Subscriptions of the tenant still have `http://` URLs; `PreconditionFailure` names them.
     /// Change their URLs first.
     InsecureUrlsInUse,
@@ -178,6 +181,7 @@ impl ErrorReason {
             Self::ResourceExists => "RESOURCE_EXISTS",
             Self::ResourceDeleted => "RESOURCE_DELETED",
             Self::EtagMismatch => "ETAG_MISMATCH",
+            Self::ConcurrentChanges => "CONCURRENT_CHANGES",
             Self::InsecureUrlsInUse => "INSECURE_URLS_IN_USE",
             Self::TenantNotEmpty => "TENANT_NOT_EMPTY",
             Self::TooManySubscriptions => "TOO_MANY_SUBSCRIPTIONS",
@@ -234,7 +238,7 @@ impl ErrorReason {
             Self::MethodNotFound => Code::Unimplemented,
             Self::ResourceNotFound => Code::NotFound,
             Self::ResourceExists | Self::IdempotencyKeyReused => Code::AlreadyExists,
-            Self::EtagMismatch => Code::Aborted,
+            Self::EtagMismatch | Self::ConcurrentChanges => Code::Aborted,
             Self::ResourceDeleted
             | Self::InsecureUrlsInUse
             | Self::TenantNotEmpty
@@ -319,7 +323,8 @@ impl ErrorReason {
             | Self::ReadTooSlowly
             | Self::ConfigurationUnreadable
             | Self::Internal => RetryAdvice::AfterChange,
-            Self::RegionHasNoAgent
+            Self::ConcurrentChanges
+            | Self::RegionHasNoAgent
             | Self::WindowOpen
             | Self::TooManyWatches
             | Self::TooMuchReceived

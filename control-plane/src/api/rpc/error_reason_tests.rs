@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::*;
 
-const ALL: [ErrorReason; 52] = [
+const ALL: [ErrorReason; 53] = [
     ErrorReason::Unauthenticated,
     ErrorReason::PermissionDenied,
     ErrorReason::GrantNotHeld,
@@ -17,6 +17,7 @@ const ALL: [ErrorReason; 52] = [
     ErrorReason::ResourceExists,
     ErrorReason::ResourceDeleted,
     ErrorReason::EtagMismatch,
+    ErrorReason::ConcurrentChanges,
     ErrorReason::InsecureUrlsInUse,
     ErrorReason::TenantNotEmpty,
     ErrorReason::TooManySubscriptions,

@@ -212,6 +212,15 @@ pub fn etag_mismatch(kind: ResourceKind, name: &dyn Display) -> Status {
     resource(ErrorReason::EtagMismatch, kind, name, "changed since the etag was read")
 }
 
+/// A change without an etag lost to others' changes, again and again.
+pub fn concurrent_changes(kind: ResourceKind, name: &dyn Display) -> Status {
+    let reason = ErrorReason::ConcurrentChanges;
+    let problem = "is changed by others all the time; nothing was changed";
+    let mut details = passing_details(reason, RETRY_PAUSE);
+    details.set_resource_info(kind.type_name(), name.to_string(), "", problem);
+    Status::with_error_details(reason.code(), format!("{name} {problem}"), details)
+}
+
 /// The resource's state does not allow the call; lists every obstacle.
 pub fn precondition(
     reason: ErrorReason,

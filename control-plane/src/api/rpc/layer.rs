@@ -95,12 +95,14 @@ where
             if let Some(trace) = &trace {
                 call.extensions.insert(trace.span());
             }
-            call.extensions.insert(AnswerDeadline::of(&call.headers));
+            let deadline = AnswerDeadline::of(&call.headers);
+            call.extensions.insert(deadline);
             let identity = caller.as_ref().map(|caller| Arc::clone(&caller.identity));
             let latest = lifetimes::latest_end(&call.extensions);
             let counted = counted_caller(call.uri.path(), streams, caller.as_ref());
             let (turn, mut message) = (TurnOfCall::default(), Body::new(message));
-            if let Some(caller) = caller {
+            if let Some(mut caller) = caller {
+                caller.answer_by = deadline.from_now();
                 spans::record_in_span("who", &caller);
                 if let Some(sender) = call.extensions.get::<RequestCaller>() {
                     sender.tell(caller.counted());

@@ -10,7 +10,9 @@ use tonic::{Status, async_trait};
 
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ResourceKind};
-use crate::api::rpc::etag::{ChangeError, ChangeResult, EtagChange, change_under_etag};
+use crate::api::rpc::etag::{
+    ChangeError, ChangeResult, ChangeTerms, EtagChange, change_under_etag,
+};
 use crate::api::tenants::stored::is_stored;
 use crate::state::context::ReplicaContext;
 
@@ -65,7 +67,10 @@ pub async fn change_subscription(
     unchanged: UnchangedPolicy,
     change: impl Fn(&mut Subscription) -> Result<(), Status> + Send + Sync,
 ) -> Result<ChangeResult<Subscription>, Status> {
-    change_under_etag(etag, &SubscriptionChange { context, key, caller, unchanged, change }).await
+    let name = key.to_string();
+    let terms = ChangeTerms::new(context.tenants.turns(), &name, etag, caller);
+    let change = SubscriptionChange { context, key, caller, unchanged, change };
+    change_under_etag(&terms, &change).await
 }
 
 struct SubscriptionChange<'a, F> {
@@ -108,8 +113,8 @@ where
         Ok(ChangeResult { now, written: true })
     }
 
-    fn mismatch(&self) -> Status {
-        errors::etag_mismatch(ResourceKind::Subscription, self.key)
+    fn named(&self) -> (ResourceKind, String) {
+        (ResourceKind::Subscription, self.key.to_string())
     }
 }
 
@@ -120,7 +125,9 @@ pub async fn delete_subscription(
     etag: &str,
     caller: &Caller,
 ) -> Result<u64, Status> {
-    change_under_etag(etag, &SubscriptionDeletion { context, key, caller }).await
+    let name = key.to_string();
+    let terms = ChangeTerms::new(context.tenants.turns(), &name, etag, caller);
+    change_under_etag(&terms, &SubscriptionDeletion { context, key, caller }).await
 }
 
 struct SubscriptionDeletion<'a> {
@@ -149,7 +156,7 @@ impl EtagChange for SubscriptionDeletion<'_> {
         deleted.map_err(|error| ChangeError::of_write(error, ResourceKind::Subscription, self.key))
     }
 
-    fn mismatch(&self) -> Status {
-        errors::etag_mismatch(ResourceKind::Subscription, self.key)
+    fn named(&self) -> (ResourceKind, String) {
+        (ResourceKind::Subscription, self.key.to_string())
     }
 }

@@ -11,7 +11,9 @@ use tonic::{Status, async_trait};
 
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ResourceKind};
-use crate::api::rpc::etag::{ChangeError, ChangeResult, EtagChange, change_under_etag};
+use crate::api::rpc::etag::{
+    ChangeError, ChangeResult, ChangeTerms, EtagChange, change_under_etag,
+};
 use crate::api::values::names;
 use crate::audited_fields;
 use crate::state::context::ReplicaContext;
@@ -63,7 +65,9 @@ pub async fn change_tenant(
     caller: &Caller,
     change: impl Fn(&mut Tenant) -> Result<(), Status> + Send + Sync,
 ) -> Result<ChangeResult<Tenant>, Status> {
-    change_under_etag(etag, &TenantChange { context, id, caller, change }).await
+    let name = names::of_tenant(id);
+    let terms = ChangeTerms::new(context.tenants.turns(), &name, etag, caller);
+    change_under_etag(&terms, &TenantChange { context, id, caller, change }).await
 }
 
 struct TenantChange<'a, F> {
@@ -104,8 +108,8 @@ where
         Ok(ChangeResult { now, written: true })
     }
 
-    fn mismatch(&self) -> Status {
-        errors::etag_mismatch(ResourceKind::Tenant, &names::of_tenant(self.id))
+    fn named(&self) -> (ResourceKind, String) {
+        (ResourceKind::Tenant, names::of_tenant(self.id))
     }
 }
 
@@ -117,7 +121,9 @@ pub async fn delete_tenant(
     etag: &str,
     caller: &Caller,
 ) -> Result<(u64, u64), Status> {
-    change_under_etag(etag, &TenantDeletion { context, id, caller }).await
+    let name = names::of_tenant(id);
+    let terms = ChangeTerms::new(context.tenants.turns(), &name, etag, caller);
+    change_under_etag(&terms, &TenantDeletion { context, id, caller }).await
 }
 
 struct TenantDeletion<'a> {
@@ -147,8 +153,8 @@ impl EtagChange for TenantDeletion<'_> {
         deleted.map_err(|error| of_tenant(error, self.id))
     }
 
-    fn mismatch(&self) -> Status {
-        errors::etag_mismatch(ResourceKind::Tenant, &names::of_tenant(self.id))
+    fn named(&self) -> (ResourceKind, String) {
+        (ResourceKind::Tenant, names::of_tenant(self.id))
     }
 }
 

@@ -18,6 +18,7 @@ use tonic::{Code, Request};
 use crate::api::deliveries::service::DeliveryApi;
 use crate::api::events::service::EventApi;
 use crate::api::rpc::caller::Caller;
+use crate::api::rpc::deadlines::AnswerDeadline;
 use crate::api::subscriptions::handler::SubscriptionApi;
 use crate::api::tests::*;
 use crate::api::values::time::timestamp;
@@ -94,6 +95,7 @@ fn of_reader<T>(message: T) -> Request<T> {
             reach: MethodReach::Tenant,
         },
         origin: Arc::new(AuditOrigin::command("a test")),
+        answer_by: AnswerDeadline::default().from_now(),
     };
     let mut request = Request::new(message);
     request.extensions_mut().insert(caller);

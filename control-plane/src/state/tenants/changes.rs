@@ -154,6 +154,7 @@ impl TenantConfigs {
         reason: &str,
     ) -> Result<(), WriteError> {
         let is_lost_race = |error: &WriteError| matches!(error, WriteError::RevisionMismatch);
+        let _turn = self.0.turns.take(&key.to_string()).await;
         repeat_lost_races(is_lost_race, || self.try_disable(key, reason)).await
     }
 

@@ -29,6 +29,7 @@ use postrider_store::{FirstFault, Store, StoreError, StoreResult};
 pub use self::snapshot::{MatchCandidate, TenantSnapshot};
 use self::unreadable::UnreadableTenants;
 use super::dispatcher::Dispatcher;
+use super::lost_races::ChangeTurns;
 use super::outbox::Outbox;
 use super::peers::Peers;
 use crate::clock::Clock;
@@ -49,6 +50,7 @@ struct TenantConfigsShared {
     /// in order.
     applying: Mutex<()>,
     unreadable: UnreadableTenants,
+    turns: ChangeTurns,
 }
 
 /// A version that was read, and the subscriptions that changed in it; `None`: all may
@@ -80,7 +82,13 @@ impl TenantConfigs {
             cached,
             applying,
             unreadable: UnreadableTenants::default(),
+            turns: ChangeTurns::default(),
         }))
+    }
+
+    /// Of the changes of each tenant, and of each subscription.
+    pub fn turns(&self) -> &ChangeTurns {
+        &self.0.turns
     }
 
     pub fn shard(&self, tenant: &TenantId) -> Shard {

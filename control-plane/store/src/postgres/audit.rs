@@ -3,7 +3,7 @@
 //! A chain's row is locked by who appends to it, last in its transaction: records of one
 //! chain are written one after the other, and a change waits for no longer than another
 //! needs to insert one row and to commit. Within one process it waits without a connection
-//! (`chain_turns`).
+//! (`turns`).
 //!
 //! Keeps the invariant `audit-records-chained`.
 

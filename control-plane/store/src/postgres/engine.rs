@@ -6,14 +6,14 @@
 use std::time::Duration;
 
 use postrider_domain::ids::{Shard, TenantId};
-use postrider_identity::AuditDraft;
+use postrider_identity::{AuditChain, AuditDraft};
 use tokio::time::Instant;
 
 use super::call::{DatabaseCall, DatabaseDoor};
-use super::chain_turns::{ChainTurn, ChainTurns};
 use crate::error::{StoreError, StoreResult};
 use crate::sealing::SecretSealer;
 use crate::store::Store;
+use crate::turns::{Turn, Turns};
 
 /// Longer than a statement's time-out, so that the database's own error comes first; a
 /// call has only a few statements.
@@ -27,7 +27,7 @@ pub struct PostgresStore {
     pub(super) door: DatabaseDoor,
     pub(super) shards: u16,
     pub(super) sealer: SecretSealer,
-    pub(super) turns: ChainTurns,
+    pub(super) turns: Turns<AuditChain>,
 }
 
 impl Store for PostgresStore {}
@@ -44,7 +44,7 @@ impl PostgresStore {
         &self,
         method: &'static str,
         audit: &AuditDraft,
-    ) -> StoreResult<(ChainTurn, DatabaseCall<'_>)> {
+    ) -> StoreResult<(Turn, DatabaseCall<'_>)> {
         let begin = Instant::now();
         let turn = tokio::time::timeout(TURN_LIMIT, self.turns.take(&audit.chain)).await;
         let turn = turn.map_err(|_| {

@@ -12,7 +12,6 @@ mod attempts;
 mod audit;
 mod audit_append;
 mod call;
-mod chain_turns;
 mod claim;
 mod clocks;
 mod conclude;

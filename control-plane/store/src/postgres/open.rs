@@ -9,7 +9,6 @@ use std::time::Duration;
 use sqlx::Connection as _;
 
 use super::call::DatabaseDoor;
-use super::chain_turns::ChainTurns;
 use super::engine::PostgresStore;
 use super::errors::Checked as _;
 use super::server_list::named_servers;
@@ -18,6 +17,7 @@ use super::{ownership, partitions, pooler, schema, tail};
 use crate::error::StoreResult;
 use crate::sealing::SecretSealer;
 use crate::store::{CallObserver, OpenOptions};
+use crate::turns::Turns;
 
 /// A new schema gets its partitions. It is made once, and a slow disk must not end it
 /// half-way.
@@ -49,7 +49,7 @@ impl PostgresStore {
         let most = (options.max_connections, options.max_read_connections);
         let door = DatabaseDoor::open(servers, (place, timeline), most, observer).await?;
         let sealer = SecretSealer::new(Arc::clone(&options.keys));
-        let store = Self { door, shards: options.shards, sealer, turns: ChainTurns::default() };
+        let store = Self { door, shards: options.shards, sealer, turns: Turns::default() };
         store.prepare(options.migrate).await?;
         Ok(store)
     }
