@@ -5,24 +5,19 @@
 //! and goes on, that the standby is promoted and followed, that no session stays at a primary
 //! that goes on, and that the whole story is judged as after any other crash.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use futures::future::join;
-use postrider_tests::api::Api;
-use postrider_tests::cluster::{Cluster, Description, Engine, LOST_AFTER};
-use postrider_tests::history::{self, CrashHistory};
+use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::postgres::Server;
 use postrider_tests::receiver::{Options, Receiver};
 use postrider_tests::wait;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-use super::load::{self, TOTAL_EVENTS};
-use super::publishers::PublishLedger;
-use super::round::{publish, tell};
-use super::{SHORT_LEASES, first_seed, variable, witness};
+use super::load::TOTAL_EVENTS;
+use super::round::RoundLoad;
+use super::{SHORT_LEASES, first_seed, variable};
 use crate::stage::SOON_LIMIT;
 
 /// In CI: a primary that is killed, twice, and between them one that turns read-only.
@@ -112,34 +107,10 @@ async fn round(targets: &mut FailoverTargets, receiver: &Receiver, number: u64, 
     let mut random = StdRng::seed_from_u64(seed);
     let failover = FailoverRound::draw(seed, &mut random);
     println!("round {number}: seed {seed}, {failover:?}");
-    let (begun, wall) = (Instant::now(), SystemTime::now());
-    let replicas = 0..targets.cluster.replicas.len();
-    let apis: Vec<Api> = replicas.map(|replica| targets.cluster.api_of(replica).unwrap()).collect();
-    let mut api = apis[0].clone();
-    let tenants = load::prepare(&mut api, receiver, &mut random, number, "regions/us").await;
-
-    let (ledger, stop) = (PublishLedger::default(), AtomicBool::new(false));
-    let under_fire = async {
-        let failing_over = async {
-            while ledger.acknowledged() < failover.acknowledged {
-                sleep(Duration::from_millis(2)).await;
-            }
-            targets.fail_over(&failover).await;
-        };
-        join(publish(&apis, &tenants, &ledger), failing_over).await;
-        witness::settled(&api, &tenants).await;
-        stop.store(true, Ordering::Relaxed);
-    };
-    let (sightings, ()) = join(witness::watch(&apis, &tenants, &stop), under_fire).await;
-    let took = begun.elapsed();
-    let promises = ledger.promises();
-    assert_eq!(promises.len(), TOTAL_EVENTS);
-    witness::keys_still_hold(&api, &promises).await;
-    let story = witness::story(&api, receiver, &tenants, &promises, wall).await;
-    let unknown_after = Some(LOST_AFTER);
-    let story = CrashHistory { sightings, unknown_after, agents_live: true, ..story };
-    tell(number, &story, &ledger, took);
-    let faults = history::faults(&story);
+    let cluster = &targets.cluster;
+    let load = RoundLoad::prepare(cluster, receiver, &mut random, number, "regions/us").await;
+    let strike = Box::pin(targets.fail_over(&failover));
+    let faults = load.faults(failover.acknowledged, strike, true).await;
     assert!(faults.is_empty(), "round {number}, seed {seed}, {failover:?}: {faults:#?}");
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use futures::future::{join, join_all};
 use postrider_proto::v1::{AttemptOutcome, DeliveryState};
 use postrider_tests::api::Api;
-use postrider_tests::cluster::{Engine, LOST_AFTER};
+use postrider_tests::cluster::{Cluster, Engine, LOST_AFTER};
 use postrider_tests::history::{self, CrashHistory};
 use postrider_tests::receiver::{Options, Receiver};
 use rand::SeedableRng;
@@ -25,54 +25,90 @@ use super::{first_seed, variable, witness};
 /// So many rounds share a cluster and a receiver, whose memory is bounded.
 const ROUNDS_PER_CLUSTER: u64 = 25;
 
-/// All publishers of a round, to their ends.
-pub async fn publish(apis: &[Api], tenants: &[Tenant], ledger: &PublishLedger) {
-    join_all(tenants.iter().enumerate().map(|(number, tenant)| async move {
-        let publisher = Publisher { apis, number, tenant, ledger };
-        let (one, batch) = (publisher.one_by_one(), publisher.in_batches());
-        join(one, join(batch, publisher.on_a_stream())).await;
-    }))
-    .await;
+/// What is published in a round, and to whom.
+pub struct RoundLoad<'a> {
+    number: u64,
+    begun: Instant,
+    wall: SystemTime,
+    apis: Vec<Api>,
+    receiver: &'a Receiver,
+    tenants: Vec<Tenant>,
+}
+
+impl<'a> RoundLoad<'a> {
+    /// Makes its tenants, some of whose subscriptions are of another region.
+    pub async fn prepare(
+        cluster: &Cluster,
+        receiver: &'a Receiver,
+        random: &mut StdRng,
+        number: u64,
+        region: &str,
+    ) -> Self {
+        let (begun, wall) = (Instant::now(), SystemTime::now());
+        let replicas = 0..cluster.replicas.len();
+        let apis: Vec<Api> = replicas.map(|replica| cluster.api_of(replica).unwrap()).collect();
+        let mut api = apis[0].clone();
+        let tenants = load::prepare(&mut api, receiver, random, number, region).await;
+        Self { number, begun, wall, apis, receiver, tenants }
+    }
+
+    /// Publishes it, and strikes once so many events are acknowledged. Returns what is wrong
+    /// with what history and the receiver tell once everything has ended.
+    pub async fn faults(
+        &self,
+        acknowledged: usize,
+        strike: impl Future<Output = ()>,
+        agents_live: bool,
+    ) -> Vec<String> {
+        let Self { apis, receiver, tenants, .. } = self;
+        let (api, ledger, stop) = (&apis[0], PublishLedger::default(), AtomicBool::new(false));
+        let under_fire = async {
+            let striking = async {
+                while ledger.acknowledged() < acknowledged {
+                    sleep(Duration::from_millis(2)).await;
+                }
+                strike.await;
+            };
+            join(self.publish(&ledger), striking).await;
+            witness::settled(api, tenants).await;
+            stop.store(true, Ordering::Relaxed);
+        };
+        let (sightings, ()) = join(witness::watch(apis, tenants, &stop), under_fire).await;
+        let took = self.begun.elapsed();
+        let promises = ledger.promises();
+        assert_eq!(promises.len(), TOTAL_EVENTS);
+        witness::keys_still_hold(api, &promises).await;
+        let story = witness::story(api, receiver, tenants, &promises, self.wall).await;
+        let unknown_after = Some(LOST_AFTER);
+        let story = CrashHistory { sightings, unknown_after, agents_live, ..story };
+        tell(self.number, &story, &ledger, took);
+        history::faults(&story)
+    }
+
+    /// All publishers, to their ends.
+    async fn publish(&self, ledger: &PublishLedger) {
+        join_all(self.tenants.iter().enumerate().map(|(number, tenant)| async move {
+            let publisher = Publisher { apis: &self.apis, number, tenant, ledger };
+            let (one, batch) = (publisher.one_by_one(), publisher.in_batches());
+            join(one, join(batch, publisher.on_a_stream())).await;
+        }))
+        .await;
+    }
 }
 
 async fn round(fire: &mut CrashTargets, receiver: &Receiver, number: u64, seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
     let kill = KillRound::draw(seed, &mut random, fire.engine, TOTAL_EVENTS);
     println!("{:?} round {number}: seed {seed}, {kill:?}", fire.engine);
-    let (begun, wall) = (Instant::now(), SystemTime::now());
-    let replicas = 0..fire.cluster.replicas.len();
-    let apis: Vec<Api> = replicas.map(|replica| fire.cluster.api_of(replica).unwrap()).collect();
     let region = fire.other_region();
-    let mut api = apis[0].clone();
-    let tenants = load::prepare(&mut api, receiver, &mut random, number, &region).await;
-
-    let (ledger, stop) = (PublishLedger::default(), AtomicBool::new(false));
-    let under_fire = async {
-        let shooting = async {
-            while ledger.acknowledged() < kill.acknowledged {
-                sleep(Duration::from_millis(2)).await;
-            }
-            fire.kill_and_restart(&kill).await;
-        };
-        join(publish(&apis, &tenants, &ledger), shooting).await;
-        witness::settled(&api, &tenants).await;
-        stop.store(true, Ordering::Relaxed);
-    };
-    let (sightings, ()) = join(witness::watch(&apis, &tenants, &stop), under_fire).await;
-    let took = begun.elapsed();
-    let promises = ledger.promises();
-    assert_eq!(promises.len(), TOTAL_EVENTS);
-    witness::keys_still_hold(&api, &promises).await;
-    let story = witness::story(&api, receiver, &tenants, &promises, wall).await;
-    let agents_live = kill.spares_agents();
-    let story = CrashHistory { sightings, unknown_after: Some(LOST_AFTER), agents_live, ..story };
-    tell(number, &story, &ledger, took);
-    let faults = history::faults(&story);
+    let load = RoundLoad::prepare(&fire.cluster, receiver, &mut random, number, &region).await;
+    let strike = Box::pin(fire.kill_and_restart(&kill));
+    let faults = load.faults(kill.acknowledged, strike, kill.spares_agents()).await;
     assert!(faults.is_empty(), "round {number}, seed {seed}, {kill:?}: {faults:#?}");
 }
 
 /// What a round was like.
-pub fn tell(number: u64, story: &CrashHistory, ledger: &PublishLedger, took: Duration) {
+fn tell(number: u64, story: &CrashHistory, ledger: &PublishLedger, took: Duration) {
     let exhausted = story
         .deliveries
         .iter()
