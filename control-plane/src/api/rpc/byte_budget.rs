@@ -213,10 +213,9 @@ impl Drop for HeldBytes {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn budget(max: usize, max_per_connection: usize) -> (ByteBudget, LimitMetrics) {
+impl ByteBudget {
+    /// Of requests that are being received: so many bytes for all, and for one connection.
+    pub fn fixture(max: usize, max_per_connection: usize) -> (Self, LimitMetrics) {
         let settings = RequestSettings {
             receive_timeout_seconds: 1,
             max_receiving_bytes: max,
@@ -229,12 +228,17 @@ mod tests {
             max_read_wait_milliseconds: 1,
         };
         let metrics = LimitMetrics::default();
-        (ByteBudget::of_requests(&settings, "callers", metrics.clone()), metrics)
+        (Self::of_requests(&settings, "callers", metrics.clone()), metrics)
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn bytes_are_bounded_for_a_holder_and_for_all() {
-        let (budget, metrics) = budget(100, 60);
+        let (budget, metrics) = ByteBudget::fixture(100, 60);
         let one = Arc::default();
         let mut first = budget.hold(Arc::clone(&one));
         let mut second = budget.hold(one);
@@ -253,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_tenants_holders_leave_half() {
-        let (budget, metrics) = budget(100, 30);
+        let (budget, metrics) = ByteBudget::fixture(100, 30);
         let acme: Arc<AtomicUsize> = Arc::default();
         let of_acme = || budget.hold(Arc::default()).of_tenant(Some(Arc::clone(&acme)));
         let (mut first, mut second) = (of_acme(), of_acme());
@@ -276,7 +280,7 @@ mod tests {
     #[test]
     fn who_holds_much_leaves_room_to_who_holds_little() {
         const MIB: usize = 1024 * 1024;
-        let (budget, _) = budget(256 * MIB, 64 * MIB);
+        let (budget, _) = ByteBudget::fixture(256 * MIB, 64 * MIB);
         let mut all = Vec::new();
         let mut fill = |piece: usize, most: usize| {
             let before = all.len();

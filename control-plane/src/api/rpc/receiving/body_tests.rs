@@ -13,8 +13,6 @@ use tonic_types::StatusExt as _;
 use super::*;
 use crate::api::rpc::byte_budget::ByteBudget;
 use crate::api::rpc::receiving::caller_share::{CallerShares, RequestCaller};
-use crate::metrics::LimitMetrics;
-use crate::settings::RequestSettings;
 
 const TIMEOUT: Duration = Duration::from_millis(100);
 
@@ -23,22 +21,6 @@ fn framed(length: u32, sent: usize) -> Vec<u8> {
     bytes.extend(length.to_be_bytes());
     bytes.extend(vec![7; sent]);
     bytes
-}
-
-fn budget(max: usize, max_per_connection: usize) -> (ByteBudget, LimitMetrics) {
-    let settings = RequestSettings {
-        receive_timeout_seconds: 1,
-        max_receiving_bytes: max,
-        max_receiving_bytes_per_connection: max_per_connection,
-        send_timeout_seconds: 1,
-        max_unsent_bytes: max,
-        max_unsent_bytes_per_caller: max_per_connection,
-        max_reads_per_caller: 1,
-        max_reads_per_tenant: 1,
-        max_read_wait_milliseconds: 1,
-    };
-    let metrics = LimitMetrics::default();
-    (ByteBudget::of_requests(&settings, "callers", metrics.clone()), metrics)
 }
 
 const RULE: ReceiveRule = ReceiveRule {
@@ -68,7 +50,7 @@ fn reason(status: &Status) -> String {
 
 #[tokio::test]
 async fn a_message_that_is_too_large_is_refused_by_its_length() {
-    let (budget, metrics) = budget(1000, 1000);
+    let (budget, metrics) = ByteBudget::fixture(1000, 1000);
     let held = budget.hold(Arc::default());
     let refused = sent(vec![framed(51, 0)], RULE, held).collect().await.unwrap_err();
     assert_eq!(
@@ -85,7 +67,7 @@ async fn a_message_that_is_too_large_is_refused_by_its_length() {
 
 #[tokio::test]
 async fn unfinished_requests_are_refused_beyond_the_bytes_of_a_connection() {
-    let (budget, _) = budget(1000, 60);
+    let (budget, _) = ByteBudget::fixture(1000, 60);
     let connection: Arc<AtomicUsize> = Arc::default();
     let mut first = budget.hold(Arc::clone(&connection));
     first.add(11).unwrap();
@@ -104,7 +86,7 @@ async fn unfinished_requests_are_refused_beyond_the_bytes_of_a_connection() {
 
 #[tokio::test]
 async fn as_many_of_the_largest_are_received_as_the_bytes_of_a_connection_hold() {
-    let (budget, _) = budget(1000, 100);
+    let (budget, _) = ByteBudget::fixture(1000, 100);
     let connection: Arc<AtomicUsize> = Arc::default();
     let mut both = Vec::new();
     for _ in 0..2 {
@@ -120,7 +102,7 @@ async fn as_many_of_the_largest_are_received_as_the_bytes_of_a_connection_hold()
 
 #[tokio::test]
 async fn the_decoder_sees_a_message_only_when_it_is_whole() {
-    let (budget, metrics) = budget(1000, 1000);
+    let (budget, metrics) = ByteBudget::fixture(1000, 1000);
     for streams in [false, true] {
         let (sender, parts) = mpsc::channel(8);
         let body = Body::new(StreamBody::new(ReceiverStream::new(parts)));
@@ -151,7 +133,7 @@ async fn the_decoder_sees_a_message_only_when_it_is_whole() {
 
 #[tokio::test]
 async fn a_message_that_comes_whole_is_not_copied() {
-    let (budget, _) = budget(1000, 1000);
+    let (budget, _) = ByteBudget::fixture(1000, 1000);
     let whole = Bytes::from(framed(50, 50));
     let frames = [Ok::<_, Status>(Frame::data(whole.clone()))];
     let body = Body::new(StreamBody::new(futures::stream::iter(frames)));
@@ -162,7 +144,7 @@ async fn a_message_that_comes_whole_is_not_copied() {
 
 #[tokio::test]
 async fn a_request_that_ends_in_the_midst_of_a_message_is_refused() {
-    let (budget, metrics) = budget(1000, 1000);
+    let (budget, metrics) = ByteBudget::fixture(1000, 1000);
     for sent_bytes in [framed(50, 49), vec![0, 0]] {
         let held = budget.hold(Arc::default());
         let refused = sent(vec![sent_bytes], RULE, held).collect().await.unwrap_err();
@@ -176,7 +158,7 @@ async fn a_request_that_ends_in_the_midst_of_a_message_is_refused() {
 
 #[tokio::test]
 async fn a_stream_holds_only_the_message_that_is_not_complete() {
-    let (budget, metrics) = budget(1000, 60);
+    let (budget, metrics) = ByteBudget::fixture(1000, 60);
     let rule = ReceiveRule { streams: true, ..RULE };
     let parts = vec![framed(50, 50); 10];
     let held = budget.hold(Arc::default());
@@ -189,7 +171,7 @@ async fn a_stream_holds_only_the_message_that_is_not_complete() {
 
 #[tokio::test]
 async fn a_request_has_its_time_and_a_stream_may_be_silent_between_messages() {
-    let (budget, metrics) = budget(1000, 1000);
+    let (budget, metrics) = ByteBudget::fixture(1000, 1000);
     let open = |streams| {
         let (sender, parts) = mpsc::channel(4);
         let body = Body::new(StreamBody::new(ReceiverStream::new(parts)));
