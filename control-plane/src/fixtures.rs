@@ -1,9 +1,11 @@
 //! Values that tests of several modules begin with.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use postrider_domain::delivery::{
     AttemptRecord, Delivery, DeliveryState, Outcome, StepTimings, Trigger,
 };
@@ -148,4 +150,30 @@ pub fn sighting(agent: &str) -> AgentSighting {
         heard: FIXTURE_TIME,
         heard_ago: Duration::ZERO,
     }
+}
+
+fn document_path(page: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page)
+}
+
+/// A page of the documents.
+pub fn document(page: &str) -> String {
+    std::fs::read_to_string(document_path(page)).unwrap()
+}
+
+/// Compares what a page has between two marks with what the code says;
+/// `POSTRIDER_WRITE_DOCS=1` writes that there instead.
+pub fn assert_documented(page: &str, mark: &str, said: &str) {
+    /// Two tests may write parts of one page.
+    static WRITING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = WRITING.lock();
+    let (begin, end) = (format!("<!-- {mark}: begin -->\n"), format!("<!-- {mark}: end -->"));
+    let text = document(page);
+    let (before, rest) = text.split_once(&begin).unwrap();
+    let (shown, after) = rest.split_once(&end).unwrap();
+    if std::env::var_os("POSTRIDER_WRITE_DOCS").is_some() {
+        let written = format!("{before}{begin}{said}{end}{after}");
+        return std::fs::write(document_path(page), written).unwrap();
+    }
+    assert_eq!(shown, said, "docs/{page} is not what the code says");
 }

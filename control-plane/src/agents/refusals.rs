@@ -156,11 +156,11 @@ impl RefusalLog {
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
-    use std::path::Path;
 
     use postrider_domain::ids::AgentId;
 
     use super::*;
+    use crate::fixtures;
 
     const ALL: [StreamRefusal; 12] = [
         StreamRefusal::SameProcess,
@@ -200,17 +200,7 @@ mod tests {
     /// `POSTRIDER_WRITE_DOCS=1` writes the table instead.
     #[test]
     fn the_documents_show_every_refusal() {
-        const BEGIN: &str = "<!-- generated for agents: begin -->\n";
-        const END: &str = "<!-- generated for agents: end -->";
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/errors.md");
-        let page = std::fs::read_to_string(&path).unwrap();
-        let (before, rest) = page.split_once(BEGIN).unwrap();
-        let (table, after) = rest.split_once(END).unwrap();
-        if std::env::var_os("POSTRIDER_WRITE_DOCS").is_some() {
-            std::fs::write(&path, format!("{before}{BEGIN}{}{END}{after}", documented())).unwrap();
-            return;
-        }
-        assert_eq!(table, documented(), "docs/errors.md is not what the code says");
+        fixtures::assert_documented("errors.md", "generated for agents", &documented());
     }
 
     #[test]

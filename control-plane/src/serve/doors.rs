@@ -252,17 +252,15 @@ fn admit_replicas(
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
+    use crate::fixtures;
 
     /// What h2 counts for a frame that is not read.
     const COUNTED_FRAME_BYTES: u32 = 256;
 
     #[test]
     fn the_documents_say_how_many_streams_may_be_held_back() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/limits.md");
-        let page = std::fs::read_to_string(path).unwrap();
+        let page = fixtures::document("limits.md");
         for frame_bytes in [40, 64, 80, 100, 162] {
             let frames = STREAM_WINDOW_BYTES / frame_bytes;
             let of_stream = frames * (COUNTED_FRAME_BYTES - frame_bytes);

@@ -1,9 +1,9 @@
 //! That docs/errors.md has every reason.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use super::*;
+use crate::fixtures;
 
 const ALL: [ErrorReason; 53] = [
     ErrorReason::Unauthenticated,
@@ -135,15 +135,5 @@ fn what_is_unavailable_passes_and_what_is_the_callers_fault_does_not() {
 /// `POSTRIDER_WRITE_DOCS=1` writes the table instead.
 #[test]
 fn the_documents_show_every_reason() {
-    const BEGIN: &str = "<!-- generated: begin -->\n";
-    const END: &str = "<!-- generated: end -->";
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/errors.md");
-    let page = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = page.split_once(BEGIN).unwrap();
-    let (table, after) = rest.split_once(END).unwrap();
-    if std::env::var_os("POSTRIDER_WRITE_DOCS").is_some() {
-        std::fs::write(&path, format!("{before}{BEGIN}{}{END}{after}", documented())).unwrap();
-        return;
-    }
-    assert_eq!(table, documented(), "docs/errors.md is not what the code says");
+    fixtures::assert_documented("errors.md", "generated", &documented());
 }

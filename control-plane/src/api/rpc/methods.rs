@@ -165,13 +165,13 @@ fn reach(told: &v1::MethodAccess) -> anyhow::Result<MethodReach> {
 mod tests {
     use std::collections::BTreeMap;
     use std::fmt::Write as _;
-    use std::path::Path;
 
     use postrider_identity::ALL_ROLES;
     use postrider_proto::FILE_DESCRIPTOR_SET;
     use prost_types::MethodDescriptorProto;
 
     use super::*;
+    use crate::fixtures;
 
     fn table() -> MethodTable {
         MethodTable::read(FILE_DESCRIPTOR_SET, false).unwrap()
@@ -270,16 +270,6 @@ mod tests {
     /// `POSTRIDER_WRITE_DOCS=1` writes the table instead.
     #[test]
     fn the_documents_show_the_table() {
-        const BEGIN: &str = "<!-- generated: begin -->\n";
-        const END: &str = "<!-- generated: end -->";
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/permissions.md");
-        let page = std::fs::read_to_string(&path).unwrap();
-        let (before, rest) = page.split_once(BEGIN).unwrap();
-        let (table, after) = rest.split_once(END).unwrap();
-        if std::env::var_os("POSTRIDER_WRITE_DOCS").is_some() {
-            std::fs::write(&path, format!("{before}{BEGIN}{}{END}{after}", documented())).unwrap();
-            return;
-        }
-        assert_eq!(table, documented(), "docs/permissions.md is not what the protos say");
+        fixtures::assert_documented("permissions.md", "generated", &documented());
     }
 }

@@ -190,9 +190,8 @@ fn collect_messages<'a>(
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
+    use crate::fixtures;
 
     fn names(fields: &[FieldShape]) -> Vec<&str> {
         fields.iter().map(|field| field.name.as_str()).collect()
@@ -229,8 +228,7 @@ mod tests {
 
     #[test]
     fn the_documents_have_the_fields_that_may_have_more() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/message-limits.md");
-        let page = std::fs::read_to_string(path).unwrap();
+        let page = fixtures::document("message-limits.md");
         let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
         let mut found = Vec::new();
         for file in &set.file {
