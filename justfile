@@ -40,6 +40,10 @@ charts:
 kubernetes:
     ./tests/run kubernetes
 
+# whether the alert rules are right, and each fires
+telemetry:
+    ./tests/run telemetry
+
 # build everything
 build:
     ./tests/run build

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use postrider_telemetry::{HealthProbes, process_tracer, serve_metrics};
-use postrider_tls::{CertificateMetrics, Reloading, client_config};
-use prometheus_client::registry::Registry;
+use postrider_telemetry::metrics::{
+    CertificateMetrics, MetricRegistry, OtlpMetricsExport, observe_process,
+};
+use postrider_telemetry::{HealthProbes, observe_spans, serve_metrics};
+use postrider_tls::{Reloading, client_config};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -21,7 +23,7 @@ use crate::client::WebhookClient;
 use crate::client::connect::ReceiverConnector;
 use crate::client::pool::ConnectionPool;
 use crate::config::AgentConfig;
-use crate::metrics::{AgentMetrics, METRICS_PREFIX};
+use crate::metrics::AgentMetrics;
 use crate::refused_receivers::RefusedReceivers;
 use crate::resolve::Resolver;
 use crate::stream::replica_connector::ReplicaConnector;
@@ -29,6 +31,10 @@ use crate::stream::session::ShutdownSignals;
 use crate::wall_clock::WallClock;
 use crate::work::coordinator::WorkCoordinator;
 
+/// How long a stop waits until a collector has taken the last metrics: one request.
+const LAST_EXPORT_TIMEOUT: Duration = Duration::from_secs(2);
+/// What metrics are exported as.
+const SERVICE_NAME: &str = "postrider-agent";
 /// How often the agent checks for results that were not acknowledged in time. An eighth of
 /// `FIRST_ACK_TIMEOUT`, so that a result is late by little.
 pub const OVERDUE_CHECK_INTERVAL: Duration = Duration::from_millis(250);
@@ -40,8 +46,9 @@ const LATE_ASSIGNMENT_WAIT: Duration = Duration::from_millis(250);
 /// Runs an agent until `shutdown`, or until a replica asks it to stop.
 pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Result<()> {
     config.check()?;
-    let mut registry = Registry::default();
-    let metrics = AgentMetrics::register(&mut registry);
+    let registry = new_registry(&config)?;
+    let metrics = AgentMetrics::new(&registry);
+    metrics.max_in_flight.record(config.max_in_flight.into());
     let (client, mut certificates) = webhook_client(&config, &metrics)?;
     let clock = Arc::<WallClock>::default();
     let attempts = HttpAttemptExecutor {
@@ -57,11 +64,7 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
     if let Some(tls) = &tls {
         certificates.0.push(Arc::new(tls.clone()));
     }
-    let measured = registry.sub_registry_with_prefix(METRICS_PREFIX);
-    measured.register_collector(Box::new(certificates));
-    if let Some(tracer) = process_tracer() {
-        tracer.metrics.register(measured);
-    }
+    observe(&registry, certificates);
     let probes = HealthProbes::default();
     probes.set_live(true);
     let connector = Arc::new(ReplicaConnector::new(
@@ -78,7 +81,7 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
                 .await
                 .with_context(|| format!("cannot listen for metrics on {address}"))?;
             let closing = signals.closing.clone();
-            let server = serve_metrics(listener, Arc::new(registry), probes, closing);
+            let server = serve_metrics(listener, registry.clone(), probes, closing);
             Some(AbortOnDropHandle::new(tokio::spawn(server)))
         }
         None => None,
@@ -98,11 +101,14 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
     stopped.with_context(|| {
         format!("stopped after the drain timeout of {:?} with attempts in flight or unacknowledged results", config.drain_timeout)
     })?;
+    if timeout(LAST_EXPORT_TIMEOUT, registry.shutdown()).await.is_err() {
+        tracing::warn!("the last metrics were not exported: the collector does not answer");
+    }
     tracing::info!("agent stopped");
     Ok(())
 }
 
-/// What sends webhooks, and the certificates that it trusts.
+/// What reaches receivers, and the certificates that it watches.
 fn webhook_client(
     config: &AgentConfig,
     metrics: &AgentMetrics,
@@ -118,6 +124,19 @@ fn webhook_client(
     let ports = PortRules::new(&config.allowed_ports, &config.denied_ports);
     let refused = RefusedReceivers::new(metrics.refused_receivers.clone());
     Ok((WebhookClient::new(resolver, pool, ports, refused), certificates))
+}
+
+/// The registry of a process, whose metrics are exported where that is wanted.
+fn new_registry(config: &AgentConfig) -> anyhow::Result<MetricRegistry> {
+    let (endpoint, protocol) = (config.otlp_endpoint.as_ref(), config.otlp_protocol);
+    MetricRegistry::new(OtlpMetricsExport::from_environment(SERVICE_NAME, endpoint, protocol)?)
+}
+
+/// Shows what is known when somebody asks, beside what is counted.
+fn observe(registry: &MetricRegistry, certificates: CertificateMetrics) {
+    certificates.register(registry);
+    observe_spans(registry);
+    observe_process(registry, SERVICE_NAME, env!("CARGO_PKG_VERSION"));
 }
 
 async fn drain_and_close(
@@ -138,5 +157,35 @@ async fn reroute_overdue_periodically(coordinator: Arc<WorkCoordinator>) {
     loop {
         sleep(OVERDUE_CHECK_INTERVAL).await;
         coordinator.reroute_overdue_results(Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const TABLE_HEAD: &str = "| name | in Prometheus | kind | unit | labels | meaning |\n\
+                              |---|---|---|---|---|---|\n";
+
+    #[tokio::test]
+    async fn every_metric_is_documented() {
+        let registry = MetricRegistry::new(None).unwrap();
+        let _metrics = AgentMetrics::new(&registry);
+        observe(&registry, CertificateMetrics::default());
+        let rows = registry.descriptors().into_iter().map(|metric| metric.documented_row() + "\n");
+        let table = TABLE_HEAD.to_owned() + &rows.collect::<String>();
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md");
+        let text = std::fs::read_to_string(&page).unwrap();
+        let (before, rest) = text.split_once("<!-- agent: begin -->\n").unwrap();
+        let (there, after) = rest.split_once("<!-- agent: end -->").unwrap();
+        if std::env::var("POSTRIDER_WRITE_GOLDEN").is_ok() {
+            let marks = ("<!-- agent: begin -->\n", "<!-- agent: end -->");
+            let written = format!("{before}{}{table}{}{after}", marks.0, marks.1);
+            std::fs::write(&page, written).unwrap();
+        } else {
+            assert_eq!(there, table, "POSTRIDER_WRITE_GOLDEN=1 writes it");
+        }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 use ipnet::IpNet;
 use postrider_settings::{SettingsError, check_range, require_at_most};
-use postrider_telemetry::ListenAddress;
+use postrider_telemetry::{ListenAddress, OtlpEndpoint, OtlpProtocol};
 use postrider_tls::{PemFile, PemFiles};
 use postrider_webhook_request::UserAgent;
 use url::{Host, Url};
@@ -191,6 +191,10 @@ pub struct AgentConfig {
     pub extra_ca_files: Vec<PathBuf>,
     /// Where Prometheus asks.
     pub metrics_address: Option<ListenAddress>,
+    /// Where metrics are exported to by OTLP; none: where the environment says.
+    pub otlp_endpoint: Option<OtlpEndpoint>,
+    /// How; none: as the environment says.
+    pub otlp_protocol: Option<OtlpProtocol>,
     /// How long stopping may take.
     pub drain_timeout: Duration,
 }

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use lru::LruCache;
 use parking_lot::Mutex;
 use postrider_telemetry::LineLimit;
+use postrider_telemetry::metrics::{Counter, KeyValue};
 use postrider_webhook_request::Origin;
 
-use crate::metrics::RefusalCounts;
 use crate::resolve::ResolveError;
 
 /// How long the line of a receiver is not repeated: its retries come for hours.
@@ -28,21 +28,16 @@ const NEXT_LINE_INTERVAL: Duration = Duration::from_secs(10);
 /// Counts refusals, and logs each receiver's now and then.
 #[derive(Debug)]
 pub struct RefusedReceivers {
-    counts: RefusalCounts,
+    /// Of attempts, by the rule.
+    counts: Counter<u64>,
     lines: LineLimit,
     /// When each receiver, by its tenant and rule, had its last line.
     logged: Mutex<LruCache<String, Instant>>,
 }
 
-impl Default for RefusedReceivers {
-    fn default() -> Self {
-        Self::new(RefusalCounts::default())
-    }
-}
-
 impl RefusedReceivers {
     /// None so far.
-    pub fn new(counts: RefusalCounts) -> Self {
+    pub fn new(counts: Counter<u64>) -> Self {
         let lines = LineLimit::new(LINES_IN_A_ROW, NEXT_LINE_INTERVAL);
         let remembered = NonZeroUsize::new(MAX_REMEMBERED_LINES).unwrap_or(NonZeroUsize::MIN);
         Self { counts, lines, logged: Mutex::new(LruCache::new(remembered)) }
@@ -56,7 +51,7 @@ impl RefusedReceivers {
             ResolveError::Refused(refusal) => (refusal.rule, Some(refusal.address)),
             ResolveError::RefusedPort(refusal) => (refusal.rule, None),
         };
-        self.counts.get_or_create(&[("rule", rule)]).inc();
+        self.counts.add(1, &[KeyValue::new("rule", rule)]);
         let (host, port) = (&origin.host, origin.port);
         let receiver = format!("{tenant} {host}:{port} {rule}");
         let Some(left_out) = self.next_line(receiver, Instant::now()) else { return };
@@ -88,10 +83,16 @@ impl RefusedReceivers {
 mod tests {
     use std::sync::Arc;
 
+    use postrider_telemetry::metrics::MetricRegistry;
     use postrider_webhook_request::WebhookTarget;
 
     use super::*;
     use crate::address_guard::{PortRules, SubnetRules, check_address};
+    use crate::metrics::AgentMetrics;
+
+    fn refused_receivers(registry: &MetricRegistry) -> RefusedReceivers {
+        RefusedReceivers::new(AgentMetrics::new(registry).refused_receivers)
+    }
 
     fn origin() -> Arc<Origin> {
         WebhookTarget::parse("https://pay.example:25/hooks", false).unwrap().origin
@@ -99,8 +100,8 @@ mod tests {
 
     #[test]
     fn refusals_are_counted_by_their_rule() {
-        let counts = RefusalCounts::default();
-        let refused = RefusedReceivers::new(counts.clone());
+        let registry = MetricRegistry::new(None).unwrap();
+        let refused = refused_receivers(&registry);
         let address = "10.0.0.7".parse().unwrap();
         let private = check_address(address, &SubnetRules::default()).unwrap_err();
         let denied = ["25".parse().unwrap()];
@@ -114,14 +115,18 @@ mod tests {
         ] {
             refused.report(&error, &origin(), "acme");
         }
+        let text = registry.text().unwrap();
         for (rule, count) in [("private", 2), ("a denied port", 1)] {
-            assert_eq!(counts.get_or_create(&[("rule", rule)]).get(), count, "{rule}");
+            let series =
+                format!("postrider_agent_refused_receivers_total{{rule=\"{rule}\"}} {count}\n");
+            assert!(text.contains(&series), "{series}\n{text}");
         }
     }
 
     #[test]
     fn a_receiver_has_a_line_an_hour_and_all_of_them_a_bounded_number() {
-        let (refused, start) = (RefusedReceivers::default(), Instant::now());
+        let refused = refused_receivers(&MetricRegistry::unread());
+        let start = Instant::now();
         let line = |receiver: &str, seconds| {
             refused.next_line(receiver.to_owned(), start + Duration::from_secs(seconds))
         };

@@ -25,6 +25,7 @@ mod faults;
 mod history;
 mod isolation;
 mod limits;
+mod metrics;
 mod orders;
 mod replicas;
 mod secrets;

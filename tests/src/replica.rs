@@ -118,7 +118,8 @@ impl Replica {
         Metrics::scrape(&self.metrics_address()).await
     }
 
-    fn metrics_address(&self) -> String {
+    /// Where Prometheus asks it.
+    pub fn metrics_address(&self) -> String {
         format!("127.0.0.1:{}", self.metrics_port)
     }
 

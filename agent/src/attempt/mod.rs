@@ -266,13 +266,14 @@ mod tests {
     use std::time::Duration;
 
     use postrider_proto::attempt_limits::MAX_ERROR_BYTES;
-    use prometheus_client::metrics::gauge::Gauge;
+    use postrider_telemetry::metrics::MetricRegistry;
 
     use super::*;
     use crate::address_guard::{PortRules, SubnetRules};
     use crate::client::connect::ReceiverConnector;
     use crate::client::pool::ConnectionPool;
     use crate::limits::{ConnectionLimits, LookupBackend, LookupLimits};
+    use crate::metrics::AgentMetrics;
     use crate::refused_receivers::RefusedReceivers;
     use crate::resolve::Resolver;
     use crate::subscriptions::SubscriptionCache;
@@ -288,11 +289,13 @@ mod tests {
             idle_timeout: Duration::from_secs(1),
         };
         let connector = ReceiverConnector::new(&[], &[], Duration::from_secs(1)).unwrap();
-        let pool = ConnectionPool::new(connector, limits, Gauge::default());
+        let metrics = AgentMetrics::new(&MetricRegistry::unread());
+        let pool = ConnectionPool::new(connector, limits, metrics.connections);
         let limits_of_lookups = LookupLimits::default();
         let resolver =
             Resolver::new(SubnetRules::default(), LookupBackend::System, limits_of_lookups);
-        let (ports, refused) = (PortRules::default(), RefusedReceivers::default());
+        let refused = RefusedReceivers::new(metrics.refused_receivers);
+        let ports = PortRules::default();
         let client = WebhookClient::new(resolver, pool, ports, refused);
         let mut subscriptions = SubscriptionCache::new(1, 1);
         subscriptions.update(&wire::SubscriptionUpdate::default());

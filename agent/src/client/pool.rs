@@ -12,8 +12,8 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use postrider_telemetry::metrics::BoundUpDownCounter;
 use postrider_webhook_request::Origin;
-use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::client::connect::{ConnectError, NewConnection, ReceiverConnector};
@@ -40,13 +40,13 @@ pub struct ConnectionRequest<'a> {
 /// A place among all connections, held as long as the connection lives.
 #[derive(Debug)]
 struct PoolPermit {
-    open: Gauge,
+    open: BoundUpDownCounter<i64>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Drop for PoolPermit {
     fn drop(&mut self) {
-        self.open.dec();
+        self.open.add(-1);
     }
 }
 
@@ -55,14 +55,18 @@ pub struct ConnectionPool {
     connector: ReceiverConnector,
     limits: ConnectionLimits,
     permits: Arc<Semaphore>,
-    open: Gauge,
+    open: BoundUpDownCounter<i64>,
     last_connection: AtomicU64,
     origins: Mutex<HashMap<Arc<Origin>, Arc<OriginConnections>>>,
 }
 
 impl ConnectionPool {
     /// A pool that closes its idle connections by itself until it is dropped.
-    pub fn new(connector: ReceiverConnector, limits: ConnectionLimits, open: Gauge) -> Arc<Self> {
+    pub fn new(
+        connector: ReceiverConnector,
+        limits: ConnectionLimits,
+        open: BoundUpDownCounter<i64>,
+    ) -> Arc<Self> {
         let pool = Arc::new(Self {
             connector,
             permits: Arc::new(Semaphore::new(limits.total)),
@@ -151,7 +155,7 @@ impl ConnectionPool {
                 }
             }
         };
-        self.open.inc();
+        self.open.add(1);
         PoolPermit { open: self.open.clone(), _permit: permit }
     }
 

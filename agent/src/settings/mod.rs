@@ -251,6 +251,8 @@ impl Settings {
             extra_ca_pem: Vec::new(),
             extra_ca_files: receivers.extra_ca_files()?,
             metrics_address: agent.metrics_listen.clone(),
+            otlp_endpoint: self.telemetry.otlp_endpoint.clone(),
+            otlp_protocol: self.telemetry.otlp_protocol,
             drain_timeout: Duration::from_secs(agent.drain_timeout_seconds),
         })
     }

@@ -175,7 +175,7 @@ impl WorkCoordinator {
         state.streams.insert(stream, handle);
         state.ledger.open_stream(stream);
         state.queue_credit();
-        self.metrics.streams.inc();
+        self.metrics.streams.add(1);
         Some(wake)
     }
 
@@ -187,7 +187,7 @@ impl WorkCoordinator {
             state.wake_stream(successor);
         }
         state.queue_credit();
-        self.metrics.streams.dec();
+        self.metrics.streams.add(-1);
     }
 
     /// Starts the assignments that may start; returns the Return messages for the others.
@@ -223,7 +223,7 @@ impl WorkCoordinator {
             tokio::spawn(Arc::clone(self).run_attempt(id, subscription, assignment));
         }
         let returned: usize = returns.iter().map(|group| group.keys.len()).sum();
-        self.metrics.returned.inc_by(returned as u64);
+        self.metrics.returned.add(returned as u64);
         returns
     }
 
@@ -245,7 +245,7 @@ impl WorkCoordinator {
             span.record(tracer, &self.identity.agent_id, &result, (target, trace.sent()));
             result.traceparent = span.traceparent();
         }
-        self.metrics.count_attempt(result.fact(), began.elapsed());
+        self.metrics.count_attempt(&result, began.elapsed());
         let mut state = self.lock_state();
         if let Some(sender) = state.ledger.finish_attempt(id, result, began) {
             state.wake_stream(sender);
@@ -343,8 +343,8 @@ impl WorkCoordinator {
     fn update_gauges(&self, state: &CoordinatorState) {
         let in_flight = state.ledger.in_flight_count();
         let waiting = state.ledger.outbox().len();
-        self.metrics.in_flight.set(in_flight as i64);
-        self.metrics.unacknowledged.set(waiting as i64);
+        self.metrics.in_flight.record(in_flight as f64);
+        self.metrics.unacknowledged.record(waiting as f64);
     }
 
     fn lock_state(&self) -> MutexGuard<'_, CoordinatorState> {

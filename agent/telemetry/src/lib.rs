@@ -1,19 +1,20 @@
-//! What both programs need to be watched: logs, whose levels change while they run, traces
-//! and a metrics port; the addresses
-//! that they listen on, and how many files they may open.
+//! What both programs need to be watched: logs, whose levels change while they run, traces,
+//! metrics and their port; the addresses that they listen on, and how many files they may open.
 //!
 //! Fed by the `[telemetry]` section that both programs' settings have; feeds the log, the
 //! trace collector and the metrics port. Guarantees that both programs log, trace and
 //! measure in the same form. Nothing in here knows events, attempts or any other setting
 //! of a program.
 //!
-//! - `spans`: what is recorded of traces. `otlp`: how a collector is reached.
+//! - `spans`: what is recorded of traces. `metrics`: what is measured, and how it is shown and
+//!   exported. `otlp`: how a collector is reached.
 
 mod hangup;
 mod line_limit;
 mod listen_address;
 mod log_levels;
 mod logging;
+pub mod metrics;
 mod metrics_port;
 mod open_files;
 mod otlp;
@@ -36,7 +37,8 @@ pub use spans::context::{
     to_traceparent,
 };
 pub use spans::ended_span::{EndedSpan, SpanTimes};
-pub use spans::metrics::SpanMetrics;
 pub use spans::span_export::TraceOptions;
 pub use spans::span_ids::random_span_id;
-pub use spans::tracer::{EXPORTED_TARGET, ProcessTracer, process_tracer, start_span};
+pub use spans::tracer::{
+    EXPORTED_TARGET, ProcessTracer, observe_spans, process_tracer, start_span,
+};

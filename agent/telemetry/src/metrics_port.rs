@@ -10,7 +10,6 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -23,16 +22,16 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use prometheus_client::encoding::text::encode;
-use prometheus_client::registry::Registry;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-const OPENMETRICS_CONTENT_TYPE: HeaderValue =
-    HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+use crate::metrics::MetricRegistry;
+
+/// The format of Prometheus' text.
+const TEXT_CONTENT_TYPE: HeaderValue = HeaderValue::from_static(prometheus::TEXT_FORMAT);
 
 /// What the port gives to those who ask.
 #[derive(Clone, Copy)]
@@ -80,19 +79,19 @@ impl HealthProbes {
 
 /// The registry, and its text as it was last written out.
 struct MetricsText {
-    registry: Arc<Registry>,
+    registry: MetricRegistry,
     /// The text, and when it was begun.
     last: Mutex<Option<(Instant, Bytes)>>,
 }
 
 impl MetricsText {
-    fn new(registry: Arc<Registry>) -> Self {
+    fn new(registry: MetricRegistry) -> Self {
         Self { registry, last: Mutex::default() }
     }
 
     /// The text, not begun before it was asked for: those who wait for one that is being
     /// written share the next, so that many scrapers cost what one does.
-    async fn current(&self) -> Result<Bytes, fmt::Error> {
+    async fn current(&self) -> anyhow::Result<Bytes> {
         let asked = Instant::now();
         let mut last = self.last.lock().await;
         if let Some((begun, text)) = &*last
@@ -100,9 +99,8 @@ impl MetricsText {
         {
             return Ok(text.clone());
         }
-        let (begun, mut text) = (Instant::now(), String::new());
-        encode(&mut text, &self.registry)?;
-        let text = Bytes::from(text);
+        let begun = Instant::now();
+        let text = Bytes::from(self.registry.text()?);
         *last = Some((begun, text.clone()));
         drop(last);
         Ok(text)
@@ -113,7 +111,7 @@ impl MetricsText {
 /// 200 or 503, until `shutdown`.
 pub async fn serve_metrics(
     listener: TcpListener,
-    registry: Arc<Registry>,
+    registry: MetricRegistry,
     probes: HealthProbes,
     shutdown: CancellationToken,
 ) {
@@ -182,7 +180,7 @@ async fn respond(
     } else if path != "/metrics" {
         *response.status_mut() = StatusCode::NOT_FOUND;
     } else if let Ok(text) = metrics.current().await {
-        response.headers_mut().insert(CONTENT_TYPE, OPENMETRICS_CONTENT_TYPE);
+        response.headers_mut().insert(CONTENT_TYPE, TEXT_CONTENT_TYPE);
         *response.body_mut() = Full::from(text);
     } else {
         *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
@@ -195,20 +193,25 @@ mod tests {
     use std::net::SocketAddr;
     use std::sync::atomic::AtomicUsize;
 
-    use prometheus_client::collector::Collector;
-    use prometheus_client::encoding::DescriptorEncoder;
-    use prometheus_client::metrics::counter::Counter;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::metrics::{KeyValue, MetricDescriptor, ObservedState};
+
+    static POSTS: MetricDescriptor =
+        MetricDescriptor::counter("posts", "{post}", "POSTs").by(&["note"]);
+
+    fn new_registry() -> MetricRegistry {
+        MetricRegistry::new(None).unwrap()
+    }
 
     /// A port with limits of its own, and its address.
-    async fn open(registry: Registry, limits: PortLimits) -> (JoinSet<()>, SocketAddr) {
+    async fn open(registry: MetricRegistry, limits: PortLimits) -> (JoinSet<()>, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let probes = HealthProbes::default();
         probes.set_live(true);
-        let metrics = Arc::new(MetricsText::new(Arc::new(registry)));
+        let metrics = Arc::new(MetricsText::new(registry));
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { accept(&listener, metrics, probes, limits).await });
         (tasks, address)
@@ -227,7 +230,7 @@ mod tests {
     #[tokio::test]
     async fn connections_that_are_kept_keep_no_probe_out() {
         let limits = PortLimits { max_connections: 4, connection_time: Duration::from_secs(60) };
-        let (_tasks, address) = open(Registry::default(), limits).await;
+        let (_tasks, address) = open(new_registry(), limits).await;
         let mut kept = Vec::new();
         for _ in 0..4 {
             kept.push(TcpStream::connect(address).await.unwrap());
@@ -243,10 +246,9 @@ mod tests {
 
     #[tokio::test]
     async fn who_asks_and_reads_nothing_is_cut_off() {
-        let mut registry = Registry::default();
+        let registry = new_registry();
         // More than the buffers of a connection take.
-        let counter: Counter = Counter::default();
-        registry.register("posts", "x".repeat(32 << 20), counter);
+        registry.counter(&POSTS).add(1, &[KeyValue::new("note", "x".repeat(32 << 20))]);
         let connection_time = Duration::from_millis(300);
         let limits = PortLimits { max_connections: 4, connection_time };
         let (_tasks, address) = open(registry, limits).await;
@@ -260,23 +262,15 @@ mod tests {
         assert!(taken.len() < 32 << 20, "the answer was not waited for: {}", taken.len());
     }
 
-    /// Counts how often it is written out.
-    #[derive(Debug)]
-    struct WriteCount(Arc<AtomicUsize>);
-
-    impl Collector for WriteCount {
-        fn encode(&self, _: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-            self.0.fetch_add(1, Ordering::Relaxed);
-            Ok(())
-        }
-    }
-
     #[tokio::test]
     async fn scrapers_that_wait_share_a_text() {
-        let mut registry = Registry::default();
-        let written = Arc::new(AtomicUsize::new(0));
-        registry.register_collector(Box::new(WriteCount(Arc::clone(&written))));
-        let metrics = Arc::new(MetricsText::new(Arc::new(registry)));
+        let (registry, written) = (new_registry(), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&written);
+        registry.observe_counts(&POSTS, &ObservedState::new(|| ()), move |(), tell| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tell(1, &[]);
+        });
+        let metrics = Arc::new(MetricsText::new(registry));
         let being_written = metrics.last.lock().await;
         let mut scrapers = JoinSet::new();
         for _ in 0..10 {
@@ -293,16 +287,13 @@ mod tests {
 
     #[tokio::test]
     async fn figures_are_served() {
-        let mut registry = Registry::default();
-        let counter: Counter = Counter::default();
-        counter.inc();
-        registry.register("posts", "POSTs", counter);
+        let registry = new_registry();
+        registry.plain_counter(&POSTS).add(1);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let probes = HealthProbes::default();
         probes.set_live(true);
-        let registry = Arc::new(registry);
         let server = tokio::spawn(serve_metrics(listener, registry, probes, shutdown.clone()));
 
         for (path, words) in [

@@ -17,7 +17,7 @@ use crate::spans::span_export::TraceOptions;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TelemetrySettings {
-    /// Where spans go; none: what OpenTelemetry's own variables say.
+    /// Where spans and metrics go; none: what OpenTelemetry's own variables say.
     #[serde(deserialize_with = "endpoint")]
     pub otlp_endpoint: Option<OtlpEndpoint>,
     /// "grpc" or "http/protobuf"; none: what OpenTelemetry's own variables say.

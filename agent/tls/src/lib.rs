@@ -6,12 +6,11 @@
 //!
 //! - `pem_files`: what the settings name. `reloading`: read again when it changes.
 //! - `config`: both ends of a connection. `dialer`: connecting.
-//! - `certificate`: the names in one. `metrics`: until when they are valid.
+//! - `certificate`: the names in one.
 
 mod certificate;
 mod config;
 mod dialer;
-mod metrics;
 mod pem_files;
 mod reloading;
 
@@ -20,6 +19,5 @@ pub use config::{
     ClientCertificates, NameCheck, client_config, client_config_by_names, server_config,
 };
 pub use dialer::TlsDialer;
-pub use metrics::CertificateMetrics;
 pub use pem_files::{CertificateExpiry, PemFile, PemFiles, TlsMaterial};
 pub use reloading::{Reloading, WatchedCertificates};

@@ -1,11 +1,19 @@
 {{/*
-What NOTES warn of: what a region's agents are to reach, by settings, and no rule lets them.
+What NOTES warn of: who is to reach agents, and what a region's agents are to reach, by
+settings, and no rule lets them.
 */}}
+
+{{- define "postrider-agent.monitoringWarnings" -}}
+{{- if and .Values.monitoring.podMonitor.enabled .Values.networkPolicy.enabled (not .Values.networkPolicy.metricsFrom) }}
+
+WARNING: networkPolicy.metricsFrom is empty: Prometheus does not reach the port of metrics.
+{{- end }}
+{{- end -}}
 
 {{- define "postrider-agent.egressWarnings" -}}
 {{- $wanted := list (dict "what" "config.telemetry.otlp_endpoint" "url" (dig "telemetry" "otlp_endpoint" "" .own.config)) }}
 {{- range .context.Values.extraEnv }}
-{{- if has .name (list "OTEL_EXPORTER_OTLP_ENDPOINT" "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") }}
+{{- if has .name (list "OTEL_EXPORTER_OTLP_ENDPOINT" "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT" "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") }}
 {{- $wanted = append $wanted (dict "what" .name "url" (.value | default "")) }}
 {{- end }}
 {{- end }}

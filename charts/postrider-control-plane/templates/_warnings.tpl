@@ -15,6 +15,10 @@ WARNING: anybody who reaches the callers' port may call everything (config.serve
 
 WARNING: networkPolicy.enabled is false: whoever reaches a pod reaches the port of metrics.
 {{- else }}
+{{- if and .Values.monitoring.serviceMonitor.enabled (not .Values.networkPolicy.metricsFrom) }}
+
+WARNING: networkPolicy.metricsFrom is empty: Prometheus does not reach the port of metrics.
+{{- end }}
 {{- include "postrider.egressWarnings" . }}
 {{- end }}
 {{- $certificates := .Values.certificates }}
@@ -33,7 +37,7 @@ of a replica for the certificate's.
 {{- $wanted = append $wanted (dict "what" "config.auth.issuers: jwks_url" "url" (.jwks_url | default "")) }}
 {{- end }}
 {{- range .Values.extraEnv }}
-{{- if has .name (list "OTEL_EXPORTER_OTLP_ENDPOINT" "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") }}
+{{- if has .name (list "OTEL_EXPORTER_OTLP_ENDPOINT" "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT" "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") }}
 {{- $wanted = append $wanted (dict "what" .name "url" (.value | default "")) }}
 {{- end }}
 {{- if and (eq .name "PGPORT") .value }}

@@ -9,6 +9,7 @@ mod assignment_proof;
 mod attempt_report;
 mod convert;
 mod dispatch_span;
+mod dispatch_waits;
 mod duration;
 pub mod fuzzing;
 mod rebuilt;

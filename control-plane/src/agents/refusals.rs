@@ -57,8 +57,10 @@ const fn limit_setting(why: StreamRefusal) -> Option<&'static str> {
     }
 }
 
-/// Counts the limit that was reached, if it was one.
+/// Counts the refusal, and the limit that was reached, if it was one.
 pub fn count(why: StreamRefusal, metrics: &Metrics) {
+    let (_, reason) = code_and_reason(why);
+    metrics.stream_refused(reason);
     if let Some(setting) = limit_setting(why) {
         metrics.limits().reached(setting);
     }

@@ -34,7 +34,7 @@ use super::duration::duration;
 use super::refusals::RefusalLog;
 use super::regions::{RegionAdmission, RegionPlace};
 use super::results::ResultReader;
-use super::{convert, refusals};
+use super::{convert, dispatch_waits, refusals};
 use crate::flow::Flow;
 use crate::listeners::AgentGrants;
 use crate::state::context::ReplicaContext;
@@ -128,7 +128,9 @@ impl AgentSessions {
         let welcome = welcome(&self.context, place.is_unsubscribed);
         tokio::spawn(session.run(incoming, stop, place));
         let clock = Arc::clone(&self.context.clock);
+        let metrics = self.context.metrics.deliveries().of_served(&region);
         let outgoing = ReceiverStream::new(receiver).flat_map(move |message| {
+            dispatch_waits::count(&message, &metrics, clock.now());
             let messages = convert::to_agent(message, &prover, clock.now());
             futures::stream::iter(messages.into_iter().map(Ok))
         });

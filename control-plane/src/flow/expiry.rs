@@ -17,6 +17,7 @@ use postrider_store::{EndWaitingRequest, Store, StoreResult};
 use postrider_telemetry::LineLimit;
 
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::state::cluster::ClusterState;
 use crate::state::context::ReplicaContext;
 use crate::state::outbox::Outbox;
@@ -36,6 +37,7 @@ pub struct Expiry {
     clock: Arc<dyn Clock>,
     cluster: ClusterState,
     outbox: Outbox,
+    metrics: Metrics,
 }
 
 impl Expiry {
@@ -45,6 +47,7 @@ impl Expiry {
             clock: Arc::clone(&context.clock),
             cluster: context.cluster.clone(),
             outbox: context.outbox.clone(),
+            metrics: context.metrics.clone(),
         }
     }
 
@@ -74,6 +77,7 @@ impl Expiry {
             if let Some(left_out) = EXPIRED_DELIVERIES.next_line(Instant::now()) {
                 tracing::info!(subscription = %key, count = ended, left_out, "deliveries expired");
             }
+            self.metrics.deliveries().expired(&subscription.settings.region, ended);
             self.outbox.notify();
         }
         Ok(ended)

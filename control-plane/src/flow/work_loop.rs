@@ -20,6 +20,7 @@ use super::recovery::Recovery;
 use super::take_over::TakeOverSettler;
 use super::unsent::UnsentReturner;
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::progress::{RoundCounts, WatchedLoops};
 use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
@@ -33,6 +34,7 @@ pub struct WorkLoop {
     clock: Arc<dyn Clock>,
     loops: WatchedLoops,
     dispatcher: Dispatcher,
+    metrics: Metrics,
     sweep_interval: Duration,
     unsent: UnsentReturner,
     take_over: TakeOverSettler,
@@ -46,6 +48,7 @@ impl WorkLoop {
             clock: Arc::clone(&context.clock),
             loops: context.loops.clone(),
             dispatcher: context.dispatcher.clone(),
+            metrics: context.metrics.clone(),
             sweep_interval: context.settings.ownership.sweep(),
             unsent: UnsentReturner::new(context),
             take_over: TakeOverSettler::new(context, results),
@@ -98,7 +101,10 @@ impl WorkLoop {
         faults.keep(self.recovery.check_unconfirmed_attempts().await)?;
         if self.clock.now() >= *next_sweep {
             *next_sweep = self.clock.now() + self.sweep_interval;
+            let began = self.clock.now();
             faults.keep(self.sweep(*next_sweep, sweeps).await)?;
+            let now = self.clock.now();
+            self.metrics.swept(now.since(began), now);
         }
         while let Some(Some(claimed)) = faults.keep(self.claimer.claim_due().await)? {
             counts.add_all("deliveries_claimed", claimed);

@@ -7,9 +7,10 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
+use postrider_telemetry::metrics::CertificateMetrics;
 use postrider_tls::{
-    CertificateMetrics, CertificateNames, ClientCertificates, Reloading, TlsMaterial,
-    client_config_by_names, server_config,
+    CertificateNames, ClientCertificates, Reloading, TlsMaterial, client_config_by_names,
+    server_config,
 };
 use rustls::{ClientConfig, ServerConfig};
 

@@ -30,7 +30,7 @@ async fn connected(write_timeout_seconds: u64) -> (DoorConnection, TcpStream) {
         max_age_seconds: 0,
         age_grace_seconds: 0,
     };
-    let metrics = LimitMetrics::default();
+    let metrics = LimitMetrics::alone();
     let slots = ConnectionSlots::new(&settings, metrics.clone());
     let slot = slots.take(Door::Agents, address.ip()).unwrap();
     let times = ConnectionTimes::new(Door::Agents, &settings, metrics);

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use prometheus_client::metrics::gauge::Gauge;
+use postrider_telemetry::metrics::BoundUpDownCounter;
 use tokio_util::sync::CancellationToken;
 
 use super::door::Door;
@@ -25,7 +25,7 @@ struct HandshakeList {
 pub(super) struct HandshakeQueue {
     list: Mutex<HandshakeList>,
     max: usize,
-    open: Gauge,
+    open: BoundUpDownCounter<i64>,
     metrics: LimitMetrics,
 }
 
@@ -48,7 +48,7 @@ impl HandshakeQueue {
             oldest.cancel();
             self.metrics.reached("connections.max_handshakes");
         }
-        self.open.inc();
+        self.open.add(1);
         RunningHandshake { queue: Arc::clone(self), number, displaced }
     }
 }
@@ -63,7 +63,7 @@ pub(super) struct RunningHandshake {
 
 impl Drop for RunningHandshake {
     fn drop(&mut self) {
-        self.queue.open.dec();
+        self.queue.open.add(-1);
         self.queue.list.lock().running.remove(&self.number);
     }
 }
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_new_handshake_takes_the_place_of_the_oldest() {
-        let metrics = LimitMetrics::default();
+        let metrics = LimitMetrics::alone();
         let queue = HandshakeQueue::new(Door::Callers, 2, metrics.clone());
         let (first, second) = (queue.begin(), queue.begin());
         assert!(!first.displaced.is_cancelled());
@@ -85,7 +85,7 @@ mod tests {
         let fourth = queue.begin();
         assert!(!third.displaced.is_cancelled() && !fourth.displaced.is_cancelled());
         drop((third, fourth));
-        assert_eq!(metrics.handshakes("callers").get(), 0);
+        assert_eq!(metrics.shown_of_callers("postrider_handshakes"), 0);
         assert!(queue.list.lock().running.is_empty());
     }
 }

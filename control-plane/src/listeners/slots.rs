@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use prometheus_client::metrics::gauge::Gauge;
+use postrider_telemetry::metrics::BoundUpDownCounter;
 
 use super::door::Door;
 use crate::metrics::LimitMetrics;
@@ -134,7 +134,7 @@ impl ConnectionSlots {
         *counts.doors.of(door) += 1;
         drop(counts);
         let open = shared.metrics.connections(door.name());
-        open.inc();
+        open.add(1);
         Some(ConnectionSlot { slots: self.clone(), door, address, open })
     }
 }
@@ -144,12 +144,12 @@ pub(super) struct ConnectionSlot {
     slots: ConnectionSlots,
     door: Door,
     address: Option<IpAddr>,
-    open: Gauge,
+    open: BoundUpDownCounter<i64>,
 }
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.open.dec();
+        self.open.add(-1);
         let mut counts = self.slots.0.counts.lock();
         let of_door = counts.doors.of(self.door);
         *of_door = of_door.saturating_sub(1);
@@ -180,7 +180,7 @@ mod tests {
 
     /// Of `max`, agents have at most two thirds.
     fn slots(max: usize, reserved: usize, per_address: usize) -> (ConnectionSlots, LimitMetrics) {
-        let metrics = LimitMetrics::default();
+        let metrics = LimitMetrics::alone();
         let settings = ConnectionSettings {
             max_connections: max,
             max_agents_connections: max * 2 / 3,
@@ -197,6 +197,7 @@ mod tests {
         (ConnectionSlots::new(&settings, metrics.clone()), metrics)
     }
 
+    const CONNECTIONS: &str = "postrider_connections";
     const LOCAL: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
     fn take_all(slots: &ConnectionSlots, door: Door) -> Vec<ConnectionSlot> {
@@ -214,13 +215,13 @@ mod tests {
         assert_eq!((agents.len(), replicas.len()), (1, 1), "each has its own");
         assert_eq!(metrics.times_reached("connections.max_connections"), 3);
         assert_eq!(metrics.times_reached("connections.reserved_for_replicas"), 1);
-        assert_eq!(metrics.connections("callers").get(), 4);
+        assert_eq!(metrics.shown_of_callers(CONNECTIONS), 4);
         callers.pop();
         assert!(slots.take(Door::Callers, LOCAL).is_some(), "what agents have is not kept twice");
         drop((callers, agents, replicas));
         let DoorCounts { callers, agents, replicas } = slots.0.counts.lock().doors;
         assert_eq!((callers, agents, replicas), (0, 0, 0));
-        assert_eq!(metrics.connections("callers").get(), 0);
+        assert_eq!(metrics.shown_of_callers(CONNECTIONS), 0);
     }
 
     #[test]

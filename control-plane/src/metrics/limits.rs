@@ -1,111 +1,185 @@
-//! Prometheus metrics of limits: what is taken of them, and who was refused.
+//! Metrics of limits: what is taken of them, and who was refused.
 //!
 //! Fed by the listeners, the layers around the services and the attempt feed; feeds the
 //! registry. Guarantees that a limit has the name of its setting, so that whoever sees it
 //! reached knows what to change.
 
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use postrider_telemetry::metrics::{
+    BoundGauge, BoundUpDownCounter, Counter, KeyValue, MetricDescriptor, MetricRegistry,
+};
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct DoorLabel {
-    door: &'static str,
-}
+static REACHED: MetricDescriptor = MetricDescriptor::counter(
+    "postrider.limits.reached",
+    "{refusal}",
+    "Connections and calls that a limit refused, by the setting that sets it",
+)
+.by(&["limit"])
+.up_to(MAX_LIMITS);
+static CONNECTIONS: MetricDescriptor = MetricDescriptor::up_down(
+    "postrider.connections",
+    "{connection}",
+    "Open connections, by who comes in there",
+)
+.by(&["door"]);
+static HANDSHAKES: MetricDescriptor = MetricDescriptor::up_down(
+    "postrider.handshakes",
+    "{handshake}",
+    "TLS handshakes that go on, by who comes in there",
+)
+.by(&["door"]);
+static RECEIVING: MetricDescriptor = MetricDescriptor::up_down(
+    "postrider.receiving",
+    "By",
+    "Bytes of requests that are being received, by who comes in there",
+)
+.by(&["door"]);
+static UNSENT: MetricDescriptor = MetricDescriptor::up_down(
+    "postrider.unsent",
+    "By",
+    "Bytes of answers that are not read yet, by who comes in there",
+)
+.by(&["door"]);
+static READS: MetricDescriptor =
+    MetricDescriptor::up_down("postrider.reads", "{call}", "Callers' reads that have their turn");
+static READS_WAITING: MetricDescriptor = MetricDescriptor::up_down(
+    "postrider.reads_waiting",
+    "{call}",
+    "Callers' reads that wait for their turn",
+);
+static WATCHES: MetricDescriptor =
+    MetricDescriptor::gauge("postrider.watches", "{stream}", "Open WatchAttempts streams");
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct LimitLabel {
-    limit: &'static str,
-}
+/// What a caller, an agent or a replica may come up against in daily life: shown from the
+/// beginning. Others are shown once they were reached.
+const USUAL_LIMITS: [&str; 13] = [
+    "agents.max_streams",
+    "connections.max_connections",
+    "connections.max_connections_per_address",
+    "connections.max_handshakes",
+    "database.max_read_connections",
+    "publish.max_queued_events",
+    "rates.administration_calls_per_second_per_caller",
+    "rates.administration_calls_per_second_per_tenant",
+    "rates.published_events_per_second_per_caller",
+    "rates.published_events_per_second_per_tenant",
+    "requests.max_reads_per_caller",
+    "requests.max_reads_per_tenant",
+    "requests.max_receiving_bytes",
+];
+/// There are about forty settings of limits.
+const MAX_LIMITS: usize = 128;
+/// By who comes in there.
+const DOORS: [&str; 3] = ["callers", "agents", "replicas"];
 
 /// Gauges and counters of limits. Cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct LimitMetrics {
-    reached: Family<LimitLabel, Counter>,
-    connections: Family<DoorLabel, Gauge>,
-    handshakes: Family<DoorLabel, Gauge>,
-    receiving_bytes: Family<DoorLabel, Gauge>,
-    unsent_bytes: Family<DoorLabel, Gauge>,
-    reads: Gauge,
-    waiting_reads: Gauge,
-    watches: Gauge,
+    reached: Counter<u64>,
+    connections: DoorGauges,
+    handshakes: DoorGauges,
+    receiving_bytes: DoorGauges,
+    unsent_bytes: DoorGauges,
+    reads: BoundUpDownCounter<i64>,
+    waiting_reads: BoundUpDownCounter<i64>,
+    watches: BoundGauge<f64>,
+    #[cfg(test)]
+    registry: MetricRegistry,
+}
+
+/// A number of things at each door.
+#[derive(Clone)]
+struct DoorGauges([(&'static str, BoundUpDownCounter<i64>); DOORS.len()]);
+
+impl DoorGauges {
+    fn new(registry: &MetricRegistry, descriptor: &'static MetricDescriptor) -> Self {
+        let all = registry.up_down_counter(descriptor);
+        Self(DOORS.map(|door| (door, all.bind(&[KeyValue::new("door", door)]))))
+    }
+
+    fn of(&self, door: &'static str) -> BoundUpDownCounter<i64> {
+        let own = self.0.iter().find(|(name, _)| *name == door);
+        debug_assert!(own.is_some(), "{door} is a door");
+        own.unwrap_or(&self.0[0]).1.clone()
+    }
 }
 
 impl LimitMetrics {
-    /// Somebody was refused something by the limit that a setting sets.
-    pub fn reached(&self, setting: &'static str) {
-        self.reached.get_or_create(&LimitLabel { limit: setting }).inc();
+    pub(super) fn new(registry: &MetricRegistry) -> Self {
+        let reached = registry.counter(&REACHED);
+        for limit in USUAL_LIMITS {
+            reached.add(0, &[KeyValue::new("limit", limit)]);
+        }
+        let at_doors = |descriptor| DoorGauges::new(registry, descriptor);
+        Self {
+            reached,
+            connections: at_doors(&CONNECTIONS),
+            handshakes: at_doors(&HANDSHAKES),
+            receiving_bytes: at_doors(&RECEIVING),
+            unsent_bytes: at_doors(&UNSENT),
+            reads: registry.plain_up_down_counter(&READS),
+            waiting_reads: registry.plain_up_down_counter(&READS_WAITING),
+            watches: registry.plain_gauge(&WATCHES),
+            #[cfg(test)]
+            registry: registry.clone(),
+        }
     }
 
-    #[cfg(test)]
-    pub fn times_reached(&self, setting: &'static str) -> u64 {
-        self.reached.get_or_create(&LimitLabel { limit: setting }).get()
+    /// Somebody was refused something by the limit that a setting sets.
+    pub fn reached(&self, setting: &'static str) {
+        self.reached.add(1, &[KeyValue::new("limit", setting)]);
     }
 
     /// The gauge of a door's open connections.
-    pub fn connections(&self, door: &'static str) -> Gauge {
-        self.connections.get_or_create(&DoorLabel { door }).clone()
+    pub fn connections(&self, door: &'static str) -> BoundUpDownCounter<i64> {
+        self.connections.of(door)
     }
 
     /// The gauge of a door's handshakes that go on.
-    pub fn handshakes(&self, door: &'static str) -> Gauge {
-        self.handshakes.get_or_create(&DoorLabel { door }).clone()
+    pub fn handshakes(&self, door: &'static str) -> BoundUpDownCounter<i64> {
+        self.handshakes.of(door)
     }
 
     /// The gauge of bytes that a door is receiving.
-    pub fn receiving_bytes(&self, door: &'static str) -> Gauge {
-        self.receiving_bytes.get_or_create(&DoorLabel { door }).clone()
+    pub fn receiving_bytes(&self, door: &'static str) -> BoundUpDownCounter<i64> {
+        self.receiving_bytes.of(door)
     }
 
     /// The gauge of bytes of a door's answers that are not sent.
-    pub fn unsent_bytes(&self, door: &'static str) -> Gauge {
-        self.unsent_bytes.get_or_create(&DoorLabel { door }).clone()
+    pub fn unsent_bytes(&self, door: &'static str) -> BoundUpDownCounter<i64> {
+        self.unsent_bytes.of(door)
     }
 
     /// Reads that have their turn, and reads that wait for it.
-    pub const fn reads(&self) -> (&Gauge, &Gauge) {
+    pub const fn reads(&self) -> (&BoundUpDownCounter<i64>, &BoundUpDownCounter<i64>) {
         (&self.reads, &self.waiting_reads)
     }
 
     /// So many watches are open.
     pub fn watches(&self, count: usize) {
-        self.watches.set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.watches.record(count as f64);
+    }
+}
+
+#[cfg(test)]
+impl LimitMetrics {
+    /// Of a registry of their own.
+    pub fn alone() -> Self {
+        Self::new(&MetricRegistry::new(None).unwrap())
     }
 
-    pub(super) fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "limits_reached",
-            "Connections and calls that a limit refused, by the setting that sets it",
-            self.reached.clone(),
-        );
-        registry.register(
-            "connections",
-            "Open connections, by who comes in there",
-            self.connections.clone(),
-        );
-        registry.register(
-            "handshakes",
-            "TLS handshakes that go on, by who comes in there",
-            self.handshakes.clone(),
-        );
-        registry.register(
-            "receiving_bytes",
-            "Bytes of requests that are being received, by who comes in there",
-            self.receiving_bytes.clone(),
-        );
-        registry.register(
-            "unsent_bytes",
-            "Bytes of answers that are not read yet, by who comes in there",
-            self.unsent_bytes.clone(),
-        );
-        registry.register("reads", "Callers' reads that have their turn", self.reads.clone());
-        registry.register(
-            "reads_waiting",
-            "Callers' reads that wait for their turn",
-            self.waiting_reads.clone(),
-        );
-        registry.register("watches", "Open WatchAttempts streams", self.watches.clone());
+    pub fn times_reached(&self, setting: &str) -> u64 {
+        let series = format!("postrider_limits_reached_total{{limit=\"{setting}\"}}");
+        super::shown(&self.registry, &series) as u64
+    }
+
+    /// What a gauge shows of callers.
+    pub fn shown_of_callers(&self, gauge: &str) -> i64 {
+        super::shown(&self.registry, &format!("{gauge}{{door=\"callers\"}}")) as i64
+    }
+
+    /// Reads that have their turn, and reads that wait for it.
+    pub fn shown_reads(&self) -> [i64; 2] {
+        let shown = |gauge| super::shown(&self.registry, gauge) as i64;
+        [shown("postrider_reads"), shown("postrider_reads_waiting")]
     }
 }

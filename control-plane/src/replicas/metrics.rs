@@ -1,60 +1,51 @@
-//! Prometheus metrics of the links to other replicas.
+//! Metrics of the links to other replicas.
 //!
-//! Fed by the links at each scrape; feeds the metrics port.
+//! Fed by the links at each reading; feeds the metrics port.
 //!
 //! Keeps the invariant `hints-arrive-or-are-reported`.
 
-use std::fmt;
-
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
+use postrider_telemetry::metrics::{KeyValue, MetricDescriptor, MetricRegistry, ObservedState};
 
 use crate::state::peers::Peers;
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReplicaLabel {
-    replica: String,
+static HINTS_SENT: MetricDescriptor = MetricDescriptor::counter(
+    "postrider.hints.sent",
+    "{hint}",
+    "Hints that reached another replica",
+);
+static HINTS_LOST: MetricDescriptor = MetricDescriptor::counter(
+    "postrider.hints.lost",
+    "{hint}",
+    "Hints that did not reach another replica, or waited too long",
+);
+static REACHABLE: MetricDescriptor = MetricDescriptor::gauge(
+    "postrider.replica.reachable",
+    "{replica}",
+    "Whether the last call to another replica arrived: 1 or 0",
+)
+.by(&["replica"]);
+
+/// What the links say at one moment.
+struct LinkReading {
+    hints_sent: u64,
+    hints_lost: u64,
+    /// By the replica's name.
+    reachable: Vec<([KeyValue; 1], bool)>,
 }
 
-/// Counters and gauges read from the links when they are asked for.
-pub struct PeerMetrics(pub Peers);
-
-impl fmt::Debug for PeerMetrics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PeerMetrics")
-    }
-}
-
-impl Collector for PeerMetrics {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let links = self.0.links();
-        let (sent, lost) = links.hints();
-        for (name, help, count) in [
-            ("hints_sent", "Hints that reached another replica", sent),
-            ("hints_lost", "Hints that did not reach another replica, or waited too long", lost),
-        ] {
-            let counter = ConstCounter::new(count);
-            counter.encode(encoder.encode_descriptor(
-                name,
-                help,
-                None,
-                counter.metric_type(),
-            )?)?;
-        }
-        let (name, help) =
-            ("replica_reachable", "Whether the last call to another replica arrived");
-        let figures = links.figures();
-        if figures.is_empty() {
-            return Ok(());
-        }
-        let gauge = ConstGauge::new(0_i64);
-        let mut metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
-        for link in figures {
-            let label = ReplicaLabel { replica: link.replica.0.to_string() };
-            ConstGauge::new(i64::from(link.reached)).encode(metric.encode_family(&label)?)?;
-        }
-        Ok(())
-    }
+/// Shows what the links say.
+pub fn observe_peers(registry: &MetricRegistry, peers: Peers) {
+    let state = ObservedState::new(move || {
+        let links = peers.links();
+        let (hints_sent, hints_lost) = links.hints();
+        let label = |replica: &str| [KeyValue::new("replica", replica.to_owned())];
+        let figures = links.figures().into_iter();
+        let reachable = figures.map(|link| (label(&link.replica.0), link.reached)).collect();
+        LinkReading { hints_sent, hints_lost, reachable }
+    });
+    registry.observe_counts(&HINTS_SENT, &state, |links, tell| tell(links.hints_sent, &[]));
+    registry.observe_counts(&HINTS_LOST, &state, |links, tell| tell(links.hints_lost, &[]));
+    registry.observe_counts(&REACHABLE, &state, |links, tell| {
+        links.reachable.iter().for_each(|(replica, reached)| tell(u64::from(*reached), replica));
+    });
 }

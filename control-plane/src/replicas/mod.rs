@@ -11,5 +11,5 @@ mod metrics;
 mod service;
 
 pub use grpc::GrpcCalls;
-pub use metrics::PeerMetrics;
+pub use metrics::observe_peers;
 pub use service::{PeerService, service};

@@ -7,13 +7,12 @@
 //!
 //! Keeps the invariant `health-tells-the-truth`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use postrider_store::StoreError;
+use postrider_telemetry::metrics::MetricRegistry;
 use postrider_telemetry::{HealthProbes, serve_metrics};
-use prometheus_client::registry::Registry;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -110,12 +109,13 @@ async fn answer_probes(
     };
     let probes = HealthProbes::default();
     probes.set_live(true);
-    let server = serve_metrics(listener, Arc::new(Registry::default()), probes, stop);
+    let server = serve_metrics(listener, MetricRegistry::unread(), probes, stop);
     Ok(Some(AbortOnDropHandle::new(tokio::spawn(server))))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -6,10 +6,12 @@
 //!
 //! - `assembly`: state, loops and entrances, without ports. `doors`: the ports, and what
 //!   is served at each. `key_commands`: what else is done to keys. `maintenance`: the loop
-//!   that keeps partitions. `metrics_port`, `scheduler_metrics`: what is measured.
+//!   that keeps partitions.
+//! - `metrics_port`, `scheduler_metrics`, `cluster_metrics`: what is measured.
 //! - `database_wait`: a start before its database. `open_files`: what the process may open.
 
 mod assembly;
+mod cluster_metrics;
 mod database_wait;
 mod doors;
 pub mod key_commands;
@@ -29,6 +31,7 @@ use postrider_domain::assignment_key::AssignmentKey;
 use postrider_secret_encryption::{KeyEncryptionKeys as _, LocalKeys};
 use postrider_store::{CallObserver, OpenOptions, Store, StoreError};
 use postrider_telemetry::HealthProbes;
+use postrider_telemetry::metrics::MetricRegistry;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +43,6 @@ use crate::callers::Authenticator;
 use crate::clock::{Clock, SystemClock};
 use crate::flow::Flow;
 use crate::flow::hold_keeper::HoldKeeper;
-use crate::metrics::Metrics;
 use crate::settings::{Settings, warn_if_open_to_others};
 use crate::state::context::ReplicaContext;
 
@@ -49,6 +51,8 @@ use crate::state::context::ReplicaContext;
 const CONNECTION_CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a stop waits until the heads of audit chains are logged: a few reads.
 const LAST_HEADS_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a stop waits until a collector has taken the last metrics: one request.
+const LAST_EXPORT_TIMEOUT: Duration = Duration::from_secs(2);
 /// After two other clocks have disagreed with ours for this long, the replica restarts by
 /// theirs. Chosen, not measured: somebody who sets a clock wrongly and corrects it at once
 /// causes no restart.
@@ -67,6 +71,7 @@ pub struct ControlPlane {
     pub context: Box<ReplicaContext>,
     pub flow: Box<Flow>,
     awaited: AwaitedLoops,
+    metrics: MetricRegistry,
     servers: JoinSet<()>,
     tasks: JoinSet<()>,
     /// Stops the loops that accept new work.
@@ -98,10 +103,10 @@ async fn open_and_start(
         warn_if_open_to_others(file);
     }
     open_files::raise_limit(&settings);
+    let (registry, metrics) = metrics_port::new_metrics(&settings)?;
     let keys = Arc::new(settings.keys.load()?);
     let (open_doors, calls) = doors::open(&settings).await?;
     let addresses = open_doors.addresses();
-    let metrics = Metrics::default();
     let store = open_readable_store(&settings, keys, Arc::new(metrics.clone())).await?;
     let clock = match clock {
         Some(clock) => clock,
@@ -135,8 +140,8 @@ async fn open_and_start(
     tasks.spawn(async move { health.run(reporter, told, health_stop).await });
     let maintenance = MaintenanceLoop::new(&context, maintenance);
     tasks.spawn(maintenance.run(stopped.clone()));
-    let certificates = open_doors.metrics.clone();
-    metrics_port::open(&mut tasks, &context, certificates, probes, stopped.clone()).await?;
+    metrics_port::observe(&registry, &context, open_doors.metrics.clone());
+    metrics_port::open(&mut tasks, &registry, &context.settings, probes, &stopped).await?;
     let servers = open_doors.serve(&context, &flow, &authenticator, health_service, &closing)?;
     let DoorAddresses { callers, agents, replicas } = addresses;
     let replicas = replicas.map(tracing::field::display);
@@ -148,6 +153,7 @@ async fn open_and_start(
         context,
         flow,
         awaited,
+        metrics: registry,
         servers,
         tasks,
         draining,
@@ -245,6 +251,9 @@ impl ControlPlane {
         if tokio::time::timeout(LAST_HEADS_TIMEOUT, &mut self.awaited.audit).await.is_err() {
             self.awaited.audit.abort();
             tracing::warn!("the heads of audit chains were not logged at the end");
+        }
+        if tokio::time::timeout(LAST_EXPORT_TIMEOUT, self.metrics.shutdown()).await.is_err() {
+            tracing::warn!("the last metrics were not exported: the collector does not answer");
         }
         self.tasks.shutdown().await;
         self.context.store.close().await;

@@ -1,31 +1,113 @@
-//! Prometheus metrics of the scheduler.
+//! Metrics of the scheduler and of the agents' streams.
 //!
-//! Fed by the scheduler at each scrape; feeds the metrics port. Guarantees that nobody who may
+//! Fed by the dispatcher at each reading; feeds the metrics port. Guarantees that nobody who may
 //! only write subscriptions makes labels: a region has one of its own if the settings name it,
 //! or once an agent has served it here.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use postrider_domain::ids::Region;
 use postrider_domain::scheduler::RegionFigures;
-use postrider_domain::subscription::DEFAULT_REGION;
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
-use prometheus_client::metrics::gauge::ConstGauge;
+use postrider_domain::time::Timestamp;
+use postrider_telemetry::metrics::{KeyValue, MetricDescriptor, MetricRegistry, ObservedState};
 
 use crate::clock::Clock;
+use crate::metrics::{
+    MAX_LABELLED_REGIONS, MAX_REGION_LABELS, OTHER_REGIONS, named_regions, region_label,
+};
 use crate::state::dispatcher::Dispatcher;
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RegionLabel {
-    region: String,
+static IN_MEMORY: MetricDescriptor = MetricDescriptor::up_down(
+    "postrider.deliveries.in_memory",
+    "{delivery}",
+    "Deliveries in memory",
+);
+static PAYLOAD: MetricDescriptor = MetricDescriptor::up_down(
+    "postrider.payload.in_memory",
+    "By",
+    "Payload bytes of deliveries in memory",
+);
+static IN_FLIGHT: MetricDescriptor =
+    MetricDescriptor::up_down("postrider.attempts_in_flight", "{attempt}", "Attempts at agents")
+        .by(&["region"])
+        .up_to(MAX_REGION_LABELS);
+static WANTED: MetricDescriptor = MetricDescriptor::up_down(
+    "postrider.attempts_wanted",
+    "{attempt}",
+    "Attempts that would be at agents if they had room for all",
+)
+.by(&["region"])
+.up_to(MAX_REGION_LABELS);
+static CREDIT: MetricDescriptor = MetricDescriptor::up_down(
+    "postrider.agent_credit.attempts",
+    "{attempt}",
+    "Attempts agents would take now",
+)
+.by(&["region"])
+.up_to(MAX_REGION_LABELS);
+static QUEUED: MetricDescriptor = MetricDescriptor::up_down(
+    "postrider.deliveries.queued",
+    "{delivery}",
+    "Deliveries in memory that are not sent yet",
+)
+.by(&["region"])
+.up_to(MAX_REGION_LABELS);
+static BEHIND: MetricDescriptor = MetricDescriptor::up_down(
+    "postrider.subscriptions.with_due_deliveries",
+    "{subscription}",
+    "Subscriptions with due deliveries in the table",
+)
+.by(&["region"])
+.up_to(MAX_REGION_LABELS);
+static OLDEST_DUE: MetricDescriptor = MetricDescriptor::gauge(
+    "postrider.oldest_due_delivery.age",
+    "s",
+    "Age of the oldest known due delivery; 0 where none is due",
+)
+.by(&["region"])
+.up_to(MAX_REGION_LABELS);
+static BREAKERS_OPEN: MetricDescriptor = MetricDescriptor::up_down(
+    "postrider.breakers.open",
+    "{breaker}",
+    "Open circuit breakers of subscriptions that have something to send",
+)
+.by(&["region"])
+.up_to(MAX_REGION_LABELS);
+static AGENTS: MetricDescriptor = MetricDescriptor::up_down(
+    "postrider.agents.connected",
+    "{agent}",
+    "Agents with a stream at this replica",
+)
+.by(&["region"])
+.up_to(MAX_REGION_LABELS);
+
+/// What is known of a region, or of several together.
+struct RegionReading {
+    figures: RegionFigures,
+    open_breakers: u64,
+    agents: u64,
 }
 
-/// The label of all regions that have none of their own. No region has such a name.
-const OTHER_REGIONS: &str = "_other";
+impl RegionReading {
+    fn add(&mut self, other: Self) {
+        let (sum, more) = (&mut self.figures, other.figures);
+        sum.credit = sum.credit.saturating_add(more.credit);
+        sum.in_flight = sum.in_flight.saturating_add(more.in_flight);
+        sum.queued = sum.queued.saturating_add(more.queued);
+        sum.subscriptions_behind =
+            sum.subscriptions_behind.saturating_add(more.subscriptions_behind);
+        sum.oldest_due = sum.oldest_due.into_iter().chain(more.oldest_due).min();
+        sum.wanted = sum.wanted.saturating_add(more.wanted);
+        self.open_breakers = self.open_breakers.saturating_add(other.open_breakers);
+        self.agents = self.agents.saturating_add(other.agents);
+    }
+
+    fn labels(&self) -> [KeyValue; 1] {
+        [region_label(self.figures.region.as_str())]
+    }
+}
 
 /// Which regions have labels.
 struct LabelledRegions {
@@ -37,25 +119,29 @@ struct LabelledRegions {
 
 impl LabelledRegions {
     fn new(named: &[Region]) -> Self {
-        let default = Region::from_stored(DEFAULT_REGION);
-        let named = named.iter().cloned().chain([default]).collect();
-        Self { named, served: Mutex::default() }
+        Self { named: named_regions(named), served: Mutex::default() }
     }
 
-    /// The figures of each region that has a label, and of all others together.
-    fn label(&self, regions: Vec<(RegionFigures, bool)>) -> Vec<RegionFigures> {
+    /// What is known of each region that has a label, and of all others together.
+    fn label(&self, regions: Vec<RegionReading>) -> Vec<RegionReading> {
         let mut served = self.served.lock();
         let before = std::mem::take(&mut *served);
-        let (mut labelled, mut others) = (Vec::new(), None);
-        for (figures, has_agent) in regions {
-            let is_served = has_agent || before.contains(&figures.region);
+        let mut labelled = Vec::new();
+        let mut others: Option<RegionReading> = None;
+        for mut reading in regions {
+            let region = &reading.figures.region;
+            let is_served = reading.agents > 0 || before.contains(region);
             if is_served {
-                served.insert(figures.region.clone());
+                served.insert(region.clone());
             }
-            if is_served || self.named.contains(&figures.region) {
-                labelled.push(figures);
+            let is_labelled = is_served || self.named.contains(region);
+            if is_labelled && labelled.len() < MAX_LABELLED_REGIONS {
+                labelled.push(reading);
+            } else if let Some(sum) = &mut others {
+                sum.add(reading);
             } else {
-                add_others(&mut others, figures);
+                reading.figures.region = Region::from_stored(OTHER_REGIONS);
+                others = Some(reading);
             }
         }
         drop(served);
@@ -64,114 +150,75 @@ impl LabelledRegions {
     }
 }
 
-fn add_others(others: &mut Option<RegionFigures>, figures: RegionFigures) {
-    let region = Region::from_stored(OTHER_REGIONS);
-    let Some(sum) = others else {
-        *others = Some(RegionFigures { region, ..figures });
-        return;
-    };
-    *sum = RegionFigures {
-        region,
-        credit: sum.credit.saturating_add(figures.credit),
-        in_flight: sum.in_flight.saturating_add(figures.in_flight),
-        queued: sum.queued.saturating_add(figures.queued),
-        subscriptions_behind: sum.subscriptions_behind.saturating_add(figures.subscriptions_behind),
-        oldest_due: sum.oldest_due.into_iter().chain(figures.oldest_due).min(),
-        wanted: sum.wanted.saturating_add(figures.wanted),
-    };
+/// What is known at one moment.
+struct SchedulerReading {
+    now: Timestamp,
+    deliveries: u64,
+    payload_bytes: u64,
+    regions: Vec<RegionReading>,
 }
 
-/// Gauges read from the scheduler when they are asked for.
-pub struct SchedulerMetrics {
+impl SchedulerReading {
+    fn read(dispatcher: &Dispatcher, clock: &dyn Clock, labels: &LabelledRegions) -> Self {
+        let figures = dispatcher.region_figures();
+        let (deliveries, bytes, breakers) =
+            dispatcher.read(|s, now| (s.deliveries(), s.payload_bytes(), s.open_breakers(now)));
+        let agents = dispatcher.connected_by_region();
+        let regions = figures.into_iter().map(|figures| RegionReading {
+            open_breakers: breakers.get(&figures.region).copied().unwrap_or_default(),
+            agents: agents.get(&figures.region).copied().unwrap_or_default(),
+            figures,
+        });
+        Self {
+            now: clock.now(),
+            deliveries: deliveries as u64,
+            payload_bytes: bytes as u64,
+            regions: labels.label(regions.collect()),
+        }
+    }
+
+    /// In seconds; 0 where nothing is due.
+    fn oldest_due_age(&self, region: &RegionReading) -> f64 {
+        region.figures.oldest_due.map_or(0.0, |due| self.now.since(due).as_secs_f64())
+    }
+}
+
+/// Shows what the scheduler says; the settings name these regions.
+pub fn observe_scheduler(
+    registry: &MetricRegistry,
     dispatcher: Dispatcher,
     clock: Arc<dyn Clock>,
-    labels: LabelledRegions,
-}
-
-impl SchedulerMetrics {
-    /// With the regions that the settings name.
-    pub fn new(dispatcher: Dispatcher, clock: Arc<dyn Clock>, named: &[Region]) -> Self {
-        Self { dispatcher, clock, labels: LabelledRegions::new(named) }
-    }
-
-    fn region_figures(&self) -> Vec<RegionFigures> {
-        let regions = self.dispatcher.region_figures();
-        let with_agents = self.dispatcher.read(|scheduler, _| {
-            let has_agent = |figures: &RegionFigures| scheduler.region_has_agent(&figures.region);
-            regions.iter().map(has_agent).collect::<Vec<_>>()
+    named: &[Region],
+) {
+    let labels = LabelledRegions::new(named);
+    let state = ObservedState::new(move || SchedulerReading::read(&dispatcher, &*clock, &labels));
+    let of_regions = |descriptor, number: fn(&RegionReading) -> u64| {
+        registry.observe_counts(descriptor, &state, move |scheduler, tell| {
+            scheduler.regions.iter().for_each(|region| tell(number(region), &region.labels()));
         });
-        self.labels.label(regions.into_iter().zip(with_agents).collect())
-    }
-}
-
-impl fmt::Debug for SchedulerMetrics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SchedulerMetrics")
-    }
-}
-
-impl Collector for SchedulerMetrics {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let now = self.clock.now();
-        let regions = self.region_figures();
-        let (deliveries, bytes) = self.dispatcher.read(|s, _| (s.deliveries(), s.payload_bytes()));
-        let mut gauge = |name, help, region: Option<String>, value: f64| {
-            let gauge = ConstGauge::new(value);
-            let mut metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
-            match region {
-                None => gauge.encode(metric),
-                Some(region) => gauge.encode(metric.encode_family(&RegionLabel { region })?),
-            }
-        };
-        gauge("deliveries_in_memory", "Deliveries in memory", None, deliveries as f64)?;
-        gauge("payload_bytes_in_memory", "Payload bytes in memory", None, bytes as f64)?;
-        for region in regions {
-            let name = || Some(region.region.to_string());
-            let age = region.oldest_due.map_or(0.0, |due| now.since(due).as_secs_f64());
-            gauge("attempts_in_flight", "Attempts at agents", name(), region.in_flight as f64)?;
-            gauge(
-                "attempts_wanted",
-                "Attempts that would be at agents if they had room for all",
-                name(),
-                region.wanted as f64,
-            )?;
-            gauge(
-                "agent_credit_attempts",
-                "Attempts agents would take now",
-                name(),
-                region.credit as f64,
-            )?;
-            gauge(
-                "deliveries_queued",
-                "Deliveries in memory that are not sent yet",
-                name(),
-                region.queued as f64,
-            )?;
-            gauge(
-                "subscriptions_with_due_deliveries",
-                "Subscriptions with due deliveries in the table",
-                name(),
-                region.subscriptions_behind as f64,
-            )?;
-            gauge(
-                "oldest_due_delivery_age_seconds",
-                "Age of the oldest known due delivery",
-                name(),
-                age,
-            )?;
+    };
+    registry.observe_counts(&IN_MEMORY, &state, |scheduler, tell| tell(scheduler.deliveries, &[]));
+    registry.observe_counts(&PAYLOAD, &state, |scheduler, tell| tell(scheduler.payload_bytes, &[]));
+    of_regions(&IN_FLIGHT, |region| region.figures.in_flight);
+    of_regions(&WANTED, |region| region.figures.wanted);
+    of_regions(&CREDIT, |region| region.figures.credit);
+    of_regions(&QUEUED, |region| region.figures.queued);
+    of_regions(&BEHIND, |region| region.figures.subscriptions_behind);
+    registry.observe_reals(&OLDEST_DUE, &state, |scheduler, tell| {
+        for region in &scheduler.regions {
+            tell(scheduler.oldest_due_age(region), &region.labels());
         }
-        Ok(())
-    }
+    });
+    of_regions(&BREAKERS_OPEN, |region| region.open_breakers);
+    of_regions(&AGENTS, |region| region.agents);
 }
 
 #[cfg(test)]
 mod tests {
-    use postrider_domain::time::Timestamp;
-
     use super::*;
 
-    fn figures(region: &str, queued: u64) -> RegionFigures {
-        RegionFigures {
+    fn reading(region: &str, queued: u64, agents: u64) -> RegionReading {
+        let figures = RegionFigures {
             region: region.parse().unwrap(),
             credit: 0,
             in_flight: 1,
@@ -179,46 +226,55 @@ mod tests {
             subscriptions_behind: 0,
             oldest_due: Some(Timestamp::from_micros(i64::try_from(queued).unwrap())),
             wanted: 0,
-        }
+        };
+        RegionReading { figures, open_breakers: 1, agents }
     }
 
-    fn shown(labels: &LabelledRegions, regions: &[(&str, bool)]) -> Vec<(String, u64)> {
+    fn shown(labels: &LabelledRegions, regions: &[(&str, u64)]) -> Vec<(String, u64)> {
         let regions = regions.iter().zip(1..);
-        let regions = regions.map(|((name, agent), queued)| (figures(name, queued), *agent));
+        let regions = regions.map(|((name, agents), queued)| reading(name, queued, *agents));
         let labelled = labels.label(regions.collect()).into_iter();
-        labelled.map(|figures| (figures.region.to_string(), figures.queued)).collect()
+        labelled.map(|region| (region.figures.region.to_string(), region.figures.queued)).collect()
     }
 
     #[test]
     fn callers_make_no_labels() {
         let labels = LabelledRegions::new(&["eu".parse().unwrap()]);
-        let read = shown(&labels, &[("default", false), ("eu", false), ("a", false), ("b", false)]);
+        let read = shown(&labels, &[("default", 0), ("eu", 0), ("a", 0), ("b", 0)]);
         let both = 3 + 4;
         let wanted = [("default", 1), ("eu", 2), ("_other", both)];
         assert_eq!(read, wanted.map(|(name, queued)| (name.to_owned(), queued)));
-        assert!("_other".parse::<Region>().is_err(), "no region is called so");
     }
 
     #[test]
     fn a_region_keeps_its_label_when_its_agents_are_gone() {
         let labels = LabelledRegions::new(&[]);
-        let names = |regions: &[(&str, bool)]| -> Vec<String> {
+        let names = |regions: &[(&str, u64)]| -> Vec<String> {
             shown(&labels, regions).into_iter().map(|(name, _)| name).collect()
         };
-        assert_eq!(names(&[("us", true)]), ["us"]);
-        assert_eq!(names(&[("us", false), ("z", false)]), ["us", "_other"]);
+        assert_eq!(names(&[("us", 1)]), ["us"]);
+        assert_eq!(names(&[("us", 0), ("z", 0)]), ["us", "_other"]);
         assert!(names(&[]).is_empty(), "nobody uses it any more");
-        assert_eq!(names(&[("us", false)]), ["_other"]);
+        assert_eq!(names(&[("us", 0)]), ["_other"]);
     }
 
     #[test]
     fn of_others_the_oldest_and_the_sums_are_told() {
-        let mut others = None;
-        for queued in [7, 5, 9] {
-            add_others(&mut others, figures("a", queued));
-        }
-        let others = others.unwrap();
-        assert_eq!((others.in_flight, others.queued), (3, 21));
-        assert_eq!(others.oldest_due, Some(Timestamp::from_micros(5)));
+        let labels = LabelledRegions::new(&[]);
+        let others = labels.label(vec![reading("a", 7, 0), reading("b", 5, 0), reading("c", 9, 0)]);
+        let [others] = &others[..] else { panic!("they are told together") };
+        assert_eq!((others.figures.in_flight, others.figures.queued), (3, 21));
+        assert_eq!(others.figures.oldest_due, Some(Timestamp::from_micros(5)));
+        assert_eq!(others.open_breakers, 3);
+    }
+
+    #[test]
+    fn agents_bring_a_bounded_number_of_labels() {
+        let labels = LabelledRegions::new(&[]);
+        let regions = (0..MAX_REGION_LABELS + 5).map(|number| reading(&format!("r{number}"), 1, 1));
+        let read = labels.label(regions.collect());
+        assert_eq!(read.len(), MAX_REGION_LABELS);
+        let others = read.last().unwrap();
+        assert_eq!((others.figures.region.as_str(), others.agents), (OTHER_REGIONS, 6));
     }
 }

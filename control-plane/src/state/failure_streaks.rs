@@ -195,6 +195,11 @@ impl FailureStreaks {
         }
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.state().shards.values().map(|shard| shard.entries.len()).sum()
+    }
+
     /// Whether it is time to read the rows again.
     pub fn is_reread_due(&self, now: Timestamp) -> bool {
         let mut state = self.state();

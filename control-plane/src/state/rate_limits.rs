@@ -217,7 +217,7 @@ mod tests {
         };
         change(&mut settings);
         let clock = SystemClock::starting_at(Timestamp::from_micros(0));
-        RateLimits::new(&settings, clock, LimitMetrics::default())
+        RateLimits::new(&settings, clock, LimitMetrics::alone())
     }
 
     fn tenant(number: u32) -> TenantId {

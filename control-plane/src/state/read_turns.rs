@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use postrider_domain::ids::TenantId;
 use postrider_identity::CallerIdentity;
 use postrider_store::{StoreError, StoreResult};
-use prometheus_client::metrics::gauge::Gauge;
+use postrider_telemetry::metrics::BoundUpDownCounter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument as _;
@@ -197,18 +197,18 @@ pub struct ReadTurn {
 }
 
 /// One among a gauge's.
-struct Counted(Gauge);
+struct Counted(BoundUpDownCounter<i64>);
 
 impl Counted {
-    fn new(gauge: &Gauge) -> Self {
-        gauge.inc();
+    fn new(gauge: &BoundUpDownCounter<i64>) -> Self {
+        gauge.add(1);
         Self(gauge.clone())
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.dec();
+        self.0.add(-1);
     }
 }
 
@@ -279,7 +279,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_caller_has_its_part_and_leaves_the_rest() {
-        let metrics = LimitMetrics::default();
+        let metrics = LimitMetrics::alone();
         let turns = turns(3, 2, metrics.clone());
         let (first, second) =
             (turns.take(&"a".into()).await.unwrap(), turns.take(&"a".into()).await.unwrap());
@@ -287,12 +287,12 @@ mod tests {
         assert_eq!(refused, Some(NoReadTurn::OfCaller), "it waits, and not for ever");
         let other = turns.take(&"b".into()).await.unwrap();
         assert_eq!(turns.take(&"c".into()).await.err(), Some(NoReadTurn::OfAll), "all are taken");
-        assert_eq!((metrics.reads().0.get(), metrics.reads().1.get()), (3, 0));
+        assert_eq!(metrics.shown_reads(), [3, 0]);
         let owner = "a".into();
         let (waiting, ()) = tokio::join!(turns.take(&owner), async { drop(first) });
         assert!(waiting.is_ok());
         drop((second, other, waiting));
-        assert_eq!(metrics.reads().0.get(), 0);
+        assert_eq!(metrics.shown_reads(), [0, 0]);
         for refused in [NoReadTurn::OfCaller, NoReadTurn::OfAll] {
             assert_eq!(metrics.times_reached(refused.setting()), 1, "{refused:?}");
         }
@@ -302,7 +302,7 @@ mod tests {
     #[tokio::test]
     async fn all_tokens_of_a_tenant_have_the_part_of_one() {
         let limits = ReadLimits { all: 3, per_tenant: 2, per_caller: 2 };
-        let turns = ReadTurns::with(limits, WAIT, LimitMetrics::default());
+        let turns = ReadTurns::with(limits, WAIT, LimitMetrics::alone());
         let first = turns.take(&of_tenant("a")).await.unwrap();
         let second = turns.take(&of_tenant("b")).await.unwrap();
         let waiting: Vec<_> = (0..60)
@@ -326,7 +326,7 @@ mod tests {
     #[tokio::test]
     async fn tokens_for_several_tenants_have_the_part_of_one() {
         let limits = ReadLimits { all: 3, per_tenant: 2, per_caller: 2 };
-        let turns = ReadTurns::with(limits, WAIT, LimitMetrics::default());
+        let turns = ReadTurns::with(limits, WAIT, LimitMetrics::alone());
         let token = |caller: &str| {
             let tenants: [TenantId; 2] = ["zeta", "acme"].map(|tenant| tenant.parse().unwrap());
             let scope = GrantScope::Tenants(tenants.into());
@@ -345,7 +345,7 @@ mod tests {
     #[tokio::test]
     async fn callers_of_a_tenant_take_turns() {
         let limits = ReadLimits { all: 3, per_tenant: 1, per_caller: 1 };
-        let turns = ReadTurns::with(limits, Duration::from_secs(20), LimitMetrics::default());
+        let turns = ReadTurns::with(limits, Duration::from_secs(20), LimitMetrics::alone());
         let held = turns.take(&of_tenant("busy")).await.unwrap();
         let busy: Vec<_> = (0..10)
             .map(|_| {
@@ -369,7 +369,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_that_nobody_takes_from_holds_no_turn() {
-        let turns = turns(1, 1, LimitMetrics::default());
+        let turns = turns(1, 1, LimitMetrics::alone());
         let held = turns.take(&"a".into()).await.unwrap();
         let in_turn = |turns: ReadTurns| async move { turns.take(&"b".into()).await.is_ok() };
         let mut read = Box::pin(read_apart(in_turn(turns.clone())));
@@ -390,7 +390,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_is_given_up_leaves_nothing() {
-        let turns = turns(1, 1, LimitMetrics::default());
+        let turns = turns(1, 1, LimitMetrics::alone());
         let held = turns.take(&"a".into()).await.unwrap();
         let given_up = tokio::time::timeout(WAIT / 4, turns.take(&"a".into())).await;
         assert!(given_up.is_err());

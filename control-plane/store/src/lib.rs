@@ -70,7 +70,7 @@ pub use ownership::{
 pub use publishing::{
     IdempotencyRecord, NewEvent, PublishOutcome, PublishingStore, UsedIdempotencyKey,
 };
-pub use store::{CallObserver, OpenOptions, Store};
+pub use store::{CallObserver, ConnectionPoolSize, OpenOptions, Store};
 pub use tokens::{TokenBounds, TokenCounts, TokenCreation, TokenQuery, TokenStore};
 pub use turns::{Turn, Turns};
 pub use work::{

@@ -42,6 +42,21 @@ pub trait Store:
     + Sync
     + 'static
 {
+    /// The connections that it has open now; none where it has no pools.
+    fn connection_pools(&self) -> Vec<ConnectionPoolSize> {
+        Vec::new()
+    }
+}
+
+/// How many connections a pool has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionPoolSize {
+    /// What they are for.
+    pub name: &'static str,
+    pub open: u64,
+    /// Of those that are open.
+    pub idle: u64,
+    pub max: u64,
 }
 
 /// Is told how long the calls of an engine take.

@@ -7,7 +7,7 @@ use postrider_agent::parts::{
     AgentMetrics, OVERDUE_CHECK_INTERVAL, ReplicaSession, ShutdownSignals, WorkCoordinator,
 };
 use postrider_agent::{AgentConfig, ControlPlaneEndpoint};
-use prometheus_client::registry::Registry;
+use postrider_telemetry::metrics::MetricRegistry;
 
 use crate::entropy;
 use crate::network;
@@ -35,7 +35,7 @@ pub fn start(world: &Arc<World>, place: usize, replicas: usize) {
     config.max_in_flight = MAX_IN_FLIGHT;
     let posts =
         SimulatedExecutor { world: Arc::clone(world), agent: place, process: Arc::clone(&process) };
-    let metrics = AgentMetrics::register(&mut Registry::default());
+    let metrics = AgentMetrics::new(&MetricRegistry::unread());
     let coordinator = WorkCoordinator::new(&config, Box::new(posts), metrics, Arc::default());
     world.note(format_args!("agent {place} starts"));
     world.receiver.agent_started(place);

@@ -12,6 +12,7 @@ use postrider::settings::Settings;
 use postrider::state::peers::calls::PeerCalls;
 use postrider_domain::assignment_key::AssignmentKey;
 use postrider_store::Store;
+use postrider_telemetry::metrics::MetricRegistry;
 use tokio_util::sync::CancellationToken;
 
 use crate::database::Connection;
@@ -51,7 +52,7 @@ pub fn start(world: &Arc<World>, place: usize) {
     let (store, calls): (Arc<dyn Store>, Arc<dyn PeerCalls>) =
         (Arc::new(connection), Arc::new(line));
     let settings = Arc::new(REPLICA_SETTINGS.clone());
-    let metrics = Metrics::default();
+    let metrics = Metrics::new(&MetricRegistry::unread(), &[]);
     let key = AssignmentKey::new(ASSIGNMENT_KEY);
     let AssembledReplica { context, flow, loops, mut tasks, .. } =
         serve::assemble(settings, (store, key), clock, address(place), calls, metrics);

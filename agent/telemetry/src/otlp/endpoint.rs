@@ -5,7 +5,7 @@
 use http::Uri;
 use thiserror::Error;
 
-/// Where spans go: a URL with a scheme and a host.
+/// Where spans and metrics go: a URL with a scheme and a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtlpEndpoint(Uri);
 

@@ -1,4 +1,4 @@
-//! The exporter of spans that `opentelemetry-otlp` brings, with our own connections.
+//! The exporters that `opentelemetry-otlp` brings, with our own connections.
 //!
 //! Fed by the target of a signal; feeds the exporter with a channel, or with a client. They
 //! use `postrider-tls`, so that certificates are read again when their files change.
@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use http::Uri;
 use opentelemetry_otlp::{
-    Protocol, RetryPolicy, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
-    WithTonicConfig as _,
+    MetricExporter, Protocol, RetryPolicy, SpanExporter, WithExportConfig as _,
+    WithHttpConfig as _, WithTonicConfig as _,
 };
 use postrider_tls::{Reloading, TlsDialer, client_config};
 use tonic::transport::{Channel, Endpoint};
@@ -54,6 +54,30 @@ pub fn build_span_exporter(target: &OtlpTarget) -> anyhow::Result<SpanExporter> 
             .with_protocol(Protocol::HttpBinary)
             .with_timeout(RETRY_BUDGET)
             .with_retry_policy(retries)
+            .build()?,
+    };
+    Ok(exporter)
+}
+
+/// An exporter of metrics to this target, as [`build_span_exporter`] makes one of spans. It does
+/// not try again: what is sent next has all that was counted.
+pub fn build_metric_exporter(target: &OtlpTarget) -> anyhow::Result<MetricExporter> {
+    let dialer = target.endpoint.is_https().then(|| tls_dialer(target)).transpose()?;
+    let (builder, once) = (MetricExporter::builder(), RetryPolicy::disabled());
+    let exporter = match target.protocol {
+        OtlpProtocol::Grpc => builder
+            .with_tonic()
+            .with_channel(grpc_channel(target, dialer)?)
+            .with_timeout(target.timeout)
+            .with_retry_policy(once)
+            .build()?,
+        OtlpProtocol::Http => builder
+            .with_http()
+            .with_http_client(CollectorHttpClient::new(dialer, target.timeout))
+            .with_endpoint(target.http_url())
+            .with_protocol(Protocol::HttpBinary)
+            .with_timeout(target.timeout)
+            .with_retry_policy(once)
             .build()?,
     };
     Ok(exporter)

@@ -3,8 +3,8 @@
 //! Fed by the settings and the environment; feeds the exporter. Guarantees that an error names
 //! the variable and shows no header's value.
 //!
-//! Each variable is read as `OTEL_EXPORTER_OTLP_TRACES_…`, and if that is not set as
-//! `OTEL_EXPORTER_OTLP_…`.
+//! Each variable is read as `OTEL_EXPORTER_OTLP_TRACES_…` or `OTEL_EXPORTER_OTLP_METRICS_…`, and
+//! if that is not set as `OTEL_EXPORTER_OTLP_…`.
 
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -22,8 +22,8 @@ const DEFAULT_EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A collector that takes longer for some hundred spans takes none.
 const MAX_EXPORT_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// What is sent: its path over HTTP, and its variables, the most specific first. Metrics and
-/// logs would have their own.
+/// What is sent: its path over HTTP, and its variables, the most specific first. Logs would
+/// have their own.
 #[derive(Clone, Copy, Debug)]
 pub struct OtlpSignal {
     http_path: &'static str,
@@ -51,6 +51,21 @@ pub const TRACES_SIGNAL: OtlpSignal = OtlpSignal {
     client_key: ["OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"],
 };
 
+/// Metrics.
+pub const METRICS_SIGNAL: OtlpSignal = OtlpSignal {
+    http_path: "/v1/metrics",
+    endpoint: ["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"],
+    protocol: ["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"],
+    headers: ["OTEL_EXPORTER_OTLP_METRICS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"],
+    timeout: ["OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"],
+    certificate: ["OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"],
+    client_certificate: [
+        "OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE",
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+    ],
+    client_key: ["OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY"],
+};
+
 /// The environment, or what a test has instead.
 pub type Environment<'e> = dyn Fn(&str) -> Option<String> + 'e;
 
@@ -59,7 +74,7 @@ pub type Environment<'e> = dyn Fn(&str) -> Option<String> + 'e;
 pub struct OtlpTarget {
     pub endpoint: OtlpEndpoint,
     pub protocol: OtlpProtocol,
-    /// Of the POST, with which spans are sent over HTTP.
+    /// Of the POST, with which it is sent over HTTP.
     http_path: String,
     /// Of one request.
     pub timeout: Duration,
@@ -105,7 +120,7 @@ impl OtlpTarget {
         Ok(Some(Self { endpoint, protocol, http_path, timeout, files }))
     }
 
-    /// Where spans are sent over HTTP.
+    /// Where it is sent over HTTP.
     pub fn http_url(&self) -> String {
         let (scheme, authority) = (self.endpoint.scheme(), self.endpoint.authority());
         format!("{scheme}://{authority}{}", self.http_path)

@@ -41,14 +41,14 @@ impl<E: SpanExporter> SpanExporter for CountingExporter<E> {
         let mut outage = self.outage.lock();
         match &exported {
             Ok(()) => {
-                self.metrics.exported.inc_by(count);
+                self.metrics.exported.add(count);
                 if let Some(CollectorOutage { since, refused }) = outage.take() {
                     let seconds = since.elapsed().as_secs();
                     tracing::info!(seconds, refused, "the collector takes spans again");
                 }
             }
             Err(error) => {
-                self.metrics.refused.inc_by(count);
+                self.metrics.refused.add(count);
                 if outage.is_none() {
                     tracing::warn!(%error, "the collector takes no spans; they are dropped");
                 }

@@ -8,15 +8,13 @@
 //! - `context`: contexts, and W3C's form of them. `span_ids`: ids that are given.
 //! - `ended_span`: a span whose times are known. `tracer`: recording. `sampler`: what is.
 //! - `processor`, `counting_exporter`: around the SDK's, to bound and to count.
-//! - `metrics`: what became of spans. `resource`: who sends them. `span_export`: all of it put
-//!   together.
+//! - `metrics`: what became of spans. `span_export`: all of it put together.
 
 pub mod context;
 mod counting_exporter;
 pub mod ended_span;
-pub mod metrics;
+mod metrics;
 mod processor;
-mod resource;
 mod sampler;
 pub mod span_export;
 pub mod span_ids;

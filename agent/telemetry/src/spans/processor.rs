@@ -56,7 +56,7 @@ impl SpanProcessor for BoundedProcessor {
         if self.room.take() {
             self.batches.on_end(span);
         } else {
-            self.metrics.queue_full.inc();
+            self.metrics.queue_full.add(1);
         }
     }
 

@@ -17,13 +17,13 @@ use parking_lot::Mutex;
 use super::counting_exporter::CountingExporter;
 use super::metrics::SpanMetrics;
 use super::processor::{BoundedProcessor, QueueRoom};
-use super::resource::describe_resource;
 use super::sampler::span_sampler;
 use super::span_ids::GivenOrRandomIds;
 use super::tracer::ProcessTracer;
 use crate::otlp::endpoint::OtlpEndpoint;
 use crate::otlp::exporter::build_span_exporter;
 use crate::otlp::protocol::OtlpProtocol;
+use crate::otlp::resource::describe_resource;
 use crate::otlp::target::{OtlpTarget, TRACES_SIGNAL};
 
 /// Of which version of OpenTelemetry's conventions the names are.

@@ -16,6 +16,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use super::ended_span::EndedSpan;
 use super::metrics::SpanMetrics;
 use super::span_ids::with_span_id;
+use crate::metrics::MetricRegistry;
 
 /// The target of spans of `tracing` that are exported; they are not in the log.
 pub const EXPORTED_TARGET: &str = "postrider_traces";
@@ -28,11 +29,16 @@ pub fn process_tracer() -> Option<&'static ProcessTracer> {
     PROCESS_TRACER.get()
 }
 
+/// Shows what became of spans, if any are recorded.
+pub fn observe_spans(registry: &MetricRegistry) {
+    SpanMetrics::observe(registry, || process_tracer().map(|tracer| &tracer.metrics));
+}
+
 /// Records spans.
 #[derive(Debug)]
 pub struct ProcessTracer {
     pub(super) tracer: SdkTracer,
-    pub metrics: SpanMetrics,
+    pub(super) metrics: SpanMetrics,
 }
 
 impl ProcessTracer {

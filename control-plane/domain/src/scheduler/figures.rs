@@ -41,6 +41,16 @@ impl RegionFigures {
 }
 
 impl Scheduler {
+    /// How many breakers are open in each region, of subscriptions that may have something to
+    /// send.
+    pub fn open_breakers(&self, now: Timestamp) -> BTreeMap<Region, u64> {
+        let mut open = BTreeMap::new();
+        for lane in self.busy_lanes().filter(|lane| lane.view(now).breaker_opened.is_some()) {
+            *open.entry(lane.subscription.settings.region.clone()).or_default() += 1;
+        }
+        open
+    }
+
     /// Every region in use, for people.
     pub fn region_figures(&self, now: Timestamp) -> Vec<RegionFigures> {
         let mut figures: BTreeMap<Region, RegionFigures> = self

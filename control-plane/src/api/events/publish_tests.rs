@@ -96,7 +96,7 @@ fn everything_wrong_is_told_at_once() {
 
 #[test]
 fn a_full_queue_says_its_setting_and_when_to_try_again() {
-    let metrics = LimitMetrics::default();
+    let metrics = LimitMetrics::alone();
     let refused = overloaded(&metrics, Duration::from_millis(300));
     assert_eq!(refused.get_details_error_info().unwrap().reason, "OVERLOADED");
     let quota = refused.get_details_quota_failure().unwrap().violations;

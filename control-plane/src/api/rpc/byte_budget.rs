@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use prometheus_client::metrics::gauge::Gauge;
+use postrider_telemetry::metrics::BoundUpDownCounter;
 
 use crate::metrics::LimitMetrics;
 use crate::settings::RequestSettings;
@@ -56,7 +56,7 @@ struct BudgetShared {
     /// The settings of the first two.
     setting: &'static str,
     setting_per_holder: &'static str,
-    gauge: Gauge,
+    gauge: BoundUpDownCounter<i64>,
     metrics: LimitMetrics,
 }
 
@@ -168,7 +168,7 @@ impl HeldBytes {
             self.uncount(bytes);
             return Err(BudgetExceeded::Door);
         }
-        shared.gauge.inc_by(bytes as i64);
+        shared.gauge.add(bytes as i64);
         self.held += bytes;
         Ok(())
     }
@@ -182,7 +182,7 @@ impl HeldBytes {
         let held = std::mem::take(&mut self.held);
         self.uncount(held);
         self.budget.0.taken.fetch_sub(held, Ordering::Relaxed);
-        self.budget.0.gauge.dec_by(held as i64);
+        self.budget.0.gauge.add(-(held as i64));
     }
 
     /// Of the holder and its tenant.
@@ -227,7 +227,7 @@ impl ByteBudget {
             max_reads_per_tenant: 1,
             max_read_wait_milliseconds: 1,
         };
-        let metrics = LimitMetrics::default();
+        let metrics = LimitMetrics::alone();
         (Self::of_requests(&settings, "callers", metrics.clone()), metrics)
     }
 }
@@ -235,6 +235,8 @@ impl ByteBudget {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const RECEIVING: &str = "postrider_receiving_bytes";
 
     #[test]
     fn bytes_are_bounded_for_a_holder_and_for_all() {
@@ -248,11 +250,11 @@ mod tests {
         let mut elsewhere = budget.hold(Arc::default());
         assert_eq!(elsewhere.add(41), Err(BudgetExceeded::Door));
         elsewhere.add(40).unwrap();
-        assert_eq!(metrics.receiving_bytes("callers").get(), 100);
+        assert_eq!(metrics.shown_of_callers(RECEIVING), 100);
         drop(first);
         elsewhere.add(20).unwrap();
         drop((second, elsewhere));
-        assert_eq!(metrics.receiving_bytes("callers").get(), 0);
+        assert_eq!(metrics.shown_of_callers(RECEIVING), 0);
     }
 
     #[test]
@@ -274,7 +276,7 @@ mod tests {
         third.add(20).unwrap();
         drop((first, third, other));
         assert_eq!(acme.load(Ordering::Relaxed), 0);
-        assert_eq!(metrics.receiving_bytes("callers").get(), 0);
+        assert_eq!(metrics.shown_of_callers(RECEIVING), 0);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use http::Uri;
 use http::request::Parts;
 use postrider_identity::CallerIdentity;
 use postrider_proto::FILE_DESCRIPTOR_SET;
@@ -23,6 +24,7 @@ use crate::api::rpc::methods::{self, MethodTable};
 use crate::api::rpc::unsent_answers::AnswerBounds;
 use crate::callers::{Authenticator, CredentialRefusal};
 use crate::listeners::Door;
+use crate::metrics::{DoorCalls, RunningCall};
 use crate::state::context::ReplicaContext;
 use crate::state::rate_limits::{RateLimits, RatedCall};
 use crate::state::read_turns::ReadTurns;
@@ -58,6 +60,7 @@ pub struct CallGate {
     rate_limits: RateLimits,
     read_turns: ReadTurns,
     pub answers: AnswerBounds,
+    calls: DoorCalls,
 }
 
 /// A call that may go on.
@@ -85,7 +88,13 @@ impl CallGate {
         let metrics = context.metrics.limits().clone();
         let budget = ByteBudget::of_answers(requests, source.door().name(), metrics);
         let answers = AnswerBounds::new(budget, requests.send_timeout());
-        Ok(Self { source, methods, authenticator, rate_limits, read_turns, answers })
+        let calls = context.metrics.calls().of_door(source.door().name(), methods.paths());
+        Ok(Self { source, methods, authenticator, rate_limits, read_turns, answers, calls })
+    }
+
+    /// Counts a call from now on. Nothing of a path that names no method is kept.
+    pub fn begin_call(&self, path: &Uri) -> RunningCall {
+        self.calls.begin(path.path())
     }
 
     /// Judges a call by all that comes before its message.

@@ -80,12 +80,14 @@ where
         let address = caller::address(&call.extensions);
         let request_id = request_ids::of_call(&call.headers);
         let span = spans::call_span(call.uri.path(), &address, &request_id);
+        let mut running = gate.begin_call(&call.uri);
         let answered = async move {
             let method = call.uri.path().trim_start_matches('/').to_owned();
             let place = CallPlace { address, request_id: request_id.clone(), method };
             let judged = match gate.judge(&call, place).await {
                 Ok(judged) => judged,
                 Err(status) => {
+                    running.answered(status.code());
                     spans::log_failure(&status);
                     return Ok(request_ids::told(status.into_http(), &request_id));
                 }
@@ -129,6 +131,7 @@ where
                 Some(caller) => hold_answer(&gate, answer.map(Body::new), &caller),
                 None => answer.map(Body::new),
             };
+            running.answered(answer.extensions().get::<Status>().map_or(Code::Ok, Status::code));
             let answer = request_ids::told(answer, &request_id);
             if !streams || (identity.is_none() && latest.is_none()) {
                 return Ok(answer);

@@ -126,6 +126,10 @@ impl MethodTable {
         self.0.get(path).copied()
     }
 
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     #[cfg(test)]
     pub fn all(&self) -> impl Iterator<Item = (&str, MethodRule)> {
         self.0.iter().map(|(path, rule)| (path.as_str(), *rule))

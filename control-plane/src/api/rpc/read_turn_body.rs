@@ -90,7 +90,7 @@ mod tests {
     /// One for each caller, for which nobody waits long.
     fn turns() -> ReadTurns {
         let limits = ReadLimits { all: 3, per_tenant: 1, per_caller: 1 };
-        ReadTurns::with(limits, Duration::from_millis(50), LimitMetrics::default())
+        ReadTurns::with(limits, Duration::from_millis(50), LimitMetrics::alone())
     }
 
     #[tokio::test]

@@ -210,7 +210,7 @@ mod tests {
             ("publish.max_payload_bytes", "1000".to_owned()),
         ];
         let settings = Settings::load(None, &flags).unwrap();
-        let metrics = LimitMetrics::default();
+        let metrics = LimitMetrics::alone();
         let budget = ByteBudget::of_answers(&settings.requests, "callers", metrics.clone());
         (AnswerBounds::new(budget, timeout), metrics)
     }
@@ -230,11 +230,11 @@ mod tests {
         for bytes in [0, 1, PIECE_BYTES, PIECE_BYTES + 1, LARGE_BYTES] {
             let held = bounds.hold(answer(bytes), &token("token:a")).unwrap();
             let counted = if bytes > PIECE_BYTES { bytes as i64 } else { 0 };
-            assert_eq!(metrics.unsent_bytes("callers").get(), counted);
+            assert_eq!(metrics.shown_of_callers("postrider_unsent_bytes"), counted);
             let whole = held.collect().await.unwrap();
             assert!(whole.trailers().is_some());
             assert_eq!(whole.to_bytes().len(), bytes);
-            assert_eq!(metrics.unsent_bytes("callers").get(), 0);
+            assert_eq!(metrics.shown_of_callers("postrider_unsent_bytes"), 0);
         }
     }
 
@@ -280,7 +280,11 @@ mod tests {
         let mut held = bounds.hold(answer(LARGE_BYTES), &token("token:a")).unwrap();
         held.frame().await.unwrap().unwrap();
         tokio::time::sleep(Duration::from_millis(500)).await;
-        assert_eq!(metrics.unsent_bytes("callers").get(), 0, "also while nobody asks for it");
+        assert_eq!(
+            metrics.shown_of_callers("postrider_unsent_bytes"),
+            0,
+            "also while nobody asks for it"
+        );
         let late = held.frame().await.unwrap().unwrap_err();
         assert_eq!(late.get_details_error_info().unwrap().reason, "READ_TOO_SLOWLY");
         assert!(held.frame().await.is_none());

@@ -83,7 +83,7 @@ mod tests {
             total: 3,
             per_caller: 2,
             counts: Mutex::default(),
-            metrics: LimitMetrics::default(),
+            metrics: LimitMetrics::alone(),
         });
         let first = slots.take("a").unwrap();
         let second = slots.take("a").unwrap();

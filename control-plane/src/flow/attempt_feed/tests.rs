@@ -73,7 +73,7 @@ impl MemoryTail {
 /// So many turns, each of which any caller may have.
 fn turns(all: usize) -> ReadTurns {
     let limits = ReadLimits { all, per_tenant: all, per_caller: all };
-    ReadTurns::with(limits, WAIT_LIMIT, LimitMetrics::default())
+    ReadTurns::with(limits, WAIT_LIMIT, LimitMetrics::alone())
 }
 
 /// What happens soon, or never.

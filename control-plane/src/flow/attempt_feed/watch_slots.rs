@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn places_are_counted_by_caller_by_tenant_and_in_all() {
         let limits = WatchLimits { total: 4, per_caller: 2, per_tenant: 2 };
-        let slots = WatchSlots::new(limits, LimitMetrics::default());
+        let slots = WatchSlots::new(limits, LimitMetrics::alone());
         let acme: TenantId = "acme".parse().unwrap();
         let first = slots.take(&"a".into(), Some(&acme)).unwrap();
         let second = slots.take(&"b".into(), Some(&acme)).unwrap();
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn tokens_of_a_tenant_watch_it_by_whichever_name() {
         let limits = WatchLimits { total: 9, per_caller: 2, per_tenant: 2 };
-        let slots = WatchSlots::new(limits, LimitMetrics::default());
+        let slots = WatchSlots::new(limits, LimitMetrics::alone());
         let acme: TenantId = "acme".parse().unwrap();
         let later: TenantId = "zeta".parse().unwrap();
         let token = |number: u32| {

@@ -47,11 +47,12 @@ impl ConcludeWriter {
                 }
             }
         });
+        breaker_changes.count(&self.metrics);
         breaker_changes.log();
         side_effects::log_exhausted(committed);
         for CommittedResult { row, follow_up } in committed {
             let record = &row.record;
-            self.metrics.attempt(record.outcome, record.timings.total);
+            self.metrics.deliveries().concluded(record, Some(row.transition));
             self.test_waiters.complete(record);
             if !follow_up.was_in_memory {
                 self.hint(record);

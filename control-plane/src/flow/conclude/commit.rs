@@ -16,6 +16,7 @@ use postrider_store::{ConclusionOutcome, StoreError, StoreResult};
 use super::report::UnrecordedResults;
 use super::stages::{CommittedResult, ConclusionBatch, FollowUp, LateReport};
 use super::{ConcludeWriter, spans};
+use crate::metrics::CommitKind;
 
 /// Most failed commits while a batch is divided. After that the rest is retried later, so
 /// that the next batch need not wait. To find one of 512 takes ten, so this finds about a
@@ -48,7 +49,7 @@ impl ConcludeWriter {
         let started = self.clock.now();
         let result = self.store.conclude(rows, started).await;
         let span = self.clock.now().since(started);
-        self.metrics.observe_commit("results", span, rows.len());
+        self.metrics.observe_commit(CommitKind::Results, span, rows.len());
         self.note_commit(result.as_ref().err());
         if let Ok(outcomes) = &result {
             spans::record_concluded(batch, outcomes, (started, span));

@@ -128,7 +128,7 @@ impl ConcludeWriter {
         let mut located: Vec<(usize, LocatedResult)> = Vec::with_capacity(results.len());
         let mut elsewhere = Vec::new();
         let results = results.into_iter().zip(reported).enumerate();
-        for (position, (QueuedResult { report, row }, reported)) in results {
+        for (position, (QueuedResult { report, row, .. }, reported)) in results {
             let delivery = match (reported, row) {
                 (ReportedAttempt::Theirs(scheduled), _) => CurrentDelivery::InMemory(scheduled),
                 (ReportedAttempt::NotTheirs, _) => {

@@ -124,5 +124,5 @@ pub fn new(context: &ReplicaContext) -> (ResultIntake, ConcludeWriter) {
         key_blocker: KeyBlocker::new(context),
         receiver,
     };
-    (ResultIntake { sender }, writer)
+    (ResultIntake { sender, queue: context.metrics.queue("results") }, writer)
 }

@@ -14,6 +14,8 @@ use postrider_domain::time::Timestamp;
 use postrider_store::StoreError;
 use postrider_telemetry::SpanContext;
 
+use crate::metrics::{QueueMetrics, QueueTicket};
+
 /// Bytes counted for a queued result besides the response's excerpt. Ids, times and
 /// outcome.
 pub(super) const RESULT_OVERHEAD_BYTES: usize = 512;
@@ -52,11 +54,13 @@ pub(super) struct QueuedResult {
     pub report: AttemptReport,
     /// The delivery's row, if whoever reports the attempt has just read it.
     pub row: Option<Box<Delivery>>,
+    /// Until the writer takes it.
+    pub ticket: Option<QueueTicket>,
 }
 
 impl From<AttemptReport> for QueuedResult {
     fn from(report: AttemptReport) -> Self {
-        Self { report, row: None }
+        Self { report, row: None, ticket: None }
     }
 }
 
@@ -64,6 +68,7 @@ impl From<AttemptReport> for QueuedResult {
 #[derive(Clone)]
 pub struct ResultIntake {
     pub(super) sender: BatchSender<Option<StreamId>, QueuedResult>,
+    pub(super) queue: QueueMetrics,
 }
 
 impl ResultIntake {
@@ -78,10 +83,11 @@ impl ResultIntake {
         report: AttemptReport,
         row: Delivery,
     ) -> Result<(), EnqueueError> {
-        self.enqueue(QueuedResult { report, row: Some(Box::new(row)) }).await
+        self.enqueue(QueuedResult { report, row: Some(Box::new(row)), ticket: None }).await
     }
 
-    async fn enqueue(&self, result: QueuedResult) -> Result<(), EnqueueError> {
+    async fn enqueue(&self, mut result: QueuedResult) -> Result<(), EnqueueError> {
+        result.ticket = Some(self.queue.enter());
         let bytes = result.report.record.response_body.len() + RESULT_OVERHEAD_BYTES;
         let stream = result.report.stream;
         self.sender.send(&stream, result, bytes).await

@@ -14,6 +14,7 @@ use postrider_domain::time::Timestamp;
 use postrider_telemetry::LineLimit;
 
 use super::stages::CommittedResult;
+use crate::metrics::Metrics;
 
 /// Lines of one kind that are written in a row: a receiver's outage opens the breakers of
 /// some subscriptions at once, and each is of interest.
@@ -51,6 +52,15 @@ impl BreakerChanges {
             (None, Some(_)) => self.0.push((key.clone(), BreakerChange::Opened)),
             (Some(since), None) => self.0.push((key.clone(), BreakerChange::Closed { since })),
             _ => {}
+        }
+    }
+
+    pub fn count(&self, metrics: &Metrics) {
+        for (_, change) in &self.0 {
+            match change {
+                BreakerChange::Opened => metrics.breaker_opened(),
+                BreakerChange::Closed { .. } => metrics.breaker_closed(),
+            }
         }
     }
 

@@ -132,7 +132,7 @@ fn response(n: u8, status: u16) -> AttemptReport {
 
 /// The same with its delivery's row, which need not be read.
 fn with_row(report: AttemptReport, n: u8) -> QueuedResult {
-    QueuedResult { report, row: Some(Box::new(delivery(n))) }
+    QueuedResult { report, row: Some(Box::new(delivery(n))), ticket: None }
 }
 
 fn unavailable() -> StoreError {

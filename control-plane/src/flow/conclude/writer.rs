@@ -43,6 +43,14 @@ fn without_copies(batch: &[QueuedResult], mut repeated: Vec<QueuedResult>) -> Ve
     repeated
 }
 
+/// A result that has left the queue.
+fn taken(mut result: QueuedResult) -> QueuedResult {
+    if let Some(ticket) = result.ticket.take() {
+        ticket.taken();
+    }
+    result
+}
+
 impl ConcludeWriter {
     /// Reports progress from now on.
     pub fn with_progress(mut self, progress: ProgressHandle) -> Self {
@@ -83,7 +91,7 @@ impl ConcludeWriter {
         let batch = async {
             match self.receiver.next_batch().await {
                 Some(queued) => {
-                    WriterStep::New(queued.into_iter().map(|queued| queued.item).collect())
+                    WriterStep::New(queued.into_iter().map(|queued| taken(queued.item)).collect())
                 }
                 None => WriterStep::Nothing,
             }

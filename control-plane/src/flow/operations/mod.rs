@@ -28,6 +28,7 @@ use self::planner::{StepDraft, StepPlanner};
 use super::faults::{LoopRounds, backoff_pause};
 use crate::audited_fields;
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::progress::{RoundCounts, WatchedLoops};
 use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
@@ -124,6 +125,7 @@ pub struct OperationRunner {
     clock: Arc<dyn Clock>,
     loops: WatchedLoops,
     dispatcher: Dispatcher,
+    metrics: Metrics,
     sweep_interval: Duration,
     steps: StepRunner,
     state: RunnerState,
@@ -137,6 +139,7 @@ impl OperationRunner {
             clock: Arc::clone(&context.clock),
             loops: context.loops.clone(),
             dispatcher: context.dispatcher.clone(),
+            metrics: context.metrics.clone(),
             sweep_interval: context.settings.ownership.sweep(),
             steps: StepRunner::new(context),
             state: RunnerState { running: HashMap::new(), refused: HashMap::new(), next_sweep },
@@ -154,6 +157,7 @@ impl OperationRunner {
                 self.state.next_sweep = self.clock.now() + self.sweep_interval;
             }
             self.run_due_steps(&mut counts, &stop).await;
+            self.metrics.operations_running(self.state.running.len());
             let steps = self.state.running.values().map(|running| running.next);
             let next = steps.chain([self.state.next_sweep]).min().unwrap_or(self.state.next_sweep);
             rounds.end(counts, looked.as_ref().err(), self.clock.now(), Some(next));
@@ -217,6 +221,7 @@ impl OperationRunner {
                         tenant = %after.tenant, operation = %after.id, state = ?after.state,
                         examined = after.examined, made = after.made, "operation ended"
                     );
+                    self.metrics.operation_ended();
                     self.state.running.remove(&id);
                 }
                 // It was cancelled, or another owner has moved it on: read it again.

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use super::answer::PublishReply;
 use super::matching::MatchedSubscription;
 use crate::event_spans::PublishTrace;
+use crate::metrics::QueueTicket;
 use crate::state::tenants::TenantSnapshot;
 
 /// What became of an event's commit.
@@ -37,6 +38,8 @@ pub(super) struct PendingPublish {
     pub verdict: oneshot::Sender<CommitOutcome>,
     /// None unless its trace is recorded.
     pub trace: Option<PublishTrace>,
+    /// Until a writer takes it.
+    pub ticket: Option<QueueTicket>,
 }
 
 /// Who waits for the commit of an event.

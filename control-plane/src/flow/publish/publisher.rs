@@ -19,6 +19,7 @@ use super::batch::{CommitOutcome, PendingPublish};
 use super::matching::match_subscriptions;
 use crate::clock::Clock;
 use crate::event_spans::PublishTrace;
+use crate::metrics::QueueMetrics;
 use crate::state::context::ReplicaContext;
 use crate::state::tenants::TenantConfigs;
 
@@ -35,6 +36,7 @@ pub struct Publisher {
     clock: Arc<dyn Clock>,
     tenants: TenantConfigs,
     sender: BatchSender<TenantId, Box<PendingPublish>>,
+    queue: QueueMetrics,
 }
 
 /// The answer to a request whose key was used before.
@@ -56,6 +58,7 @@ impl Publisher {
             clock: Arc::clone(&context.clock),
             tenants: context.tenants.clone(),
             sender,
+            queue: context.metrics.queue("publish"),
         }
     }
 
@@ -98,9 +101,14 @@ impl Publisher {
                 }
             };
             let (verdict, answer) = oneshot::channel();
-            let trace = trace.clone();
-            let pending = PendingPublish { content, snapshot: current, matches, verdict, trace };
-            let pending = Box::new(pending);
+            let pending = Box::new(PendingPublish {
+                content,
+                snapshot: current,
+                matches,
+                verdict,
+                trace: trace.clone(),
+                ticket: Some(self.queue.enter()),
+            });
             self.sender.send_timeout(tenant, pending, bytes).await.map_err(
                 |refused| match refused {
                     EnqueueError::Full => {

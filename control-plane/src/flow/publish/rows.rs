@@ -50,7 +50,7 @@ impl RowBuilder {
             let mut waiters = Vec::with_capacity(batch.len());
             let mut rows = Vec::with_capacity(batch.len());
             for QueuedItem { item, permit, .. } in batch {
-                let PendingPublish { mut content, snapshot, matches, verdict, trace } = *item;
+                let PendingPublish { mut content, snapshot, matches, verdict, trace, .. } = *item;
                 let id = EventId::new(now, rand::random());
                 // What is sent and concluded later finds its trace by the event.
                 if let Some(trace) = trace.as_ref().filter(|trace| trace.begins_here) {

@@ -22,7 +22,7 @@ use super::batch::{
 use super::rows::RowBuilder;
 use super::spans;
 use crate::clock::Clock;
-use crate::metrics::Metrics;
+use crate::metrics::{CommitKind, Metrics};
 use crate::progress::ProgressHandle;
 use crate::state::cluster::{ClusterState, ShardOwner};
 use crate::state::context::ReplicaContext;
@@ -35,6 +35,16 @@ use crate::state::watermark::{OpenBatch, PublishWatermark};
 /// of the batch is not tried. Chosen, not measured: an eighth of a batch costs an eighth of
 /// the calls, and a fault that comes and goes rarely hits that many in a row.
 const MAX_CONSECUTIVE_FAULTS: usize = 64;
+
+/// A batch that has left the queue.
+fn without_tickets(mut batch: PublishBatch) -> PublishBatch {
+    for queued in &mut batch {
+        if let Some(ticket) = queued.item.ticket.take() {
+            ticket.taken();
+        }
+    }
+    batch
+}
 
 /// Commits what a publisher queued.
 pub struct PublishWriter {
@@ -82,7 +92,7 @@ impl PublishWriter {
             let mut batch = std::mem::take(&mut later);
             if batch.is_empty() {
                 match self.receiver.next_batch().await {
-                    Some(fresh) => batch = fresh,
+                    Some(fresh) => batch = without_tickets(fresh),
                     None => return,
                 }
             }
@@ -100,7 +110,11 @@ impl PublishWriter {
         let started = self.clock.now();
         let until = self.cluster.commit_deadline();
         let result = self.store.publish(&new, until).await;
-        self.metrics.observe_commit("publish", self.clock.now().since(started), new.len());
+        self.metrics.observe_commit(
+            CommitKind::Publish,
+            self.clock.now().since(started),
+            new.len(),
+        );
         match result {
             Ok(results) => {
                 self.cluster.record_publish_commit(true);
@@ -201,7 +215,7 @@ impl PublishWriter {
         {
             let answer = match result {
                 PublishOutcome::Committed { .. } => {
-                    self.metrics.published(new.deliveries.len());
+                    self.metrics.deliveries().published(new.deliveries.len());
                     Ok(PublishAnswer {
                         event: new.event.id,
                         matched: new.event.matched,
@@ -209,6 +223,7 @@ impl PublishWriter {
                     })
                 }
                 PublishOutcome::Duplicate { event, matched, same_request: true } => {
+                    self.metrics.deliveries().repeated();
                     Ok(PublishAnswer { event, matched, duplicate: true })
                 }
                 PublishOutcome::Duplicate { event, .. } => Err(PublishError::KeyReused { event }),

@@ -103,6 +103,11 @@ impl EndpointHolds {
         state.replace(key, clock);
     }
 
+    /// How many last at a time.
+    pub fn count_active(&self, now: Timestamp) -> usize {
+        self.0.read().clocks.values().filter(|known| known.clock.until > now).count()
+    }
+
     pub fn active(&self, now: Timestamp) -> Vec<(SubscriptionKey, HoldClock)> {
         let state = self.0.read();
         let lasting = state.clocks.iter().filter(|(_, clock)| clock.clock.until > now);

@@ -9,7 +9,7 @@
 mod admission;
 pub mod streams;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -237,6 +237,15 @@ impl Dispatcher {
     /// Each region's credit, queue and attempts in flight and wanted at this replica.
     pub fn region_figures(&self) -> Vec<RegionFigures> {
         self.read(|scheduler, now| scheduler.region_figures(now))
+    }
+
+    /// How many agents of each region have a stream here.
+    pub fn connected_by_region(&self) -> BTreeMap<Region, u64> {
+        let mut connected = BTreeMap::new();
+        for session in self.0.sessions.lock().values() {
+            *connected.entry(session.state.region.clone()).or_default() += 1;
+        }
+        connected
     }
 
     /// What autoscalers are told of all regions.

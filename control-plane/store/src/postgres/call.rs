@@ -33,7 +33,7 @@ use super::servers::TimelineId;
 use super::suspicion::ServerSuspicion;
 use crate::config::WriteError;
 use crate::error::{StoreError, StoreResult};
-use crate::store::CallObserver;
+use crate::store::{CallObserver, ConnectionPoolSize};
 
 /// How long closing may take. Nothing is lost with a connection that is cut off.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
@@ -100,6 +100,19 @@ impl DatabaseDoor {
             outcome: "ok",
             observer,
         }
+    }
+
+    /// How many connections each pool has.
+    pub(super) fn pool_sizes(&self) -> Vec<ConnectionPoolSize> {
+        let DatabasePools { shared, readers, reserve } = &self.pools;
+        let pools = [("work", shared), ("reads", readers), ("ownership", reserve)];
+        let sizes = pools.map(|(name, pool)| ConnectionPoolSize {
+            name,
+            open: pool.size().into(),
+            idle: u64::try_from(pool.num_idle()).unwrap_or(u64::MAX),
+            max: pool.options().get_max_connections().into(),
+        });
+        sizes.into()
     }
 
     pub(super) async fn close(&self) {

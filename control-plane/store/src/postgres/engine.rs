@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use super::call::{DatabaseCall, DatabaseDoor};
 use crate::error::{StoreError, StoreResult};
 use crate::sealing::SecretSealer;
-use crate::store::Store;
 use crate::turns::{Turn, Turns};
+use crate::store::{ConnectionPoolSize, Store};
 
 /// Longer than a statement's time-out, so that the database's own error comes first; a
 /// call has only a few statements.
@@ -30,7 +30,11 @@ pub struct PostgresStore {
     pub(super) turns: Turns<AuditChain>,
 }
 
-impl Store for PostgresStore {}
+impl Store for PostgresStore {
+    fn connection_pools(&self) -> Vec<ConnectionPoolSize> {
+        self.door.pool_sizes()
+    }
+}
 
 impl PostgresStore {
     /// A call of the method with this name.

@@ -122,7 +122,7 @@ async fn the_decoder_sees_a_message_only_when_it_is_whole() {
         assert_eq!(seen, framed(3, 3));
         let early = tokio::time::timeout(TIMEOUT, body.frame()).await;
         assert!(early.is_err(), "50 bytes are announced and one is there");
-        let held = metrics.receiving_bytes("callers").get();
+        let held = metrics.shown_of_callers("postrider_receiving_bytes");
         assert_eq!(held, if streams { 1 } else { 4 });
         sender.send(frame(vec![7; 49])).await.unwrap();
         drop(sender);
@@ -153,7 +153,7 @@ async fn a_request_that_ends_in_the_midst_of_a_message_is_refused() {
             (Code::InvalidArgument, "MALFORMED_REQUEST".into())
         );
     }
-    assert_eq!(metrics.receiving_bytes("callers").get(), 0);
+    assert_eq!(metrics.shown_of_callers("postrider_receiving_bytes"), 0);
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn a_stream_holds_only_the_message_that_is_not_complete() {
     let mut body = sent(parts, rule, held);
     for _ in 0..10 {
         body.frame().await.unwrap().unwrap();
-        assert_eq!(metrics.receiving_bytes("callers").get(), 0);
+        assert_eq!(metrics.shown_of_callers("postrider_receiving_bytes"), 0);
     }
 }
 
@@ -195,6 +195,6 @@ async fn a_request_has_its_time_and_a_stream_may_be_silent_between_messages() {
     sender.send(frame(framed(5, 4))).await.unwrap();
     let refused = stream.frame().await.unwrap().unwrap_err();
     assert_eq!(reason(&refused), "RECEIVED_TOO_SLOWLY");
-    assert_eq!(metrics.receiving_bytes("callers").get(), 0);
+    assert_eq!(metrics.shown_of_callers("postrider_receiving_bytes"), 0);
     assert_eq!(metrics.times_reached("requests.receive_timeout_seconds"), 2);
 }

@@ -1,25 +1,31 @@
-//! Who sends spans.
+//! Who sends spans and metrics.
 //!
-//! Made of the program's name and OpenTelemetry's own variables; feeds the SDK.
+//! Made of the program's name and OpenTelemetry's own variables; feeds the SDK. Guarantees that
+//! all signals of a process have the same instance.
+
+use std::sync::LazyLock;
 
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator};
 use percent_encoding::percent_decode_str;
 
-use crate::otlp::target::Environment;
+use super::target::Environment;
 
 const NAME_VARIABLE: &str = "OTEL_SERVICE_NAME";
 const ATTRIBUTES_VARIABLE: &str = "OTEL_RESOURCE_ATTRIBUTES";
 
+/// Drawn anew by each process.
+static INSTANCE_ID: LazyLock<String> =
+    LazyLock::new(|| RandomIdGenerator::default().new_trace_id().to_string());
+
 /// A program's resource: its name and version, this process, and what the variables say,
 /// which counts more. The SDK's own detector leaves values as they are encoded.
 pub fn describe_resource(service_name: &'static str, environment: &Environment<'_>) -> Resource {
-    let instance = RandomIdGenerator::default().new_trace_id().to_string();
     let own = [
         KeyValue::new("service.name", service_name),
         KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
-        KeyValue::new("service.instance.id", instance),
+        KeyValue::new("service.instance.id", INSTANCE_ID.as_str()),
     ];
     let given = environment(ATTRIBUTES_VARIABLE).unwrap_or_default();
     let pairs = given.split(',').filter_map(|pair| pair.split_once('='));
@@ -54,6 +60,9 @@ mod tests {
         assert_eq!(value("service.version"), "9");
         assert_eq!(value("deployment.environment.name"), "blue one");
         assert_eq!(value("service.instance.id").len(), 32);
+        let other = describe_resource("postrider-agent", &environment);
+        let instance = other.get(&Key::new("service.instance.id")).unwrap().to_string();
+        assert_eq!(value("service.instance.id"), instance, "it is the process's");
         assert_eq!(resource.len(), 4);
         let named = |name: &str| (name == NAME_VARIABLE).then(|| "another".to_owned());
         let resource = describe_resource("postrider", &named);

@@ -1,0 +1,195 @@
+//! Calls of the API, as OpenTelemetry's conventions for RPC have them.
+//!
+//! Fed by the layer around the services with each call; feeds the registry. Guarantees that a
+//! call is counted once, also when its caller goes away, and that a method's name comes from
+//! the table of methods.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use postrider_telemetry::metrics::{
+    BoundHistogram, BoundUpDownCounter, Histogram, KeyValue, MetricDescriptor, MetricRegistry,
+};
+use tonic::Code;
+
+use super::buckets::CALL_SECONDS;
+
+static DURATION: MetricDescriptor = MetricDescriptor::histogram(
+    "rpc.server.call.duration",
+    "s",
+    CALL_SECONDS,
+    "Duration of calls, by the door that they came in by; of a stream until it begins",
+)
+.by(&["rpc.system.name", "rpc.method", "rpc.response.status_code", "door"])
+.up_to(MAX_SERIES);
+static ACTIVE: MetricDescriptor = MetricDescriptor::up_down(
+    "postrider.rpc.active_calls",
+    "{call}",
+    "Calls that are being answered; streams only until they begin",
+);
+
+const SYSTEM: &str = "grpc";
+/// What stands for a method that there is not; its path comes from outside.
+const NO_METHOD: &str = "_OTHER";
+/// Sixty methods at two doors, with three or four codes each.
+const MAX_SERIES: usize = 1_024;
+/// Of gRPC; their numbers have no gap.
+const CODE_COUNT: usize = Code::Unauthenticated as usize + 1;
+
+/// Durations of calls. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct CallMetrics {
+    durations: Histogram<f64>,
+    active: BoundUpDownCounter<i64>,
+}
+
+impl CallMetrics {
+    pub(super) fn new(registry: &MetricRegistry) -> Self {
+        let durations = registry.histogram(&DURATION);
+        Self { durations, active: registry.plain_up_down_counter(&ACTIVE) }
+    }
+
+    /// Those of a door, at which these methods are called.
+    pub fn of_door<'p>(
+        &self,
+        door: &'static str,
+        paths: impl IntoIterator<Item = &'p str>,
+    ) -> DoorCalls {
+        let of = |method: &str| {
+            Arc::new(MethodCalls {
+                method: method.trim_start_matches('/').into(),
+                door,
+                durations: self.durations.clone(),
+                by_code: std::array::from_fn(|_| OnceLock::new()),
+            })
+        };
+        let methods = paths.into_iter().map(|path| (path.into(), of(path))).collect();
+        DoorCalls { methods, other: of(NO_METHOD), active: self.active.clone() }
+    }
+}
+
+/// Calls of one method at one door.
+#[derive(Debug)]
+struct MethodCalls {
+    method: Arc<str>,
+    door: &'static str,
+    durations: Histogram<f64>,
+    /// Bound when the first call is answered with a code.
+    by_code: [OnceLock<BoundHistogram<f64>>; CODE_COUNT],
+}
+
+impl MethodCalls {
+    fn answered_with(&self, code: Code) -> &BoundHistogram<f64> {
+        // There is one for each code.
+        self.by_code[code as usize].get_or_init(|| {
+            self.durations.bind(&[
+                KeyValue::new("rpc.system.name", SYSTEM),
+                KeyValue::new("rpc.method", Arc::clone(&self.method)),
+                KeyValue::new("rpc.response.status_code", code_name(code)),
+                KeyValue::new("door", self.door),
+            ])
+        })
+    }
+}
+
+/// Calls at one door.
+#[derive(Debug)]
+pub struct DoorCalls {
+    methods: HashMap<Box<str>, Arc<MethodCalls>>,
+    other: Arc<MethodCalls>,
+    active: BoundUpDownCounter<i64>,
+}
+
+impl DoorCalls {
+    /// A call begins. Nothing of a path that names no method is kept.
+    pub fn begin(&self, path: &str) -> RunningCall {
+        self.active.add(1);
+        let method = Arc::clone(self.methods.get(path).unwrap_or(&self.other));
+        let (active, began) = (self.active.clone(), Instant::now());
+        // What is never answered was given up by its caller.
+        RunningCall { method, active, began, code: Code::Cancelled }
+    }
+}
+
+/// A call until it is answered, or given up; then it is counted.
+pub struct RunningCall {
+    method: Arc<MethodCalls>,
+    active: BoundUpDownCounter<i64>,
+    began: Instant,
+    code: Code,
+}
+
+impl RunningCall {
+    /// What it is answered with.
+    pub fn answered(&mut self, code: Code) {
+        self.code = code;
+    }
+}
+
+impl Drop for RunningCall {
+    fn drop(&mut self) {
+        self.method.answered_with(self.code).record(self.began.elapsed().as_secs_f64());
+        self.active.add(-1);
+    }
+}
+
+/// A code as gRPC's specification spells it.
+const fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::shown;
+
+    #[test]
+    fn a_call_is_counted_by_method_code_and_door() {
+        let registry = MetricRegistry::new(None).unwrap();
+        let path = "/postrider.v1.EventService/PublishEvent";
+        let calls = CallMetrics::new(&registry).of_door("callers", [path]);
+        let mut answered = calls.begin(path);
+        answered.answered(Code::Ok);
+        assert_eq!(shown(&registry, "postrider_rpc_active_calls"), 1.0);
+        drop(answered);
+        drop(calls.begin(path));
+        drop(calls.begin("/from.Outside/Method"));
+        assert_eq!(shown(&registry, "postrider_rpc_active_calls"), 0.0);
+        let method = "postrider.v1.EventService/PublishEvent";
+        for (code, method) in [("OK", method), ("CANCELLED", method), ("CANCELLED", NO_METHOD)] {
+            let series = format!(
+                "rpc_server_call_duration_seconds_count{{door=\"callers\",rpc_method=\"{method}\",\
+                 rpc_response_status_code=\"{code}\",rpc_system_name=\"grpc\"}}"
+            );
+            assert_eq!(shown(&registry, &series), 1.0, "{series}");
+        }
+        assert!(!registry.text().unwrap().contains("Outside"));
+    }
+
+    #[test]
+    fn each_code_has_a_place() {
+        for number in 0..CODE_COUNT {
+            let code = Code::from_i32(i32::try_from(number).unwrap());
+            assert_eq!(code as usize, number);
+        }
+    }
+}
