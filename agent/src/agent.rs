@@ -24,6 +24,7 @@ use crate::client::connect::ReceiverConnector;
 use crate::client::pool::ConnectionPool;
 use crate::config::AgentConfig;
 use crate::metrics::AgentMetrics;
+use crate::oauth::TokenKeeper;
 use crate::refused_receivers::RefusedReceivers;
 use crate::resolve::Resolver;
 use crate::stream::replica_connector::ReplicaConnector;
@@ -51,12 +52,10 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
     metrics.max_in_flight.record(config.max_in_flight.into());
     let (client, mut certificates) = webhook_client(&config, &metrics)?;
     let clock = Arc::<WallClock>::default();
-    let attempts = HttpAttemptExecutor {
-        client,
-        limits: config.response.clone(),
-        user_agent: config.user_agent.clone(),
-        clock: Arc::clone(&clock),
-    };
+    let user_agent = config.user_agent.clone();
+    let tokens = TokenKeeper::new(Arc::clone(&client), user_agent.clone(), Arc::clone(&clock));
+    let (limits, signing) = (config.response.clone(), Arc::clone(&clock));
+    let attempts = HttpAttemptExecutor { client, tokens, limits, user_agent, clock: signing };
     let coordinator = WorkCoordinator::new(&config, Box::new(attempts), metrics, clock);
     let signals = ShutdownSignals::default();
     let over_tls = config.control_planes.iter().any(|control_plane| control_plane.tls);
@@ -108,11 +107,12 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> anyhow::Re
     Ok(())
 }
 
-/// What reaches receivers, and the certificates that it watches.
+/// What POSTs and fetches tokens, with the guard before it, and the certificates that it
+/// watches.
 fn webhook_client(
     config: &AgentConfig,
     metrics: &AgentMetrics,
-) -> anyhow::Result<(WebhookClient, CertificateMetrics)> {
+) -> anyhow::Result<(Arc<WebhookClient>, CertificateMetrics)> {
     let (extra_pem, extra_files) = (&config.extra_ca_pem, &config.extra_ca_files);
     let connector = ReceiverConnector::new(extra_pem, extra_files, config.connect_timeout)?;
     let certificates = CertificateMetrics(vec![connector.watched_certificates()]);
@@ -123,7 +123,8 @@ fn webhook_client(
     let resolver = Resolver::new(rules, config.lookup_backend.clone(), config.lookups.clone());
     let ports = PortRules::new(&config.allowed_ports, &config.denied_ports);
     let refused = RefusedReceivers::new(metrics.refused_receivers.clone());
-    Ok((WebhookClient::new(resolver, pool, ports, refused), certificates))
+    let client = WebhookClient::new(resolver, pool, ports, refused);
+    Ok((Arc::new(client), certificates))
 }
 
 /// The registry of a process, whose metrics are exported where that is wanted.

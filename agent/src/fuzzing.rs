@@ -10,7 +10,6 @@ use http::{Request, Response, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use postrider_proto::agent::v1::{Assignment, AttemptResult, Fact, Header, SubscriptionUpdate};
-use postrider_webhook_request::EchoMask;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 use crate::attempt::progress::{AttemptFailure, AttemptProgress, describe_with_causes};
@@ -40,8 +39,7 @@ pub async fn read_answer(version: Version, answer: Vec<u8>) -> AttemptResult {
         sent_with: newest(&settings),
         ..AttemptProgress::default()
     };
-    let echoes = EchoMask::from_wire(&settings);
-    let (fact, error) = match exchange(version, ours, &echoes, &mut progress).await {
+    let (fact, error) = match exchange(version, ours, &mut progress).await {
         Ok(note) => (Fact::Response, note),
         Err(AttemptFailure(fact, error)) => (fact, error),
     };
@@ -78,7 +76,6 @@ async fn say(mut stream: DuplexStream, answer: Vec<u8>) {
 async fn exchange(
     version: Version,
     stream: DuplexStream,
-    echoes: &EchoMask,
     progress: &mut AttemptProgress,
 ) -> Result<String, AttemptFailure> {
     let opened = match version {
@@ -91,7 +88,7 @@ async fn exchange(
     let OpenedConnection { mut sender, traffic } = opened.map_err(closed)?;
     let response = send(&mut sender, &traffic, version).await.map_err(closed)?;
     let (head, body) = response.into_parts();
-    progress.read_response(&head, body, &FUZZED_LIMITS, echoes).await?;
+    progress.read_response(&head, body, &FUZZED_LIMITS).await?;
     let _ = announced_keep_alive(&head.headers);
     Ok(irregularities(&head.headers, version, &traffic))
 }

@@ -10,14 +10,15 @@
 //! How the modules use each other, from the top down (no arrow goes up):
 //!
 //! ```text
-//! agent ─▶ stream ─▶ work ─▶ attempt ─▶ client ─▶ resolve ─▶ address_guard
-//!                                │        └────▶ refused_receivers
-//!                                └────▶ subscriptions ─▶ header_case
+//! agent ─▶ stream ─▶ work ─▶ attempt ─▶ subscriptions ─▶ oauth ─▶ client ─▶ resolve
+//!                                             │                     │          ─▶ address_guard
+//!                                             └─▶ header_case       └─▶ refused_receivers
 //! ```
 //!
 //! - `stream`: the work streams to replicas; `work`: what the agent holds, and credit.
 //! - `attempt`: one POST; `client`: connections to receivers; `resolve`: their addresses;
 //!   `refused_receivers`: what operators see of those that the guard refuses.
+//! - `oauth`: access tokens that receivers want.
 //! - `header_case`: names of headers as customers spell them, for hyper.
 //! - `settings`, `setting_ranges`, `config`, `limits`: what the agent is told at its start.
 //!
@@ -37,6 +38,7 @@ mod header_case;
 mod ids;
 mod limits;
 mod metrics;
+mod oauth;
 mod refused_receivers;
 mod resolve;
 mod response;

@@ -82,7 +82,7 @@ const DURATION_BUCKETS_SECONDS: &[f64] =
     &[0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
 
 /// How many facts there are; their numbers have no gap.
-const FACT_COUNT: usize = Fact::InvalidRequest as usize + 1;
+const FACT_COUNT: usize = Fact::TokenFailed as usize + 1;
 /// Webhooks know no other.
 const METHOD: &str = "POST";
 
@@ -216,6 +216,7 @@ pub fn fact_label(fact: Fact) -> &'static str {
         Fact::ResponseTooLarge => "response_too_large",
         Fact::BlockedAddress => "blocked_address",
         Fact::InvalidRequest => "invalid_request",
+        Fact::TokenFailed => "token_failed",
     }
 }
 

@@ -10,12 +10,16 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, Version};
 use postrider_proto::agent::v1 as wire;
 use postrider_proto::attempt_limits::MAX_REPORTED_HEADERS;
-use postrider_webhook_request::EchoMask;
 
 use crate::client::traffic::ConnectionTraffic;
 
-/// The headers, in order, as long as they fit; at most [`MAX_REPORTED_HEADERS`].
-pub fn reported_headers(headers: &HeaderMap, limit: usize, echoes: &EchoMask) -> Vec<wire::Header> {
+/// The headers, in order, as long as they fit; at most [`MAX_REPORTED_HEADERS`]. `mask`
+/// overwrites secrets in a text.
+pub fn reported_headers(
+    headers: &HeaderMap,
+    limit: usize,
+    mask: impl Fn(&mut [u8]),
+) -> Vec<wire::Header> {
     let mut left = limit;
     let mut fits = |name: &HeaderName, length: usize| {
         let size = name.as_str().len() + length;
@@ -28,8 +32,8 @@ pub fn reported_headers(headers: &HeaderMap, limit: usize, echoes: &EchoMask) ->
         .map(|(name, value)| {
             let mut name = name.as_str().as_bytes().to_vec();
             let mut value = value.as_bytes().to_vec();
-            echoes.mask(&mut name);
-            echoes.mask(&mut value);
+            mask(&mut name);
+            mask(&mut value);
             let name = String::from_utf8_lossy(&name).into_owned();
             wire::Header { name, value: value.into() }
         })
@@ -76,6 +80,7 @@ pub fn irregularities(
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use postrider_webhook_request::EchoMask;
 
     use super::*;
 
@@ -98,7 +103,7 @@ mod tests {
     #[test]
     fn secrets_of_the_request_are_masked_in_headers() {
         let all = headers(&[("x-echo", "you sent secret-1"), ("x-secret-1", "1")]);
-        let reported = reported_headers(&all, usize::MAX, &echoes());
+        let reported = reported_headers(&all, usize::MAX, |text| echoes().mask(text));
         let told: Vec<_> = reported.iter().map(|h| (h.name.as_str(), &*h.value)).collect();
         assert_eq!(told, [("x-echo", &b"you sent ********"[..]), ("x-********", &b"1"[..])]);
     }
@@ -106,7 +111,7 @@ mod tests {
     #[test]
     fn headers_are_reported_as_long_as_they_fit() {
         let all = headers(&[("a", "1234"), ("big", "0123456789"), ("b", "5")]);
-        let reported = reported_headers(&all, 8, &echoes());
+        let reported = reported_headers(&all, 8, |text| echoes().mask(text));
         let names: Vec<_> = reported.iter().map(|header| header.name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
     }
@@ -115,7 +120,7 @@ mod tests {
     fn only_so_many_headers_are_reported() {
         let many = vec![("a", "1"); MAX_REPORTED_HEADERS + 50];
         assert_eq!(
-            reported_headers(&headers(&many), usize::MAX, &echoes()).len(),
+            reported_headers(&headers(&many), usize::MAX, |_| {}).len(),
             MAX_REPORTED_HEADERS
         );
     }

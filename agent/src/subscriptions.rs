@@ -13,16 +13,60 @@ use std::time::{Duration, Instant};
 use lru::LruCache;
 use parking_lot::RwLock;
 use postrider_proto::agent::v1 as wire;
-use postrider_webhook_request::{RequestTemplate, TemplateError};
+use postrider_proto::agent::v1::subscription_update::Authorization;
+use postrider_webhook_request::{Origin, RequestTemplate, TemplateError};
+use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::client::destination::{Destination, DestinationRole, TlsCredentials};
 use crate::header_case::HeaderCase;
-
+use crate::oauth::TokenClient;
 /// Shorter request timeouts are treated as a mistake.
 const MIN_REQUEST_TIMEOUT: Duration = Duration::from_millis(1);
 /// No attempt may hold its credit longer than this. Ten times what the control plane
 /// permits, so that it can permit more.
 const MAX_REQUEST_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Why nothing can be sent by settings. An agent older than the control plane may be why.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct AccessError(String);
+
+/// How a receiver is reached: as whom, and with what.
+#[derive(Debug)]
+pub struct ReceiverAccess {
+    /// Whose connections are used.
+    pub destination: Arc<Destination>,
+    /// Where access tokens come from, if requests carry them.
+    pub oauth: Option<Arc<TokenClient>>,
+}
+
+impl ReceiverAccess {
+    fn from_wire(
+        update: &wire::SubscriptionUpdate,
+        origin: &Arc<Origin>,
+        http1_only: bool,
+    ) -> Result<Self, AccessError> {
+        let error = |error: anyhow::Error| AccessError(format!("{error:#}"));
+        let tenant: Arc<str> = update.tenant.as_str().into();
+        let credentials = Arc::new(TlsCredentials::from_wire(update).map_err(error)?);
+        let oauth = match &update.authorization {
+            Some(Authorization::Oauth(client)) => {
+                let (tenant, credentials) = (Arc::clone(&tenant), Arc::clone(&credentials));
+                Some(TokenClient::from_wire(client, tenant, credentials).map_err(error)?)
+            }
+            Some(Authorization::Basic(_)) | None => None,
+        };
+        let destination = Destination {
+            origin: Arc::clone(origin),
+            tenant,
+            role: DestinationRole::Receiver,
+            http1_only,
+            credentials,
+        };
+        Ok(Self { destination: Arc::new(destination), oauth: oauth.map(Arc::new) })
+    }
+}
 
 /// One version of a subscription's settings, ready to use.
 #[derive(Debug)]
@@ -35,6 +79,8 @@ pub struct SubscriptionSettings {
     pub template: Result<RequestTemplate, TemplateError>,
     /// How the names of its headers are spelt over HTTP/1.1.
     pub header_case: HeaderCase,
+    /// How the receiver is reached, or why it cannot be.
+    pub access: Result<ReceiverAccess, AccessError>,
 }
 
 impl SubscriptionSettings {
@@ -47,7 +93,13 @@ impl SubscriptionSettings {
         let template = RequestTemplate::from_wire(update, Instant::now());
         let spellings = template.as_ref().map(|template| &template.spellings);
         let header_case = spellings.map_or_else(|_| HeaderCase::default(), HeaderCase::of);
-        Self { version: update.version, timeout, template, header_case }
+        let access = match &template {
+            Ok(template) => {
+                ReceiverAccess::from_wire(update, &template.target.origin, template.http1_only)
+            }
+            Err(error) => Err(AccessError(error.to_string())),
+        };
+        Self { version: update.version, timeout, template, header_case, access }
     }
 }
 

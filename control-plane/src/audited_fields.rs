@@ -2,11 +2,16 @@
 //!
 //! Fed by whoever changes a resource, with it before and after; feeds the records'
 //! differences. Guarantees that no field is forgotten, since each resource is taken apart
-//! as a whole, and that signing keys and headers' values are compared and never shown.
+//! as a whole, and that signing keys, headers' values and credentials are compared and never
+//! shown.
 
 use postrider_domain::delivery::{Delivery, DeliveryState};
 use postrider_domain::event_type::EventType;
 use postrider_domain::operation::{Operation, OperationState, OperationTask};
+use postrider_domain::receiver_credentials::{
+    AssertionKey, CaCertificates, ClientIdentity, OauthClient, OauthClientAuthentication,
+    ReceiverAuthorization, ReceiverCredentials,
+};
 use postrider_domain::signature::SigningKey;
 use postrider_domain::subscription::{RequestHeader, Subscription, SubscriptionConfig};
 use postrider_domain::tenant::{Tenant, TenantRetention};
@@ -96,6 +101,7 @@ fn put_settings(fields: &mut AuditFields, settings: &SubscriptionConfig) {
         json_form,
         http1_only,
         send_trace_context,
+        credentials,
     } = settings;
     fields
         .text("display_name", display_name)
@@ -122,6 +128,49 @@ fn put_settings(fields: &mut AuditFields, settings: &SubscriptionConfig) {
     for RequestHeader { name, value } in headers {
         fields.secret(format!("headers.{name}.value"), value.expose().as_bytes());
     }
+    put_credentials(fields, credentials);
+}
+
+fn put_credentials(fields: &mut AuditFields, credentials: &ReceiverCredentials) {
+    let ReceiverCredentials { client_certificate, ca_certificates, authorization } = credentials;
+    if let Some(ClientIdentity { chain: _, private_key, summary }) = client_certificate {
+        fields.json("credentials.client_certificate", summary);
+        let field = "credentials.client_certificate.private_key";
+        fields.secret(field, private_key.expose().as_bytes());
+    }
+    if let Some(CaCertificates { pem: _, summaries }) = ca_certificates {
+        fields.json("credentials.ca_certificates", summaries);
+    }
+    match authorization {
+        Some(ReceiverAuthorization::Basic { username, password }) => {
+            fields.text("credentials.basic.username", username);
+            fields.secret("credentials.basic.password", password.expose().as_bytes());
+        }
+        Some(ReceiverAuthorization::Oauth(client)) => put_oauth_client(fields, client),
+        None => {}
+    }
+}
+
+fn put_oauth_client(fields: &mut AuditFields, client: &OauthClient) {
+    let OauthClient { token_url, client_id, scope, audience, authentication } = client;
+    fields
+        .text("credentials.oauth.token_url", token_url)
+        .text("credentials.oauth.client_id", client_id)
+        .text("credentials.oauth.scope", scope)
+        .text("credentials.oauth.audience", audience);
+    let (way, secret) = match authentication {
+        OauthClientAuthentication::SecretBasic(secret) => ("CLIENT_SECRET_BASIC", secret),
+        OauthClientAuthentication::SecretPost(secret) => ("CLIENT_SECRET_POST", secret),
+        OauthClientAuthentication::PrivateKeyJwt(key) => {
+            let AssertionKey { private_key, algorithm: _, key_id, public_jwk } = key;
+            fields
+                .text("credentials.oauth.assertion_key.key_id", key_id)
+                .text("credentials.oauth.assertion_key.public_jwk", public_jwk);
+            ("PRIVATE_KEY_JWT", private_key)
+        }
+    };
+    fields.text("credentials.oauth.client_authentication", way);
+    fields.secret("credentials.oauth.secret", secret.expose().as_bytes());
 }
 
 /// Puts an event type's fields, each behind a prefix, so that several can be told together.
@@ -250,6 +299,27 @@ mod tests {
         let (more, _) = of_subscription(&after).changes_to(&of_subscription(&other));
         let told: Vec<_> = more.iter().map(|change| change.field.as_str()).collect();
         assert_eq!(told, ["headers.x-key.value", "signing_keys.key-1", "signing_keys.key-1.kind"]);
+        let shown = format!("{changes:?}{more:?}");
+        assert!(!shown.contains("hush-hush") && !shown.contains("psst-psst"), "{shown}");
+    }
+
+    #[test]
+    fn credentials_are_told_without_what_is_secret() {
+        let before = fixtures::subscription();
+        let mut after = before.clone();
+        let basic = |password: &str| ReceiverAuthorization::Basic {
+            username: "acme".into(),
+            password: password.into(),
+        };
+        after.settings.credentials.authorization = Some(basic("hush-hush"));
+        let (changes, _) = of_subscription(&before).changes_to(&of_subscription(&after));
+        let told: Vec<_> = changes.iter().map(|change| change.field.as_str()).collect();
+        assert_eq!(told, ["credentials.basic.password", "credentials.basic.username"]);
+        let mut other = after.clone();
+        other.settings.credentials.authorization = Some(basic("psst-psst"));
+        let (more, _) = of_subscription(&after).changes_to(&of_subscription(&other));
+        let told: Vec<_> = more.iter().map(|change| change.field.as_str()).collect();
+        assert_eq!(told, ["credentials.basic.password"]);
         let shown = format!("{changes:?}{more:?}");
         assert!(!shown.contains("hush-hush") && !shown.contains("psst-psst"), "{shown}");
     }

@@ -30,6 +30,72 @@ impl fmt::Debug for agent::v1::Header {
     }
 }
 
+impl fmt::Debug for agent::v1::ReceiverTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReceiverTls { .. }")
+    }
+}
+
+impl fmt::Debug for agent::v1::BasicAuthorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BasicAuthorization")
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for agent::v1::OauthClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OauthClient")
+            .field("token_url", &self.token_url)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for agent::v1::AssertionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AssertionKey").field("key_id", &self.key_id).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for v1::ClientCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientCertificate")
+            .field("certificate", &self.certificate)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for v1::BasicAuthorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BasicAuthorization")
+            .field("username", &self.username)
+            .field("password_set", &self.password_set)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for v1::OauthClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OauthClient")
+            .field("token_url", &self.token_url)
+            .field("client_id", &self.client_id)
+            .field("client_secret_set", &self.client_secret_set)
+            .field("assertion_key", &self.assertion_key)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for v1::AssertionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AssertionKey")
+            .field("key_id", &self.key_id)
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for v1::Subscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription")
@@ -43,6 +109,7 @@ impl fmt::Debug for v1::Subscription {
             .field("signature_schemes", &self.signature_schemes)
             .field("signing_keys", &self.signing_keys)
             .field("headers", &self.headers)
+            .field("credentials", &self.credentials)
             .field("endpoint_health", &self.endpoint_health)
             .field("etag", &self.etag)
             .finish_non_exhaustive()
@@ -79,6 +146,42 @@ mod tests {
 
     const SECRET: &str = "whsec_c2VjcmV0";
 
+    fn agents_credentials() -> agent::v1::SubscriptionUpdate {
+        let secret = || prost::bytes::Bytes::from_static(SECRET.as_bytes());
+        let key = agent::v1::AssertionKey { private_key: secret(), ..Default::default() };
+        let client = agent::v1::OauthClient {
+            client_authentication: Some(
+                agent::v1::oauth_client::ClientAuthentication::AssertionKey(key),
+            ),
+            ..Default::default()
+        };
+        agent::v1::SubscriptionUpdate {
+            receiver_tls: Some(agent::v1::ReceiverTls {
+                private_key: secret(),
+                ..Default::default()
+            }),
+            authorization: Some(agent::v1::subscription_update::Authorization::Oauth(client)),
+            ..Default::default()
+        }
+    }
+
+    fn callers_credentials() -> v1::ReceiverCredentials {
+        let key = v1::AssertionKey { private_key: SECRET.into(), ..Default::default() };
+        let client = v1::OauthClient {
+            client_secret: SECRET.into(),
+            assertion_key: Some(key),
+            ..Default::default()
+        };
+        v1::ReceiverCredentials {
+            client_certificate: Some(v1::ClientCertificate {
+                private_key: SECRET.into(),
+                ..Default::default()
+            }),
+            authorization: Some(v1::receiver_credentials::Authorization::Oauth(client)),
+            ..Default::default()
+        }
+    }
+
     #[test]
     fn no_secret_is_printed() {
         let update = agent::v1::SubscriptionUpdate {
@@ -110,7 +213,12 @@ mod tests {
         let secret = SECRET.to_owned();
         let token = v1::CreateTokenResponse { token: None, secret: secret.clone() };
         let portal = v1::CreatePortalTokenResponse { token: None, secret };
+        let basic = v1::BasicAuthorization { password: SECRET.into(), ..Default::default() };
+        let sent = agent::v1::BasicAuthorization { password: SECRET.into(), ..Default::default() };
         for printed in [
+            format!("{:?}", agents_credentials()),
+            format!("{:?}", callers_credentials()),
+            format!("{basic:?}{sent:?}"),
             format!("{update:?}"),
             format!("{answer:?}"),
             format!("{request:?}"),

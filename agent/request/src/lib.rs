@@ -9,10 +9,11 @@
 //! ```text
 //! rebuilt ─▶ request ─▶ envelope ─▶ compact_json
 //!               ├─────▶ user_agent
-//!               └─────▶ template ─▶ target, echo_mask, header_spellings,
+//!               └─────▶ template ─▶ target, echo_mask, authorization, header_spellings,
 //!                                   custom_headers ─▶ signing ─▶ header_names
 //! ```
 
+mod authorization;
 mod compact_json;
 mod custom_headers;
 mod echo_mask;
@@ -27,6 +28,7 @@ mod template;
 mod trace_context;
 mod user_agent;
 
+pub use authorization::{AuthorizationError, basic_value, bearer_value};
 pub use custom_headers::CustomHeaderError;
 pub use echo_mask::EchoMask;
 pub use envelope::EnvelopeError;

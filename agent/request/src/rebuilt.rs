@@ -6,7 +6,7 @@
 use std::time::{Instant, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::header::USER_AGENT;
+use http::header::{AUTHORIZATION, USER_AGENT};
 use http::{HeaderName, HeaderValue, Version};
 use postrider_proto::agent::v1 as wire;
 use thiserror::Error;
@@ -79,6 +79,11 @@ pub fn rebuild_request(
         name: sent_name(name, &template, http2).to_owned(),
         value: disclose_value(name, value, &template),
     });
+    let token = template.needs_token.then(|| RebuiltHeader {
+        name: AUTHORIZATION.as_str().to_owned(),
+        value: RebuiltHeaderValue::Secret,
+    });
+    let headers = headers.chain(token);
     Ok(RebuiltRequest {
         url: template.target.absolute.to_string(),
         headers: headers.collect(),
@@ -234,6 +239,23 @@ mod tests {
                 }
             }
             assert_eq!(built.into_body().collect().await.unwrap().to_bytes(), rebuilt.body);
+        }
+    }
+
+    #[test]
+    fn an_authorization_is_named_and_not_told() {
+        let basic =
+            wire::BasicAuthorization { username: "acme".to_owned(), password: "mine".to_owned() };
+        for authorization in [
+            wire::subscription_update::Authorization::Basic(basic),
+            wire::subscription_update::Authorization::Oauth(wire::OauthClient::default()),
+        ] {
+            let settings =
+                wire::SubscriptionUpdate { authorization: Some(authorization), ..settings() };
+            let rebuilt = rebuild_request(settings, &assignment(), true).unwrap();
+            let all = rebuilt.headers.iter().filter(|line| line.name == "authorization");
+            let values: Vec<_> = all.map(|line| &line.value).collect();
+            assert_eq!(values, [&RebuiltHeaderValue::Secret]);
         }
     }
 

@@ -6,9 +6,12 @@
 use std::time::Instant;
 
 use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use postrider_proto::agent::v1::subscription_update::Authorization;
 use postrider_proto::agent::v1::{self as wire, Envelope};
 use thiserror::Error;
 
+use crate::authorization::{AuthorizationError, basic_value};
 use crate::custom_headers::{CustomHeaderError, parse_custom_headers};
 use crate::echo_mask::EchoMask;
 use crate::header_spellings::HeaderSpellings;
@@ -36,6 +39,8 @@ pub struct RequestTemplate {
     pub http1_only: bool,
     /// Whether requests carry the event's trace.
     pub sends_trace_context: bool,
+    /// Whether requests carry an access token beside all this; without one none is sent.
+    pub needs_token: bool,
 }
 
 /// Why no request can be built from settings.
@@ -47,6 +52,8 @@ pub enum TemplateError {
     Signing(#[from] SigningError),
     #[error(transparent)]
     Header(#[from] CustomHeaderError),
+    #[error(transparent)]
+    Authorization(#[from] AuthorizationError),
     /// The control plane is newer than the agent.
     #[error("this agent does not support the envelope; it may be older than the control plane")]
     Envelope,
@@ -60,7 +67,15 @@ impl RequestTemplate {
     ) -> Result<Self, TemplateError> {
         let target = WebhookTarget::parse(&update.url, update.allow_insecure_url)?;
         let signers = SignerSet::from_wire(update, now)?;
-        let headers = parse_custom_headers(&update.headers, &signers)?;
+        let mut headers = parse_custom_headers(&update.headers, &signers)?;
+        let needs_token = match &update.authorization {
+            Some(Authorization::Basic(basic)) => {
+                headers.insert(AUTHORIZATION, basic_value(&basic.username, &basic.password)?);
+                false
+            }
+            Some(Authorization::Oauth(_)) => true,
+            None => false,
+        };
         let envelope = Envelope::try_from(update.envelope).map_err(|_| TemplateError::Envelope)?;
         Ok(Self {
             target,
@@ -72,6 +87,7 @@ impl RequestTemplate {
             echoes: EchoMask::from_wire(update),
             http1_only: update.http1_only,
             sends_trace_context: update.send_trace_context,
+            needs_token,
         })
     }
 }

@@ -16,13 +16,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use http::Version;
+use http::header::AUTHORIZATION;
+use http::{StatusCode, Version};
 use hyper::Response;
 use hyper::body::Incoming;
 use postrider_proto::agent::v1::{self as wire, Assignment, Fact};
 use postrider_proto::attempt_limits::is_http_status;
 use postrider_webhook_request::{
-    EchoMask, OutgoingTraceContext, RequestTemplate, SigningTime, UserAgent, build_request,
+    OutgoingTraceContext, RequestTemplate, SigningTime, UserAgent, WebhookRequest, build_request,
 };
 use tokio::time::timeout_at;
 
@@ -30,14 +31,17 @@ use self::progress::{
     AttemptFailure, AttemptPhase, AttemptProgress, describe_with_causes, wire_duration,
 };
 use crate::client::connect::ConnectError;
+use crate::client::destination_connections::ConnectionReuse;
 use crate::client::dial::DialError;
-use crate::client::origin_connections::ConnectionReuse;
 use crate::client::pool::ConnectionRequest;
 use crate::client::{PooledConnection, SendFailureKind, WebhookClient};
 use crate::limits::ResponseLimits;
+use crate::oauth::{TokenClient, TokenKeeper};
 use crate::resolve::ResolveError;
 use crate::response::{announced_keep_alive, irregularities};
-use crate::subscriptions::{CachedSubscription, SubscriptionPermit, SubscriptionSettings};
+use crate::subscriptions::{
+    CachedSubscription, ReceiverAccess, SubscriptionPermit, SubscriptionSettings,
+};
 use crate::wall_clock::WallClock;
 
 /// How often a POST that the receiver did not process is sent again within one attempt. One
@@ -63,7 +67,8 @@ pub trait AttemptExecutor: Send + Sync + 'static {
 
 /// Attempts over HTTP.
 pub struct HttpAttemptExecutor {
-    pub client: WebhookClient,
+    pub client: Arc<WebhookClient>,
+    pub tokens: TokenKeeper,
     pub limits: ResponseLimits,
     pub user_agent: UserAgent,
     pub clock: Arc<WallClock>,
@@ -131,13 +136,8 @@ impl HttpAttemptExecutor {
             progress.phase = AttemptPhase::Connecting;
             let (settings, mut connection) =
                 self.acquire_connection(subscription, &mut permit, reuse, progress).await?;
-            let template = template_of(&settings)?;
             let version = connection.version();
-            let now = SigningTime { wall: self.clock.signing_time(), monotonic: Instant::now() };
-            let mut request = build_request(assignment, template, trace, version, now)
-                .map_err(|error| AttemptFailure::new(Fact::InvalidRequest, error))?;
-            self.user_agent.write(request.headers_mut());
-            settings.header_case.write(&mut request);
+            let request = self.build_request(&settings, assignment, trace, version, progress)?;
             progress.version = Some(version);
             progress.sent_with = Some(Arc::clone(&settings));
             progress.phase = AttemptPhase::Waiting;
@@ -147,9 +147,10 @@ impl HttpAttemptExecutor {
                 Ok(response) => {
                     progress.timings.first_byte = wire_duration(sent.elapsed());
                     progress.phase = AttemptPhase::Reading;
-                    return self
-                        .read_response(connection, response, &template.echoes, progress)
-                        .await;
+                    if response.status() == StatusCode::UNAUTHORIZED {
+                        self.forget_token(&settings, progress);
+                    }
+                    return self.read_response(connection, response, progress).await;
                 }
                 Err(error) => error,
             };
@@ -179,9 +180,59 @@ impl HttpAttemptExecutor {
         }
     }
 
-    /// A connection for the newest settings. Waiting for one takes time, in which
-    /// the subscription may be pointed elsewhere: then the wait begins again. A
-    /// connection that is shared gives the turn back.
+    /// The request by these settings, with the access token that was had for them.
+    fn build_request(
+        &self,
+        settings: &SubscriptionSettings,
+        assignment: &Assignment,
+        trace: &OutgoingTraceContext,
+        version: Version,
+        progress: &AttemptProgress,
+    ) -> Result<WebhookRequest, AttemptFailure> {
+        let template = template_of(settings)?;
+        let now = SigningTime { wall: self.clock.signing_time(), monotonic: Instant::now() };
+        let mut request = build_request(assignment, template, trace, version, now)
+            .map_err(|error| AttemptFailure::new(Fact::InvalidRequest, error))?;
+        self.user_agent.write(request.headers_mut());
+        settings.header_case.write(&mut request);
+        match &progress.token {
+            Some(token) => {
+                request.headers_mut().insert(AUTHORIZATION, token.authorization.clone());
+            }
+            None if template.needs_token => {
+                return Err(AttemptFailure::new(Fact::TokenFailed, "there is no access token"));
+            }
+            None => {}
+        }
+        Ok(request)
+    }
+
+    /// A token for a request.
+    async fn acquire_token(
+        &self,
+        client: &Arc<TokenClient>,
+        progress: &mut AttemptProgress,
+    ) -> Result<(), AttemptFailure> {
+        progress.phase = AttemptPhase::WaitingForToken;
+        let token = self.tokens.token(client).await;
+        let token = token.map_err(|error| AttemptFailure::new(Fact::TokenFailed, error))?;
+        progress.token = Some(token);
+        progress.phase = AttemptPhase::Connecting;
+        Ok(())
+    }
+
+    /// The receiver did not accept the token that it got.
+    fn forget_token(&self, settings: &SubscriptionSettings, progress: &AttemptProgress) {
+        if let Ok(ReceiverAccess { oauth: Some(client), .. }) = &settings.access
+            && let Some(token) = &progress.token
+        {
+            self.tokens.forget(client, token);
+        }
+    }
+
+    /// A connection for the newest settings, and a token if they want one. Waiting for
+    /// them takes time, in which the subscription may be pointed elsewhere: then the wait
+    /// begins again. A connection that is shared gives the turn back.
     async fn acquire_connection(
         &self,
         subscription: &CachedSubscription,
@@ -192,10 +243,15 @@ impl HttpAttemptExecutor {
         loop {
             let settings = subscription.newest_settings();
             progress.settings_version = settings.version;
-            let RequestTemplate { target, http1_only, .. } = template_of(&settings)?;
-            let (origin, http1_only) = (&target.origin, *http1_only);
+            let access = access_of(&settings)?;
+            progress.token = None;
+            if let Some(client) = &access.oauth {
+                Box::pin(self.acquire_token(client, progress)).await?;
+            }
+            let destination = &access.destination;
             let began = Instant::now();
-            let (addresses, looked_up) = self.client.resolve(origin, subscription.tenant()).await;
+            let (addresses, looked_up) =
+                self.client.resolve(&destination.origin, subscription.tenant()).await;
             if looked_up {
                 progress.timings.dns = wire_duration(began.elapsed());
             }
@@ -208,8 +264,8 @@ impl HttpAttemptExecutor {
             if permit.is_none() {
                 *permit = subscription.acquire_permit().await;
             }
-            let wanted = ConnectionRequest { reuse, http1_only, progress: &progress.dialling };
-            let connection = self.client.acquire_connection(origin, &addresses, wanted).await;
+            let wanted = ConnectionRequest { reuse, progress: &progress.dialling };
+            let connection = self.client.acquire_connection(destination, &addresses, wanted).await;
             let connection = connection.map_err(|error| {
                 progress.record_dialled_address(error.dialled());
                 AttemptFailure::new(fact_of_connect_error(&error), error)
@@ -218,8 +274,8 @@ impl HttpAttemptExecutor {
                 *permit = None;
             }
             let newest = subscription.newest_settings();
-            let now = template_of(&newest)?;
-            if now.target.origin == *origin && now.http1_only == http1_only {
+            // The same credentials, so also the same token.
+            if access_of(&newest)?.destination == *destination {
                 if let Some(new) = connection.new_timings() {
                     progress.timings.connect = wire_duration(new.tcp);
                     progress.timings.tls = new.tls.and_then(wire_duration);
@@ -238,11 +294,10 @@ impl HttpAttemptExecutor {
         &self,
         connection: PooledConnection,
         response: Response<Incoming>,
-        echoes: &EchoMask,
         progress: &mut AttemptProgress,
     ) -> Result<String, AttemptFailure> {
         let (head, body) = response.into_parts();
-        progress.read_response(&head, body, &self.limits, echoes).await?;
+        progress.read_response(&head, body, &self.limits).await?;
         let note = irregularities(&head.headers, connection.version(), connection.traffic());
         self.client.give_back(connection, announced_keep_alive(&head.headers));
         Ok(note)
@@ -251,6 +306,10 @@ impl HttpAttemptExecutor {
 
 fn template_of(settings: &SubscriptionSettings) -> Result<&RequestTemplate, AttemptFailure> {
     settings.template.as_ref().map_err(|error| AttemptFailure::new(Fact::InvalidRequest, error))
+}
+
+fn access_of(settings: &SubscriptionSettings) -> Result<&ReceiverAccess, AttemptFailure> {
+    settings.access.as_ref().map_err(|error| AttemptFailure::new(Fact::InvalidRequest, error))
 }
 
 fn fact_of_connect_error(error: &ConnectError) -> Fact {
@@ -262,90 +321,4 @@ fn fact_of_connect_error(error: &ConnectError) -> Fact {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use postrider_proto::attempt_limits::MAX_ERROR_BYTES;
-    use postrider_telemetry::metrics::MetricRegistry;
-
-    use super::*;
-    use crate::address_guard::{PortRules, SubnetRules};
-    use crate::client::connect::ReceiverConnector;
-    use crate::client::pool::ConnectionPool;
-    use crate::limits::{ConnectionLimits, LookupBackend, LookupLimits};
-    use crate::metrics::AgentMetrics;
-    use crate::refused_receivers::RefusedReceivers;
-    use crate::resolve::Resolver;
-    use crate::subscriptions::SubscriptionCache;
-
-    /// As many wait as the agent may hold: what happens rarely, or at few of them at
-    /// a time, has its state elsewhere.
-    #[tokio::test]
-    async fn an_attempt_that_waits_is_small() {
-        let limits = ConnectionLimits {
-            per_origin: 1,
-            per_subscription: 1,
-            total: 1,
-            idle_timeout: Duration::from_secs(1),
-        };
-        let connector = ReceiverConnector::new(&[], &[], Duration::from_secs(1)).unwrap();
-        let metrics = AgentMetrics::new(&MetricRegistry::unread());
-        let pool = ConnectionPool::new(connector, limits, metrics.connections);
-        let limits_of_lookups = LookupLimits::default();
-        let resolver =
-            Resolver::new(SubnetRules::default(), LookupBackend::System, limits_of_lookups);
-        let refused = RefusedReceivers::new(metrics.refused_receivers);
-        let ports = PortRules::default();
-        let client = WebhookClient::new(resolver, pool, ports, refused);
-        let mut subscriptions = SubscriptionCache::new(1, 1);
-        subscriptions.update(&wire::SubscriptionUpdate::default());
-        let subscription = subscriptions.get_at_version("", "", 0).unwrap();
-        let limits = ResponseLimits { body_bytes: 1, excerpt_bytes: 1, headers_bytes: 1 };
-        let trace = OutgoingTraceContext::default();
-        let user_agent = UserAgent::default();
-        let attempts = HttpAttemptExecutor { client, limits, user_agent, clock: Arc::default() };
-        let attempt = attempts.execute(&subscription, Assignment::default(), &trace);
-        assert!(size_of_val(&*attempt) < 2000, "{} bytes", size_of_val(&*attempt));
-    }
-
-    /// What is known of an attempt whose request carried `secret-1`.
-    fn progress_with_secret() -> AttemptProgress {
-        let mut subscriptions = SubscriptionCache::new(1, 1);
-        subscriptions.update(&wire::SubscriptionUpdate {
-            url: "https://pay.example/hooks".to_owned(),
-            unsigned: true,
-            headers: vec![wire::Header { name: "x-key".to_owned(), value: "secret-1".into() }],
-            ..Default::default()
-        });
-        let subscription = subscriptions.get_at_version("", "", 0).unwrap();
-        let sent_with = Some(subscription.newest_settings());
-        AttemptProgress { sent_with, ..AttemptProgress::default() }
-    }
-
-    #[tokio::test]
-    async fn an_excerpt_shows_no_secret_of_the_request() {
-        let progress = AttemptProgress {
-            excerpt: (&b"you sent secret-1, and sec"[..]).into(),
-            body_bytes: 40,
-            ..progress_with_secret()
-        };
-        let result = progress.into_result(Assignment::default(), Fact::Timeout, String::new());
-        assert_eq!(result.response_body, "you sent ********, and sec");
-        assert!(result.response_body_truncated);
-    }
-
-    #[test]
-    fn an_error_shows_no_secret_of_the_request() {
-        let told = |error: &str| {
-            let (assignment, fact) = (Assignment::default(), Fact::ConnectionClosed);
-            progress_with_secret().into_result(assignment, fact, error.to_owned()).error
-        };
-        let said = bytes::Bytes::from_static(b"\"you sent Secret-1\"");
-        let masked = r#"it was closed (b"\"you sent ********\"")"#;
-        assert_eq!(told(&format!("it was closed ({said:?})")), masked);
-        // Where it is cut, too.
-        let long = "x".repeat(MAX_ERROR_BYTES - 8);
-        let shown = told(&format!("{long}secret-1, and more"));
-        assert_eq!(shown, format!("{long}*****…"));
-    }
-}
+mod tests;

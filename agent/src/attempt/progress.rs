@@ -21,6 +21,7 @@ use postrider_webhook_request::EchoMask;
 
 use crate::client::dial::DialProgress;
 use crate::limits::ResponseLimits;
+use crate::oauth::AccessToken;
 use crate::response::reported_headers;
 use crate::subscriptions::SubscriptionSettings;
 
@@ -29,6 +30,7 @@ use crate::subscriptions::SubscriptionSettings;
 pub enum AttemptPhase {
     #[default]
     Connecting,
+    WaitingForToken,
     Waiting,
     Reading,
 }
@@ -37,6 +39,7 @@ impl AttemptPhase {
     pub fn description(self) -> &'static str {
         match self {
             Self::Connecting => "before a connection was ready",
+            Self::WaitingForToken => "before the token server gave an access token",
             Self::Waiting => "before a response came",
             Self::Reading => "before the response's body was complete",
         }
@@ -60,6 +63,8 @@ pub struct AttemptProgress {
     pub excerpt: bytes::BytesMut,
     /// What the last request was made with, whose secrets the answer may echo.
     pub sent_with: Option<Arc<SubscriptionSettings>>,
+    /// The access token that the request carries, which the answer may echo too.
+    pub token: Option<Arc<AccessToken>>,
     pub body_bytes: usize,
 }
 
@@ -73,13 +78,12 @@ impl AttemptFailure {
 }
 
 impl AttemptProgress {
-    /// Reads the head, and the body up to the limit; masks `echoes` in the head.
+    /// Reads the head, and the body up to the limit; masks secrets in the head.
     pub async fn read_response(
         &mut self,
         head: &Parts,
         mut body: Incoming,
         limits: &ResponseLimits,
-        echoes: &EchoMask,
     ) -> Result<(), AttemptFailure> {
         if !is_http_status(head.status.as_u16().into()) {
             let words = format!(
@@ -93,7 +97,8 @@ impl AttemptProgress {
         if let Some(value) = retry_after.filter(|value| value.len() <= MAX_RETRY_AFTER_BYTES) {
             self.retry_after = bytes::Bytes::copy_from_slice(value);
         }
-        self.headers = reported_headers(&head.headers, limits.headers_bytes, echoes);
+        self.headers =
+            reported_headers(&head.headers, limits.headers_bytes, |text| self.mask(text));
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| {
                 let words =
@@ -117,6 +122,19 @@ impl AttemptProgress {
         Ok(())
     }
 
+    /// What the request carried in clear: the settings' secrets, and the access token.
+    fn echoes(&self) -> impl Iterator<Item = &EchoMask> {
+        let template = self.sent_with.as_ref().and_then(|settings| settings.template.as_ref().ok());
+        let of_settings = template.map(|template| &template.echoes);
+        of_settings.into_iter().chain(self.token.as_ref().map(|token| &token.echoes))
+    }
+
+    fn mask(&self, text: &mut [u8]) {
+        for echoes in self.echoes() {
+            echoes.mask(text);
+        }
+    }
+
     /// An address that did not become a connection.
     pub fn record_dialled_address(&mut self, dialled: Option<(SocketAddr, Option<Duration>)>) {
         if let Some((address, tcp)) = dialled {
@@ -134,11 +152,10 @@ impl AttemptProgress {
     ) -> wire::AttemptResult {
         // Here, since an attempt may have ended in the midst of a body, and before the error
         // is cut. It may tell what the receiver said, as when it ended the connection.
-        if let Some(settings) = &self.sent_with
-            && let Ok(template) = &settings.template
-        {
-            template.echoes.mask(&mut self.excerpt);
-            error = template.echoes.mask_words(error);
+        let mut excerpt = std::mem::take(&mut self.excerpt);
+        for echoes in self.echoes() {
+            echoes.mask(&mut excerpt);
+            error = echoes.mask_words(error);
         }
         wire::AttemptResult {
             key: assignment.key,
@@ -148,8 +165,8 @@ impl AttemptProgress {
             age: None,
             timings: Some(self.timings),
             response_headers: self.headers,
-            response_body_truncated: self.body_bytes > self.excerpt.len(),
-            response_body: self.excerpt.freeze(),
+            response_body_truncated: self.body_bytes > excerpt.len(),
+            response_body: excerpt.freeze(),
             response_body_bytes: self.body_bytes as u64,
             error: printable_error(error),
             remote_address: self.remote_address,

@@ -1,24 +1,39 @@
 //! Makes one connection to a receiver.
 //!
 //! Only the given addresses are dialled, never a proxy. The certificate is checked
-//! against the name in the URL, with the roots as they are when it connects. ALPN decides
-//! between HTTP/1.1 and HTTP/2.
+//! against the name in the URL, with the roots as they are when it connects, or with the
+//! authorities of the subscription's credentials. ALPN decides between HTTP/1.1 and HTTP/2.
+//! TLS sessions are kept for each destination by itself, and for a bounded number of them.
+//!
+//! Keeps the invariant `nothing-shared-across-credentials`.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_tls::{PemFile, PemFiles, Reloading, WatchedCertificates};
-use postrider_webhook_request::Origin;
+use lru::LruCache;
+use parking_lot::Mutex;
+use postrider_tls::{PemFile, PemFiles, Reloading, WatchedCertificates, crypto_provider};
 use rustls::ClientConfig;
+use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
+use rustls::sign::SingleCertAndKey;
 use thiserror::Error;
 use tokio_rustls::TlsConnector;
 
 use crate::client::connection::{OpenedConnection, open_http1, open_http2};
+use crate::client::destination::{Destination, DestinationRole};
 use crate::client::dial::{ConnectTimings, DialError, DialProgress, TransportStream, dial};
-use crate::client::receiver_trust::ReceiverCertVerifier;
+use crate::client::receiver_trust::{EitherVerifier, ReceiverCertVerifier};
+
+/// Destinations whose TLS sessions are kept. As many as there may be connections
+/// (`receivers.max_connections`).
+const MAX_TLS_DESTINATIONS: usize = 4_096;
+/// Sessions of one destination: what rustls keeps of one name, so that its cache has room
+/// for one name.
+const SESSIONS_PER_DESTINATION: usize = 8;
 
 /// Why there is no connection.
 #[derive(Debug, Error)]
@@ -75,18 +90,58 @@ pub struct ReceiverConnector {
 
 /// TLS with the roots of one time.
 struct ReceiverTls {
-    any_version: TlsConnector,
-    /// Offers HTTP/1.1 alone.
-    http1: TlsConnector,
+    /// Shows nothing and keeps no session.
+    config: ClientConfig,
+    authorities: Arc<ReceiverCertVerifier>,
+    /// By destination, and by whether it offers HTTP/1.1 alone.
+    connectors: Mutex<LruCache<(Arc<Destination>, bool), TlsConnector>>,
 }
 
 impl ReceiverTls {
     fn new(extra_ca_pem: &[Vec<u8>], extra_ca: &[CertificateDer<'static>]) -> anyhow::Result<Self> {
-        let mut config = tls_config(extra_ca_pem, extra_ca)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let http1 = TlsConnector::from(Arc::new(config.clone()));
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { any_version: TlsConnector::from(Arc::new(config)), http1 })
+        let authorities = ReceiverCertVerifier::load(extra_ca_pem, extra_ca, crypto_provider())?;
+        let mut config = ClientConfig::builder_with_provider(crypto_provider())
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::<ReceiverCertVerifier>::clone(&authorities))
+            .with_no_client_auth();
+        config.resumption = Resumption::disabled();
+        // One made with its limit would take the memory for all at once.
+        let mut connectors = LruCache::unbounded();
+        connectors.resize(NonZeroUsize::new(MAX_TLS_DESTINATIONS).unwrap_or(NonZeroUsize::MIN));
+        Ok(Self { config, authorities, connectors: Mutex::new(connectors) })
+    }
+
+    /// What connects to a destination, with the sessions that were made there.
+    fn connector(&self, destination: &Arc<Destination>, http1_only: bool) -> TlsConnector {
+        let key = (Arc::clone(destination), http1_only);
+        let mut connectors = self.connectors.lock();
+        connectors.get_or_insert(key, || self.make_connector(destination, http1_only)).clone()
+    }
+
+    fn make_connector(&self, destination: &Destination, http1_only: bool) -> TlsConnector {
+        let mut config = self.config.clone();
+        config.alpn_protocols = match http1_only {
+            true => vec![b"http/1.1".to_vec()],
+            false => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        };
+        config.resumption = Resumption::in_memory_sessions(SESSIONS_PER_DESTINATION);
+        let credentials = &destination.credentials;
+        if let Some(key) = &credentials.certified_key {
+            let resolver = SingleCertAndKey::from(Arc::clone(key));
+            config.client_auth_cert_resolver = Arc::new(resolver);
+        }
+        if let Some(own) = &credentials.authorities {
+            let own = Arc::clone(own);
+            match destination.role {
+                DestinationRole::Receiver => config.dangerous().set_certificate_verifier(own),
+                DestinationRole::TokenServer => {
+                    let either = EitherVerifier(own, Arc::clone(&self.authorities));
+                    config.dangerous().set_certificate_verifier(Arc::new(either));
+                }
+            }
+        }
+        TlsConnector::from(Arc::new(config))
     }
 }
 
@@ -117,15 +172,18 @@ impl ReceiverConnector {
     /// connection is gone.
     pub async fn connect<H: Send + 'static>(
         &self,
-        origin: &Origin,
+        destination: &Arc<Destination>,
         addresses: &[IpAddr],
         http1_only: bool,
         progress: &DialProgress,
         permit: H,
     ) -> Result<NewConnection, ConnectError> {
-        let current = self.tls.current();
-        let tls = if http1_only { &current.http1 } else { &current.any_version };
-        let security = origin.tls_name.as_ref().map(|name| (tls, name));
+        let origin = &destination.origin;
+        let security = origin.tls_name.as_ref().map(|name| {
+            let connector = self.tls.current().connector(destination, http1_only);
+            (connector, name)
+        });
+        let security = security.as_ref().map(|(connector, name)| (connector, *name));
         let dialled = dial(addresses, origin.port, security, self.limit, progress).await?;
         let opened = match dialled.stream {
             TransportStream::Plain(stream) => open_http1(stream, permit).await?,
@@ -139,17 +197,4 @@ impl ReceiverConnector {
         };
         Ok(NewConnection { opened, peer: dialled.address.into(), timings: dialled.timings })
     }
-}
-
-fn tls_config(
-    extra_ca_pem: &[Vec<u8>],
-    extra_ca: &[CertificateDer<'static>],
-) -> anyhow::Result<ClientConfig> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = ReceiverCertVerifier::load(extra_ca_pem, extra_ca, Arc::clone(&provider))?;
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth())
 }

@@ -51,8 +51,9 @@ fn describe_tls_error(cause: &io::Error) -> String {
     match error {
         Some(rustls::Error::InvalidCertificate(
             CertificateError::UnknownIssuer | CertificateError::Other(_),
-        )) => "the receiver's certificate is not signed by an authority that the agent trusts; \
-               --extra-ca gives the agent its authority's, or its own if it is self-signed"
+        )) => "the receiver's certificate is not signed by an authority that is trusted; the \
+               subscription's ca_certificates, or the agent's --extra-ca, can name its \
+               authority's, or its own if it is self-signed"
             .to_owned(),
         _ => cause.to_string(),
     }
@@ -257,7 +258,7 @@ mod tests {
     fn certificate(name: &str) -> (rcgen::CertifiedKey<rcgen::KeyPair>, Arc<ServerConfig>) {
         let certified = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
         let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = postrider_tls::crypto_provider();
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
@@ -273,7 +274,7 @@ mod tests {
         let (_, impostor) = certificate("pay.example");
         let mut roots = RootCertStore::empty();
         roots.add(trusted.cert.der().clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = postrider_tls::crypto_provider();
         let client = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()

@@ -1,4 +1,4 @@
-//! Which HTTP version to speak to an origin, as learned from its answers.
+//! Which HTTP version to speak to a destination, as learned from its answers.
 //!
 //! An origin that asks for HTTP/1.1 gets it for an hour. One that breaks three HTTP/2
 //! connections in a row, without an answer between them, gets HTTP/1.1 for ten
@@ -22,7 +22,7 @@ const HTTP2_BROKEN_TTL: Duration = Duration::from_secs(10 * 60);
 /// break when a receiver restarts.
 const MAX_BROKEN_CONNECTIONS: u32 = 3;
 
-/// What is remembered of one origin.
+/// What is remembered of one destination.
 #[derive(Debug, Default)]
 pub struct HttpVersionMemory {
     http1_until: Option<Instant>,

@@ -5,15 +5,16 @@
 //! refused, that no proxy from the environment is used, and that for a request that failed it
 //! says whether the receiver may have seen it.
 //!
-//! Keeps the invariants `no-second-post`, `agent-reports-facts` and
-//! `only-judged-addresses`.
+//! Keeps the invariants `no-second-post`, `agent-reports-facts`, `only-judged-addresses` and
+//! `nothing-shared-across-credentials`.
 
 pub mod connect;
 pub mod connection;
+pub mod destination;
+pub mod destination_connections;
 pub mod dial;
 mod http_versions;
 pub mod interim;
-pub mod origin_connections;
 pub mod pool;
 pub mod receiver_trust;
 pub mod traffic;
@@ -29,8 +30,9 @@ use postrider_webhook_request::{Origin, WebhookRequest};
 
 use self::connect::ConnectError;
 use self::connection::RequestSender;
+use self::destination::Destination;
+use self::destination_connections::ConnectionLease;
 use self::dial::ConnectTimings;
-use self::origin_connections::ConnectionLease;
 use self::pool::{ConnectionPool, ConnectionRequest};
 use self::traffic::ConnectionTraffic;
 use crate::address_guard::PortRules;
@@ -101,11 +103,11 @@ impl WebhookClient {
     /// A connection to one of the judged addresses.
     pub async fn acquire_connection(
         &self,
-        origin: &Arc<Origin>,
+        destination: &Arc<Destination>,
         addresses: &CheckedAddresses,
         wanted: ConnectionRequest<'_>,
     ) -> Result<PooledConnection, ConnectError> {
-        self.pool.acquire(origin, addresses, wanted).await.map(PooledConnection)
+        self.pool.acquire(destination, addresses, wanted).await.map(PooledConnection)
     }
 
     /// Keeps the connection for another request.

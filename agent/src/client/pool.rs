@@ -1,9 +1,12 @@
 //! All connections to receivers.
 //!
-//! All origins together stay within one limit; the connection that has been idle
-//! longest is closed to make room. Idle connections are closed after a time, or
-//! earlier if the receiver announced one. What is remembered about origins without
-//! connections is bounded.
+//! They are kept by destination: by origin, tenant, credentials and HTTP version. All
+//! together stay within one limit; the connection that has been idle longest is closed to
+//! make room. Of one origin only so many are in use at once, whoever's they are. Idle
+//! connections are closed after a time, or earlier if the receiver announced one. What is
+//! remembered about destinations without connections is bounded.
+//!
+//! Keeps the invariant `nothing-shared-across-credentials`.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -17,23 +20,24 @@ use postrider_webhook_request::Origin;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::client::connect::{ConnectError, NewConnection, ReceiverConnector};
+use crate::client::destination::Destination;
+use crate::client::destination_connections::{
+    ConnectionLease, ConnectionReuse, DestinationConnections,
+};
 use crate::client::dial::DialProgress;
-use crate::client::origin_connections::{ConnectionLease, ConnectionReuse, OriginConnections};
 use crate::limits::ConnectionLimits;
 
 /// How often idle connections are looked at. Small beside the 30 s that a connection may
 /// idle, and a sweep is one look at each.
 const IDLE_SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-/// Origins without connections of which something is remembered. As many as there may be
+/// Destinations without connections of which something is remembered. As many as there may be
 /// connections (`receivers.max_connections`).
-const MAX_REMEMBERED_ORIGINS: usize = 4_096;
+const MAX_REMEMBERED_DESTINATIONS: usize = 4_096;
 
 /// What a request needs of its connection.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionRequest<'a> {
     pub reuse: ConnectionReuse,
-    /// Whether it must speak HTTP/1.1.
-    pub http1_only: bool,
     pub progress: &'a DialProgress,
 }
 
@@ -57,7 +61,14 @@ pub struct ConnectionPool {
     permits: Arc<Semaphore>,
     open: BoundUpDownCounter<i64>,
     last_connection: AtomicU64,
-    origins: Mutex<HashMap<Arc<Origin>, Arc<OriginConnections>>>,
+    kept: Mutex<KeptConnections>,
+}
+
+#[derive(Default)]
+struct KeptConnections {
+    by_destination: HashMap<Arc<Destination>, Arc<DestinationConnections>>,
+    /// Places for connections in use, which all destinations of an origin share.
+    places: HashMap<Arc<Origin>, Arc<Semaphore>>,
 }
 
 impl ConnectionPool {
@@ -73,7 +84,7 @@ impl ConnectionPool {
             limits,
             open,
             last_connection: AtomicU64::new(0),
-            origins: Mutex::default(),
+            kept: Mutex::default(),
         });
         tokio::spawn(close_expired_periodically(Arc::downgrade(&pool)));
         pool
@@ -82,13 +93,13 @@ impl ConnectionPool {
     /// A connection to one of `addresses`. Waits while the origin is at its limit.
     pub async fn acquire(
         &self,
-        origin: &Arc<Origin>,
+        destination: &Arc<Destination>,
         addresses: &[IpAddr],
         wanted: ConnectionRequest<'_>,
     ) -> Result<ConnectionLease, ConnectError> {
-        let host = self.host(origin);
-        let learned = !wanted.http1_only && host.requires_http1();
-        let (http1, reuse) = (wanted.http1_only || learned, wanted.reuse);
+        let host = self.host(destination);
+        let learned = !destination.http1_only && host.requires_http1();
+        let (http1, reuse) = (destination.http1_only || learned, wanted.reuse);
         if !http1 && let Some(lease) = host.lease_shared(addresses, reuse) {
             return Ok(lease);
         }
@@ -111,11 +122,13 @@ impl ConnectionPool {
         }
         // Apart from the attempt that waits for it: the handshake's state is large and
         // needed once, an attempt's is moved about for each POST.
-        let mut connected = Box::pin(self.connect(origin, addresses, http1, wanted.progress)).await;
+        let mut connected =
+            Box::pin(self.connect(destination, addresses, http1, wanted.progress)).await;
         if learned && matches!(&connected, Err(error) if error.is_tls()) {
             // HTTP/1.1 cannot be had there, it seems.
             host.forget_versions();
-            connected = Box::pin(self.connect(origin, addresses, false, wanted.progress)).await;
+            connected =
+                Box::pin(self.connect(destination, addresses, false, wanted.progress)).await;
         }
         let id = self.last_connection.fetch_add(1, Ordering::Relaxed) + 1;
         Ok(Arc::clone(&host).lease_new(connected?, id, reuse, http1, in_use))
@@ -123,22 +136,25 @@ impl ConnectionPool {
 
     async fn connect(
         &self,
-        origin: &Origin,
+        destination: &Arc<Destination>,
         addresses: &[IpAddr],
         http1_only: bool,
         progress: &DialProgress,
     ) -> Result<NewConnection, ConnectError> {
         let permit = self.acquire_permit().await;
-        self.connector.connect(origin, addresses, http1_only, progress, permit).await
+        self.connector.connect(destination, addresses, http1_only, progress, permit).await
     }
 
-    fn host(&self, origin: &Arc<Origin>) -> Arc<OriginConnections> {
-        let mut origins = self.origins.lock();
-        if let Some(host) = origins.get(origin) {
+    fn host(&self, destination: &Arc<Destination>) -> Arc<DestinationConnections> {
+        let mut kept = self.kept.lock();
+        if let Some(host) = kept.by_destination.get(destination) {
             return Arc::clone(host);
         }
-        let host = Arc::new(OriginConnections::new(self.limits.per_origin));
-        origins.insert(Arc::clone(origin), Arc::clone(&host));
+        let origin = Arc::clone(&destination.origin);
+        let places = kept.places.entry(origin);
+        let places = places.or_insert_with(|| Arc::new(Semaphore::new(self.limits.per_origin)));
+        let host = Arc::new(DestinationConnections::new(Arc::clone(places)));
+        kept.by_destination.insert(Arc::clone(destination), Arc::clone(&host));
         host
     }
 
@@ -161,8 +177,9 @@ impl ConnectionPool {
 
     /// Dropping the sender ends the connection's task, which frees its place.
     fn close_idle_longest(&self) {
-        let origins = self.origins.lock();
-        let oldest = origins
+        let kept = self.kept.lock();
+        let oldest = kept
+            .by_destination
             .values()
             .filter_map(|host| Some((host.idle_since()?, host)))
             .min_by_key(|(since, _)| *since);
@@ -173,13 +190,17 @@ impl ConnectionPool {
 
     fn close_expired(&self, now: Instant) {
         let mut remembered = 0;
-        self.origins.lock().retain(|_, host| {
+        let mut kept = self.kept.lock();
+        kept.by_destination.retain(|_, host| {
             let used =
                 host.close_expired(now, self.limits.idle_timeout) || Arc::strong_count(host) > 1;
-            let remember = !used && remembered < MAX_REMEMBERED_ORIGINS && host.is_remembered(now);
+            let remember =
+                !used && remembered < MAX_REMEMBERED_DESTINATIONS && host.is_remembered(now);
             remembered += usize::from(remember);
             used || remember
         });
+        // Each destination that is left holds its origin's.
+        kept.places.retain(|_, places| Arc::strong_count(places) > 1);
     }
 
     /// Gives a connection back for the next POST; `announced` is how long the

@@ -2,8 +2,8 @@
 //!
 //! A certificate is accepted only for the name in the URL and only while it is valid:
 //! because it chains to a root, or because it is, byte for byte, one that the operator
-//! gave with `--extra-ca`. What was given in files is read again when they change
-//! (`connect`).
+//! gave with `--extra-ca`, or a subscription in its credentials. What was given in files is
+//! read again when they change (`connect`).
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use anyhow::Context;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -22,17 +22,19 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::X509Version;
 
-/// Checks receivers' certificates against the platform's roots and extra ones.
+/// Checks receivers' certificates against roots, and against certificates that were given.
 #[derive(Debug)]
 pub struct ReceiverCertVerifier {
-    chains: Arc<WebPkiServerVerifier>,
-    /// What the operator gave. A receiver may show one of these as its own, since
+    /// `None` if nothing that was given may sign others.
+    chains: Option<Arc<WebPkiServerVerifier>>,
+    provider: Arc<CryptoProvider>,
+    /// What was given. A receiver may show one of these as its own, since
     /// `openssl req -x509` marks every certificate it makes as an authority's, and
     /// an authority's certificate is not a server's by RFC 5280, section 4.2.1.9.
     extra: Vec<ExtraCertificate>,
 }
 
-/// A certificate that the operator gave.
+/// A certificate that was given.
 #[derive(Debug)]
 struct ExtraCertificate {
     der: CertificateDer<'static>,
@@ -96,10 +98,35 @@ impl ReceiverCertVerifier {
             "there are no root certificates to verify receivers with: install the platform's \
              (Debian's package is ca-certificates) or give --extra-ca"
         );
-        let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
-            .build()
-            .context("the root certificates cannot be used")?;
-        Ok(Arc::new(Self { chains, extra }))
+        Self::build(roots, extra, provider)
+    }
+
+    /// Trusts these certificates alone.
+    pub fn of_authorities(
+        given: Vec<CertificateDer<'static>>,
+        provider: Arc<CryptoProvider>,
+    ) -> anyhow::Result<Arc<Self>> {
+        let extra =
+            given.into_iter().map(ExtraCertificate::parse).collect::<anyhow::Result<Vec<_>>>()?;
+        let mut roots = RootCertStore::empty();
+        for certificate in extra.iter().filter(|extra| extra.is_authority) {
+            roots.add(certificate.der.clone()).context("a certificate cannot be used")?;
+        }
+        Self::build(roots, extra, provider)
+    }
+
+    fn build(
+        roots: RootCertStore,
+        extra: Vec<ExtraCertificate>,
+        provider: Arc<CryptoProvider>,
+    ) -> anyhow::Result<Arc<Self>> {
+        let verifier = |roots| {
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+                .build()
+                .context("the root certificates cannot be used")
+        };
+        let chains = if roots.is_empty() { None } else { Some(verifier(roots)?) };
+        Ok(Arc::new(Self { chains, provider, extra }))
     }
 }
 
@@ -139,7 +166,8 @@ impl ServerCertVerifier for ReceiverCertVerifier {
         if let Some(own) = self.extra.iter().find(|extra| extra.der == *end_entity) {
             return own.verify(server_name, now);
         }
-        self.chains.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        let chains = self.chains.as_ref().ok_or(CertificateError::UnknownIssuer)?;
+        chains.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 
     fn verify_tls12_signature(
@@ -148,7 +176,8 @@ impl ServerCertVerifier for ReceiverCertVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.chains.verify_tls12_signature(message, certificate, signature)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
     }
 
     fn verify_tls13_signature(
@@ -157,11 +186,62 @@ impl ServerCertVerifier for ReceiverCertVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.chains.verify_tls13_signature(message, certificate, signature)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.chains.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Accepts what one of two does.
+#[derive(Debug)]
+pub struct EitherVerifier(pub Arc<ReceiverCertVerifier>, pub Arc<ReceiverCertVerifier>);
+
+impl ServerCertVerifier for EitherVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let Self(first, second) = self;
+        first
+            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            .or_else(|_| {
+                second.verify_server_cert(
+                    end_entity,
+                    intermediates,
+                    server_name,
+                    ocsp_response,
+                    now,
+                )
+            })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.0.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
     }
 }
 
@@ -169,8 +249,8 @@ impl ServerCertVerifier for ReceiverCertVerifier {
 mod tests {
     use std::time::Duration;
 
+    use postrider_tls::crypto_provider;
     use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
-    use rustls::crypto::ring::default_provider;
 
     use super::*;
 
@@ -193,8 +273,9 @@ mod tests {
         name: &str,
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let (pem, provider) = (given.pem().into_bytes(), Arc::new(default_provider()));
-        let verifier = ReceiverCertVerifier::load(&[pem], &[], provider).unwrap();
+        let verifier =
+            ReceiverCertVerifier::load(&[given.pem().into_bytes()], &[], crypto_provider())
+                .unwrap();
         let name = ServerName::try_from(name.to_owned()).unwrap();
         verifier.verify_server_cert(shown.der(), &[], &name, &[], now)
     }
@@ -248,6 +329,26 @@ mod tests {
             let verified = verify(&given, &signed, "other.internal", in_year(2025));
             assert_eq!(verified.is_ok(), accepted, "{verified:?}");
         }
+    }
+
+    #[test]
+    fn a_subscriptions_own_authorities_are_the_only_ones() {
+        let (given, other) = (self_signed("receiver.internal"), self_signed("other.internal"));
+        let own = |certificate: &rcgen::Certificate| {
+            let given = vec![certificate.der().clone()];
+            ReceiverCertVerifier::of_authorities(given, crypto_provider()).unwrap()
+        };
+        let accepts = |verifier: &dyn ServerCertVerifier, shown: &rcgen::Certificate, name| {
+            let name = ServerName::try_from(name).unwrap();
+            let now = in_year(2025);
+            verifier.verify_server_cert(shown.der(), &[], &name, &[], now).is_ok()
+        };
+        assert!(accepts(&*own(&given), &given, "receiver.internal"));
+        assert!(!accepts(&*own(&given), &other, "other.internal"));
+        let either = EitherVerifier(own(&given), own(&other));
+        assert!(accepts(&either, &given, "receiver.internal"));
+        assert!(accepts(&either, &other, "other.internal"));
+        assert!(!accepts(&either, &self_signed("third.internal"), "third.internal"));
     }
 
     #[test]

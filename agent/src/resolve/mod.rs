@@ -79,7 +79,7 @@ impl Resolver {
         Self(Arc::new(ResolverState { rules, lookups, limit, names }))
     }
 
-    /// The judged addresses of `origin_connections`, for a subscription of `tenant`; the flag says
+    /// The judged addresses of `origin`, for a subscription of `tenant`; the flag says
     /// whether they had to be looked up.
     pub async fn resolve(&self, host: &Host<String>, tenant: &str) -> (ResolveResult, bool) {
         match host {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, ensure};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier};
 use rustls::{
     ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig, SignatureScheme,
@@ -20,6 +20,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use crate::certificate::CertificateNames;
 use crate::pem_files::TlsMaterial;
+use crate::provider::crypto_provider;
 
 const HTTP2_PROTOCOL: &[u8] = b"h2";
 
@@ -30,10 +31,6 @@ pub enum ClientCertificates {
     Required,
     /// They may, if there are authorities.
     Optional,
-}
-
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
 }
 
 fn roots(material: &TlsMaterial) -> anyhow::Result<RootCertStore> {
@@ -50,14 +47,14 @@ pub fn server_config(
     clients: ClientCertificates,
 ) -> anyhow::Result<ServerConfig> {
     let key = material.key.as_ref().context("a listener needs a certificate and its key")?;
-    let builder =
-        ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let builder = ServerConfig::builder_with_provider(crypto_provider())
+        .with_safe_default_protocol_versions()?;
     let builder = if material.authorities.is_empty() {
         ensure!(clients == ClientCertificates::Optional, "there is no authority of clients");
         builder.with_no_client_auth()
     } else {
         let roots = Arc::new(roots(material)?);
-        let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots, crypto_provider());
         let verifier = match clients {
             ClientCertificates::Required => verifier,
             ClientCertificates::Optional => verifier.allow_unauthenticated(),
@@ -86,7 +83,7 @@ pub fn client_config(material: &TlsMaterial) -> anyhow::Result<ClientConfig> {
     }
     ensure!(!roots.is_empty(), "there are no authorities to check certificates with");
     let verifier =
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build()?;
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto_provider()).build()?;
     client_config_with(material, verifier)
 }
 
@@ -99,7 +96,7 @@ pub fn client_config_by_names(
     material: &TlsMaterial,
     check: Arc<NameCheck>,
 ) -> anyhow::Result<ClientConfig> {
-    let verifier = PeerVerifier { roots: roots(material)?, provider: provider(), check };
+    let verifier = PeerVerifier { roots: roots(material)?, provider: crypto_provider(), check };
     ensure!(!verifier.roots.is_empty(), "there are no authorities to check certificates with");
     client_config_with(material, Arc::new(verifier))
 }
@@ -108,7 +105,7 @@ fn client_config_with(
     material: &TlsMaterial,
     verifier: Arc<dyn ServerCertVerifier>,
 ) -> anyhow::Result<ClientConfig> {
-    let builder = ClientConfig::builder_with_provider(provider())
+    let builder = ClientConfig::builder_with_provider(crypto_provider())
         .with_safe_default_protocol_versions()?
         .dangerous()
         .with_custom_certificate_verifier(verifier);

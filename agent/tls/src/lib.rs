@@ -6,18 +6,23 @@
 //!
 //! - `pem_files`: what the settings name. `reloading`: read again when it changes.
 //! - `config`: both ends of a connection. `dialer`: connecting.
-//! - `certificate`: the names in one.
+//! - `certificate`: the names in one. `credentials`: those that are given as text.
+//! - `provider`: what encrypts.
 
 mod certificate;
 mod config;
+mod credentials;
 mod dialer;
 mod pem_files;
+mod provider;
 mod reloading;
 
 pub use certificate::CertificateNames;
 pub use config::{
     ClientCertificates, NameCheck, client_config, client_config_by_names, server_config,
 };
+pub use credentials::{CertificateDescription, read_certificate_list, read_certified_key};
 pub use dialer::TlsDialer;
 pub use pem_files::{CertificateExpiry, PemFile, PemFiles, TlsMaterial};
+pub use provider::crypto_provider;
 pub use reloading::{Reloading, WatchedCertificates};

@@ -138,7 +138,8 @@ impl EndpointSignal {
             | Outcome::ConnectionClosed
             | Outcome::ResponseTooLarge
             | Outcome::BlockedAddress
-            | Outcome::InvalidRequest => Some(Self::Fails),
+            | Outcome::InvalidRequest
+            | Outcome::TokenFailed => Some(Self::Fails),
         }
     }
 }

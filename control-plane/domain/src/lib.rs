@@ -24,6 +24,7 @@ pub mod operation;
 pub mod operational_event;
 pub mod rate;
 pub mod rate_budget;
+pub mod receiver_credentials;
 pub mod reconcile;
 pub mod retry;
 pub mod scheduler;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event_type_name::EventTypePattern;
 use crate::ids::{Region, SubscriptionId, SubscriptionKey, TenantId};
+use crate::receiver_credentials::ReceiverCredentials;
 use crate::retry::RetryPolicy;
 use crate::secret::SecretText;
 use crate::signature::{SignatureScheme, SigningKey, default_schemes};
@@ -99,10 +100,11 @@ impl Subscription {
         self.request_revision <= revision && revision <= self.revision
     }
 
-    /// Leaves out what no longer serves once it is deleted: signing keys, and the values of
-    /// its headers.
+    /// Leaves out what no longer serves once it is deleted: signing keys, credentials, and
+    /// the values of its headers.
     pub fn forget_secrets(&mut self) {
         self.signing_keys.clear();
+        self.settings.credentials = ReceiverCredentials::default();
         for header in &mut self.settings.headers {
             header.value = SecretText::default();
         }
@@ -169,6 +171,10 @@ pub struct SubscriptionConfig {
     /// Requests carry the event's trace.
     #[serde(default)]
     pub send_trace_context: bool,
+    /// Whoever writes the settings down writes these down by themselves, encrypted. None
+    /// once the subscription is deleted.
+    #[serde(skip)]
+    pub credentials: ReceiverCredentials,
 }
 
 impl SubscriptionConfig {
@@ -181,6 +187,7 @@ impl SubscriptionConfig {
             && self.envelope == other.envelope
             && self.json_form == other.json_form
             && self.send_trace_context == other.send_trace_context
+            && self.credentials.requests_like(&other.credentials)
     }
 }
 
@@ -208,6 +215,7 @@ impl Default for SubscriptionConfig {
             json_form: JsonForm::default(),
             http1_only: false,
             send_trace_context: false,
+            credentials: ReceiverCredentials::default(),
         }
     }
 }
@@ -291,11 +299,17 @@ pub struct RequestHeader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::receiver_credentials::ReceiverAuthorization;
 
     #[test]
     fn what_is_seen_in_a_request_makes_other_requests() {
         type Change = fn(&mut SubscriptionConfig);
-        let seen: [Change; 6] = [
+        let seen: [Change; 7] = [
+            |s| {
+                let (username, password) = ("acme".into(), "hush".into());
+                let basic = ReceiverAuthorization::Basic { username, password };
+                s.credentials.authorization = Some(basic);
+            },
             |s| s.url = "https://elsewhere.example/".into(),
             |s| s.headers.push(RequestHeader { name: "x-team".into(), value: "pay in".into() }),
             |s| s.schemes.clear(),

@@ -109,6 +109,7 @@ fn outcome(fact: wire::Fact) -> Option<Outcome> {
         wire::Fact::ResponseTooLarge => Some(Outcome::ResponseTooLarge),
         wire::Fact::BlockedAddress => Some(Outcome::BlockedAddress),
         wire::Fact::InvalidRequest => Some(Outcome::InvalidRequest),
+        wire::Fact::TokenFailed => Some(Outcome::TokenFailed),
     }
 }
 

@@ -17,6 +17,7 @@ use tonic::Status;
 use super::assignment_proof::AssignmentProver;
 use super::dispatch_span::record_dispatch;
 use super::duration::duration;
+use super::receiver_credentials::{authorization, receiver_tls};
 use super::signing;
 use crate::settings::AgentsSettings;
 use crate::state::dispatcher::streams::{ConnectedAgent, StreamCommand};
@@ -152,6 +153,8 @@ pub(super) fn to_subscription_update(
         compact_json: settings.json_form == JsonForm::Compact,
         http1_only: settings.http1_only,
         send_trace_context: settings.send_trace_context,
+        receiver_tls: receiver_tls(&settings.credentials),
+        authorization: settings.credentials.authorization.as_ref().map(authorization),
     }
 }
 

@@ -13,6 +13,7 @@ mod dispatch_waits;
 mod duration;
 pub mod fuzzing;
 mod rebuilt;
+mod receiver_credentials;
 mod refusals;
 mod regions;
 mod results;

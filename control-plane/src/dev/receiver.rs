@@ -54,7 +54,7 @@ impl DemoReceiver {
         let names = vec!["localhost".to_owned(), ip.to_string()];
         let made = rcgen::generate_simple_self_signed(names).context("making a certificate")?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = postrider_tls::crypto_provider();
         let mut tls = rustls::ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()

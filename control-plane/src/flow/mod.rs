@@ -23,7 +23,8 @@
 //!   who joins, leaves and is lost.
 //! - `ordering`: releases the next delivery of an ordering key.
 //! - `outbox_publisher`: publishes operational events; `endpoint_watch`: warns about
-//!   endpoints that only fail, and disables them.
+//!   endpoints that only fail, and disables them; `certificate_watch`: warns about
+//!   certificates that end.
 //! - `operations`: replays and backfills.
 //! - `on_demand`: tests, resends and cancellations. `window_closer`: closes a time
 //!   window. `due_backlog`: counts what is due.
@@ -37,6 +38,7 @@ pub mod agent_admission;
 mod agent_presence;
 pub mod attempt_feed;
 pub mod audit_upkeep;
+mod certificate_watch;
 mod claimer;
 mod clock_recovery;
 pub mod conclude;

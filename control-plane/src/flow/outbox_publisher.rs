@@ -20,6 +20,7 @@ use postrider_domain::operational_event::OperationalEvent;
 use postrider_store::{OutboxEntry, Store, StoreResult};
 use tokio_util::sync::CancellationToken;
 
+use super::certificate_watch::{CERTIFICATE_CHECK_INTERVAL, CertificateWatch};
 use super::endpoint_watch::EndpointWatch;
 use super::faults::LoopRounds;
 use super::publish::{PublishError, Publisher};
@@ -37,8 +38,8 @@ pub const OPERATIONAL_KEY_PREFIX: &str = "postrider/";
 /// for one commit, which they share.
 const PARALLEL_SUBSCRIPTIONS: usize = 64;
 
-/// Publishes the outbox. Checking failure streaks shares its task: a notification means
-/// either.
+/// Publishes the outbox. Checking failure streaks shares its task, since a notification means
+/// either, and so does looking for certificates that end.
 pub struct OutboxPublisher {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -48,6 +49,7 @@ pub struct OutboxPublisher {
     outbox: Outbox,
     publisher: Publisher,
     endpoint_watch: EndpointWatch,
+    certificate_watch: CertificateWatch,
 }
 
 impl OutboxPublisher {
@@ -61,19 +63,30 @@ impl OutboxPublisher {
             outbox: context.outbox.clone(),
             publisher,
             endpoint_watch: EndpointWatch::new(context),
+            certificate_watch: CertificateWatch::new(context),
         }
     }
 
     /// Checks failure streaks and publishes the outbox until told to stop.
     pub async fn run(self, stop: CancellationToken) {
         let mut watching = LoopRounds::new(self.loops.register_slow_loop("failing-endpoints"));
+        let mut warning = LoopRounds::new(self.loops.register_slow_loop("ending-certificates"));
         let mut publishing = LoopRounds::new(self.loops.register_loop("operational-events"));
+        let mut certificates_due = self.clock.now();
         while !stop.is_cancelled() {
             watching.begin();
             let mut counts = RoundCounts::default();
             let looked = self.endpoint_watch.check_streaks(&mut counts).await;
             let now = self.clock.now();
             watching.end(counts, looked.as_ref().err(), now, Some(now + self.sweep_interval));
+            if now >= certificates_due {
+                warning.begin();
+                let mut counts = RoundCounts::default();
+                let warned = self.certificate_watch.write_warnings(&mut counts).await;
+                let now = self.clock.now();
+                certificates_due = now + CERTIFICATE_CHECK_INTERVAL;
+                warning.end(counts, warned.as_ref().err(), now, Some(certificates_due));
+            }
             publishing.begin();
             let mut counts = RoundCounts::default();
             let published = self.publish_pending(&mut counts).await;

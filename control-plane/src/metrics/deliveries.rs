@@ -314,6 +314,7 @@ pub const fn outcome_name(outcome: Outcome) -> &'static str {
         Outcome::BlockedAddress => "blocked_address",
         Outcome::InvalidRequest => "invalid_request",
         Outcome::Unknown => "unknown",
+        Outcome::TokenFailed => "token_failed",
     }
 }
 

@@ -89,6 +89,7 @@ pub mod engine {
     pub use crate::event_types::{MAX_NAMED_USERS, may_put};
     pub use crate::outbox::StreakChanges;
     pub use crate::publishing::numbered;
+    pub use crate::sealing::certificate_warning;
 }
 
 /// Opens the engine named by the URL: `postgres://…` or `sqlite:PATH`.

@@ -1,4 +1,4 @@
-//! The outbox of operational events, and failure streaks.
+//! The outbox of operational events, failure streaks, and certificates that end.
 //!
 //! An operational event is written in the transaction of what it reports: by the
 //! methods of other traits that take [`OperationalEvent`]s, and by those here (told-once).
@@ -13,7 +13,7 @@ use postrider_domain::time::Timestamp;
 
 use crate::error::StoreResult;
 
-/// The outbox of operational events, and failure streaks.
+/// The outbox of operational events, failure streaks, and certificates that end.
 #[async_trait]
 pub trait OutboxStore {
     /// Operational events of tenants in these shards, in the order in which they
@@ -46,6 +46,25 @@ pub trait OutboxStore {
         key: &SubscriptionKey,
         recovered: Option<&OperationalEvent>,
     ) -> StoreResult<()>;
+
+    /// The subscriptions in these shards that are to be warned by now that a certificate of
+    /// theirs ends, and since when; those that are due first, at most `limit`.
+    async fn due_certificate_warnings(
+        &self,
+        shards: &[Shard],
+        now: Timestamp,
+        limit: u32,
+    ) -> StoreResult<Vec<(SubscriptionKey, Timestamp)>>;
+
+    /// Writes the warnings that were due, and when the next one is. False if they are not due
+    /// any more: somebody else wrote them, or the subscription has changed.
+    async fn warn_of_certificates(
+        &self,
+        key: &SubscriptionKey,
+        due: Timestamp,
+        next: Option<Timestamp>,
+        operational_events: &[OperationalEvent],
+    ) -> StoreResult<bool>;
 }
 
 /// An operational event and its position in the outbox.

@@ -10,6 +10,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use postrider_domain::assignment_key::AssignmentKey;
@@ -17,6 +18,7 @@ use postrider_domain::ids::TenantId;
 use postrider_domain::secret::SecretText;
 use postrider_domain::signature::SignatureScheme;
 use postrider_domain::subscription::{RequestHeader, Subscription};
+use postrider_domain::time::Timestamp;
 use postrider_identity::AuditKey;
 use postrider_secret_encryption::{
     DataKey, DataKeyId, DataKeyOwner, KeyEncryptionKeys, KeyError, SecretPlace, SecretUse,
@@ -31,8 +33,14 @@ use crate::error::{StoreError, StoreResult};
 
 const SIGNING_KEYS_FIELD: &str = "signing_keys";
 const HEADER_VALUES_FIELD: &str = "header_values";
+const CREDENTIALS_FIELD: &str = "credentials";
 /// Most data keys that are remembered; beyond it an arbitrary one is forgotten.
 const MAX_CACHED_KEYS: usize = 20_000;
+/// More than the JSON of credentials has beside what was given as PEM.
+const CREDENTIALS_JSON_BYTES: usize = 64 * 1024;
+/// A warning of a certificate that is due while the subscription is changed is not lost; one
+/// that was published since has the same id, and counts once.
+const WARNING_OVERLAP: Duration = Duration::from_secs(3600);
 /// More than the JSON of a signing key has beside its secret.
 const MAX_KEY_JSON_BYTES: usize = 256;
 
@@ -63,23 +71,50 @@ pub(crate) struct SealedColumns {
     pub data_key: Uuid,
     pub signing_keys: Vec<u8>,
     pub header_values: Vec<u8>,
+    /// Absent where the subscription has none, as all of them do that were written before
+    /// there were any.
+    pub credentials: Option<Vec<u8>>,
 }
 
 impl SealedColumns {
-    /// Of three columns that are null together: those of a subscription that is deleted.
+    /// Of columns of which the first three are null together: those of a subscription that
+    /// is deleted.
     pub(crate) fn of(
         data_key: Option<Uuid>,
         signing_keys: Option<Vec<u8>>,
         header_values: Option<Vec<u8>>,
+        credentials: Option<Vec<u8>>,
     ) -> StoreResult<Option<Self>> {
         match (data_key, signing_keys, header_values) {
             (Some(data_key), Some(signing_keys), Some(header_values)) => {
-                Ok(Some(Self { data_key, signing_keys, header_values }))
+                Ok(Some(Self { data_key, signing_keys, header_values, credentials }))
             }
             (None, None, None) => Ok(None),
             _ => Err(codec::corrupt("a subscription has some of its secrets and not all")),
         }
     }
+
+    /// As the columns are written.
+    #[expect(clippy::type_complexity, reason = "four columns, taken apart where they are bound")]
+    pub(crate) fn split(
+        sealed: Option<Self>,
+    ) -> (Option<Uuid>, Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>) {
+        match sealed {
+            Some(Self { data_key, signing_keys, header_values, credentials }) => {
+                (Some(data_key), Some(signing_keys), Some(header_values), credentials)
+            }
+            None => (None, None, None, None),
+        }
+    }
+}
+
+/// When a subscription that is written now is warned of its certificates next.
+pub fn certificate_warning(subscription: &Subscription) -> Option<Timestamp> {
+    if subscription.delete_time.is_some() {
+        return None;
+    }
+    let credentials = &subscription.settings.credentials;
+    credentials.next_certificate_warning(subscription.update_time - WARNING_OVERLAP)
 }
 
 /// A row of a subscription.
@@ -221,6 +256,8 @@ impl RowKeys {
         };
         let signing_keys = open(&sealed.signing_keys, SIGNING_KEYS_FIELD)?;
         let values = open(&sealed.header_values, HEADER_VALUES_FIELD)?;
+        let credentials = sealed.credentials.as_ref();
+        let credentials = credentials.map(|bytes| open(bytes, CREDENTIALS_FIELD)).transpose()?;
         subscription.signing_keys = codec::from_json_bytes(SIGNING_KEYS_FIELD, &signing_keys)?;
         let values: Vec<SecretText> = codec::from_json_bytes(HEADER_VALUES_FIELD, &values)?;
         let headers = &mut subscription.settings.headers;
@@ -229,6 +266,9 @@ impl RowKeys {
         }
         for (header, value) in headers.iter_mut().zip(values) {
             header.value = value;
+        }
+        if let Some(opened) = credentials {
+            subscription.settings.credentials = codec::from_json_bytes(CREDENTIALS_FIELD, &opened)?;
         }
         Ok(())
     }
@@ -267,10 +307,17 @@ pub(crate) fn seal(
         headers.iter().map(|header: &RequestHeader| 2 * header.value.expose().len() + 4).sum();
     let values = json(&values, room)?;
     let seal = |text: &[u8], field| key.seal(text, place(subscription, field)).map_err(store_error);
+    let given = &subscription.settings.credentials;
+    let credentials = if given.is_empty() {
+        None
+    } else {
+        Some(seal(&json(given, CREDENTIALS_JSON_BYTES)?, CREDENTIALS_FIELD)?)
+    };
     Ok(Some(SealedColumns {
         data_key: key.id().0,
         signing_keys: seal(&signing_keys, SIGNING_KEYS_FIELD)?,
         header_values: seal(&values, HEADER_VALUES_FIELD)?,
+        credentials,
     }))
 }
 

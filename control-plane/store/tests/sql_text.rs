@@ -31,8 +31,8 @@ const POSTGRES_LISTS: &[&str] = &[
     "id, display_name, allow_insecure_urls, labels, config_version, revision, create_time, \
      update_time, delete_time, history_retention, payload_retention",
     "tenant, id, status, status_reason, settings, data_key, signing_keys, header_values, \
-     paused_total_us, paused_since, revision, request_revision, create_time, update_time, \
-     delete_time",
+     credentials, paused_total_us, paused_since, revision, request_revision, create_time, \
+     update_time, delete_time",
     "name, description, group_name, json_schema, validation, sample, archive_time, create_time, \
      update_time, revision",
     "tenant, id, shard, task, state, failure, cursor, examined, made, unfinished, payload_bytes, \
@@ -62,8 +62,8 @@ const SQLITE_LISTS: &[&str] = &[
     "id, display_name, allow_insecure_urls, labels, config_version, revision, create_time, \
      update_time, delete_time, history_retention, payload_retention",
     "tenant, id, status, status_reason, settings, data_key, signing_keys, header_values, \
-     paused_total, paused_since, revision, request_revision, create_time, update_time, \
-     delete_time",
+     credentials, paused_total, paused_since, revision, request_revision, create_time, \
+     update_time, delete_time",
     "name, description, group_name, json_schema, validation, sample, archive_time, create_time, \
      update_time, revision",
     "tenant, id, shard, task, state, failure, cursor, examined, made, unfinished, payload_bytes, \

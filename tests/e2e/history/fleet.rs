@@ -78,9 +78,10 @@ pub async fn the_fleet_is_listed(cluster: &Cluster) {
 }
 
 /// Every loop of a replica, in the order of the names.
-const LOOPS: [&str; 10] = [
+const LOOPS: [&str; 11] = [
     "audit-records",
     "due-work",
+    "ending-certificates",
     "failing-endpoints",
     "leases",
     "maintenance",
@@ -122,7 +123,7 @@ pub async fn loops_show_their_last_outcome(cluster: &Cluster) {
         for known in &listed.background_loops {
             assert_eq!(known.failure_count, 0, "{known:?}");
         }
-        let leases = &listed.background_loops[3];
+        let leases = &listed.background_loops[4];
         let did = leases.last_busy_round.as_ref().unwrap();
         assert!(did.counts.values().all(|count| *count > 0), "{leases:?}");
         assert!(leases.next_round_time.is_some(), "{leases:?}");

@@ -296,6 +296,8 @@ passed_on!(OutboxStore {
     streak(key: &SubscriptionKey) -> StoreResult<Option<FailureStreak>>;
     raise_streak(key: &SubscriptionKey, from: FailureStreak, to: WarningStage, operational_event: Option<&OperationalEvent>) -> StoreResult<bool>;
     end_streak(key: &SubscriptionKey, recovered: Option<&OperationalEvent>) -> StoreResult<()>;
+    due_certificate_warnings(shards: &[Shard], now: Timestamp, limit: u32) -> StoreResult<Vec<(SubscriptionKey, Timestamp)>>;
+    warn_of_certificates(key: &SubscriptionKey, due: Timestamp, next: Option<Timestamp>, operational_events: &[OperationalEvent]) -> StoreResult<bool>;
 });
 
 passed_on!(OperationStore {

@@ -6,10 +6,10 @@
 //! the end of a text cuts is masked too, and that the time grows with the text alone,
 //! whatever the secrets are. Secrets are wiped when dropped and never printed.
 //!
-//! What is masked is what is sent: values of the subscription's own headers and static
-//! secrets, as they stand or with the escapes of JSON. What a receiver encodes in another
-//! way (base64, percent signs, JSON within JSON, a hash), takes apart or turns round is
-//! not found.
+//! What is masked is what is sent: values of the subscription's own headers, static secrets,
+//! passwords and access tokens, as they stand or with the escapes of JSON. What a receiver
+//! encodes in another way (base64, percent signs, JSON within JSON, a hash), takes apart or
+//! turns round is not found.
 
 mod automaton;
 mod escapes;
@@ -18,10 +18,12 @@ use std::fmt;
 
 use postrider_proto::agent::v1 as wire;
 use postrider_proto::agent::v1::signer::Scheme;
+use postrider_proto::agent::v1::subscription_update::Authorization;
 use zeroize::Zeroizing;
 
 use self::automaton::SecretAutomaton;
 use self::escapes::read_unescaped;
+use crate::authorization::basic_value;
 
 /// Shorter values of headers stay: they are words such as `true`, which answers are full
 /// of, and no secrets.
@@ -68,6 +70,21 @@ impl EchoMask {
                 }
             }
         }
+        if let Some(Authorization::Basic(basic)) = &update.authorization {
+            add(basic.password.as_bytes(), MIN_SECRET_BYTES);
+            if let Ok(value) = basic_value(&basic.username, &basic.password) {
+                add(value.as_bytes(), MIN_SECRET_BYTES);
+                // Without the scheme.
+                add(value.as_bytes().get(b"Basic ".len()..).unwrap_or_default(), MIN_SECRET_BYTES);
+            }
+        }
+        Self { secrets: SecretAutomaton::build(secrets) }
+    }
+
+    /// Takes secrets of another kind: an access token, what a client proves itself with.
+    pub fn of_secrets<'s>(secrets: impl IntoIterator<Item = &'s [u8]>) -> Self {
+        let long = secrets.into_iter().filter(|secret| secret.len() >= MIN_SECRET_BYTES);
+        let secrets = long.map(|secret| Zeroizing::new(secret.to_vec())).collect();
         Self { secrets: SecretAutomaton::build(secrets) }
     }
 
@@ -167,6 +184,23 @@ mod tests {
             assert_eq!(masked(&mask, text), shown);
         }
         assert!(!format!("{mask:?}").contains("hush"));
+    }
+
+    #[test]
+    fn a_password_is_masked_in_both_forms() {
+        let basic = wire::BasicAuthorization {
+            username: "acme".to_owned(),
+            password: "hush-hush".to_owned(),
+        };
+        let mask = EchoMask::from_wire(&wire::SubscriptionUpdate {
+            authorization: Some(Authorization::Basic(basic)),
+            ..Default::default()
+        });
+        assert_eq!(masked(&mask, "hush-hush of acme"), "********* of acme");
+        assert_eq!(masked(&mask, "Basic YWNtZTpodXNoLWh1c2g="), "*".repeat(26));
+        assert_eq!(masked(&mask, "YWNtZTpodXNoLWh1c2g="), "*".repeat(20));
+        let token = EchoMask::of_secrets([&b"token-1"[..], b""]);
+        assert_eq!(masked(&token, "it was token-1"), "it was *******");
     }
 
     #[test]

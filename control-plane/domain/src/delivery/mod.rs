@@ -125,6 +125,8 @@ coded!(
         InvalidRequest = 10,
         /// It may have been sent; its outcome cannot be known any more.
         Unknown = 11,
+        /// No access token could be had; nothing was sent.
+        TokenFailed = 12,
     }
 );
 

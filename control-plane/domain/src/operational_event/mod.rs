@@ -10,6 +10,8 @@
 
 mod catalogue;
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
@@ -20,9 +22,12 @@ use crate::delivery::{Delivery, EndReason, Outcome};
 use crate::event_type_name::is_reserved;
 use crate::failure_streak::FailureStreak;
 use crate::ids::{DeliveryId, EventId, SubscriptionKey};
+use crate::receiver_credentials::{CertificateRole, CertificateSummary};
 use crate::signature::{KeyKind, SigningKey};
 use crate::subscription::{AutoDisable, Subscription, SubscriptionStatus};
 use crate::time::Timestamp;
+
+const SECONDS_PER_DAY: u64 = 86_400;
 
 /// Whether Postrider publishes this event type itself.
 pub fn is_built_in(event_type: &str) -> bool {
@@ -37,15 +42,17 @@ pub enum OperationalEventType {
     EndpointDisabled,
     SecretRotated,
     DeliveryExhausted,
+    CertificateExpiring,
 }
 
 impl OperationalEventType {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::EndpointFailing,
         Self::EndpointRecovered,
         Self::EndpointDisabled,
         Self::SecretRotated,
         Self::DeliveryExhausted,
+        Self::CertificateExpiring,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -55,6 +62,7 @@ impl OperationalEventType {
             Self::EndpointDisabled => "postrider.endpoint.disabled",
             Self::SecretRotated => "postrider.secret.rotated",
             Self::DeliveryExhausted => "postrider.delivery.exhausted",
+            Self::CertificateExpiring => "postrider.certificate.expiring",
         }
     }
 }
@@ -173,6 +181,25 @@ impl EndpointSummary {
         self.build(OperationalEventType::DeliveryExhausted, &ended.delivery.to_string(), details)
     }
 
+    /// A certificate of its credentials ends in so long.
+    pub fn certificate_expiring(
+        &self,
+        role: CertificateRole,
+        certificate: &CertificateSummary,
+        left: Duration,
+    ) -> OperationalEvent {
+        let days = left.as_secs() / SECONDS_PER_DAY;
+        let details = json!({
+            "certificate": role,
+            "certificate_subject": certificate.subject,
+            "sha256_fingerprint": certificate.sha256,
+            "expire_time": time(certificate.expire_time),
+            "days_left": days,
+        });
+        let id = format!("{}-{days}", certificate.sha256);
+        self.build(OperationalEventType::CertificateExpiring, &id, details)
+    }
+
     fn disabled(&self, after: &Subscription, by: DisabledBy) -> OperationalEvent {
         let details = json!({
             "disable_time": time(after.update_time),
@@ -279,6 +306,7 @@ const fn outcome(outcome: Outcome) -> &'static str {
         Outcome::BlockedAddress => "BLOCKED_ADDRESS",
         Outcome::InvalidRequest => "INVALID_REQUEST",
         Outcome::Unknown => "UNKNOWN",
+        Outcome::TokenFailed => "TOKEN_FAILED",
     }
 }
 

@@ -113,6 +113,28 @@ fn a_warning_says_since_when_and_until_when() {
 }
 
 #[test]
+fn a_certificate_that_ends_is_told_once_for_each_stage() {
+    let certificate = CertificateSummary {
+        subject: "CN=acme".into(),
+        issuer: "CN=bank".into(),
+        start_time: NOW,
+        expire_time: NOW + Duration::from_secs(7 * SECONDS_PER_DAY),
+        sha256: "ab".repeat(32),
+    };
+    let endpoint = EndpointSummary::of(&subscription());
+    let told = |days: u64| {
+        let left = Duration::from_secs(days * SECONDS_PER_DAY);
+        endpoint.certificate_expiring(CertificateRole::Client, &certificate, left)
+    };
+    assert_eq!(told(7).event_type, "postrider.certificate.expiring");
+    assert_eq!(told(7), told(7));
+    assert_ne!(told(7).id, told(1).id);
+    let said = payload(&told(7));
+    assert_eq!((&said["certificate"], &said["days_left"]), (&json!("CLIENT"), &json!(7)));
+    assert_eq!(said["expire_time"], "2023-11-21T22:13:20Z");
+}
+
+#[test]
 fn a_change_is_told_by_what_it_did() {
     let before = subscription();
     assert_eq!(of_change(&before, &before, DisabledBy::Caller), []);

@@ -256,7 +256,8 @@ impl Lane {
             | Outcome::ConnectionClosed
             | Outcome::ResponseTooLarge
             | Outcome::BlockedAddress
-            | Outcome::InvalidRequest => self.window.on_failure(now),
+            | Outcome::InvalidRequest
+            | Outcome::TokenFailed => self.window.on_failure(now),
         }
         if feedback.outcome == Outcome::Unknown {
             self.breaker.probe_abandoned(now);

@@ -118,6 +118,7 @@ pub const fn outcome(outcome: Outcome) -> v1::AttemptOutcome {
         Outcome::BlockedAddress => v1::AttemptOutcome::BlockedAddress,
         Outcome::InvalidRequest => v1::AttemptOutcome::InvalidRequest,
         Outcome::Unknown => v1::AttemptOutcome::Unknown,
+        Outcome::TokenFailed => v1::AttemptOutcome::TokenFailed,
     }
 }
 

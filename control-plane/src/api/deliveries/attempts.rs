@@ -99,7 +99,7 @@ async fn request_of(
     context: &ReplicaContext,
     record: &AttemptRecord,
 ) -> Result<Result<v1::AttemptRequest, RequestUnknownReason>, Status> {
-    if record.outcome == Outcome::InvalidRequest {
+    if matches!(record.outcome, Outcome::InvalidRequest | Outcome::TokenFailed) {
         return Ok(Err(RequestUnknownReason::NotBuilt));
     }
     let Some(revision) = record.settings_revision else {

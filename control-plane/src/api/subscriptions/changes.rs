@@ -21,6 +21,7 @@ use crate::api::rpc::spans;
 use crate::api::subscriptions::conversion::{apply, fields, region, status_from, with_secret};
 use crate::api::subscriptions::handler::{SubscriptionApi, key};
 use crate::api::subscriptions::moved_secrets::require_values_again;
+use crate::api::subscriptions::receiver_credentials::refuse_expired;
 use crate::api::subscriptions::regions::require_region;
 use crate::api::subscriptions::stored::{
     UnchangedPolicy, change_subscription, delete_subscription, require_live_subscription,
@@ -129,8 +130,8 @@ impl SubscriptionApi {
                 require_region(&self.context, &key.tenant, &region).await?;
             }
         }
-        let allow_insecure_urls =
-            mask.has("url") && read_tenant(&self.context, &key.tenant).await?.allow_insecure_urls;
+        let allow_insecure_urls = (mask.has("url") || mask.has("credentials"))
+            && read_tenant(&self.context, &key.tenant).await?.allow_insecure_urls;
         let now = self.context.clock.now();
         let changed = change_subscription(
             &self.context,
@@ -146,6 +147,9 @@ impl SubscriptionApi {
                 let before = subscription.settings.clone();
                 let settings = &mut subscription.settings;
                 apply(settings, given, &mask, allow_insecure_urls, &mut violations);
+                if mask.has("credentials") {
+                    refuse_expired(given.credentials.as_ref(), settings, now, &mut violations);
+                }
                 let there = &*subscription;
                 require_values_again(&before, there, given, &mask, now, &mut violations);
                 signing_keys::require_key_for_each_scheme(subscription, now, &mut violations);
@@ -339,6 +343,7 @@ pub(in crate::api) fn new_subscription(
     let mask = UpdateMask::everything(&fields(given));
     let mut settings = SubscriptionConfig::default();
     apply(&mut settings, given, &mask, allow_insecure_urls, violations);
+    refuse_expired(given.credentials.as_ref(), &settings, now, violations);
     let status = v1::SubscriptionStatus::try_from(given.status);
     if status.is_err() {
         violations.add("subscription.status", "must be ENABLED, PAUSED or DISABLED");

@@ -19,7 +19,9 @@ use postrider_proto::v1;
 use postrider_proto::webhook_url::WebhookUrl;
 
 use crate::api::rpc::errors::FieldViolations;
-use crate::api::subscriptions::{custom_headers, delivery_rules, request_form, retry_policy};
+use crate::api::subscriptions::{
+    custom_headers, delivery_rules, receiver_credentials, request_form, retry_policy,
+};
 use crate::api::values::etag::etag;
 use crate::api::values::masks::UpdateMask;
 use crate::api::values::time::{duration, span, timestamp};
@@ -39,7 +41,7 @@ const MAX_IN_FLIGHT_ATTEMPTS: u32 = 10_000;
 
 /// Every field that `UpdateSubscription` can change, and whether the message has a value
 /// for it.
-pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 20] {
+pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 21] {
     [
         ("display_name", !given.display_name.is_empty()),
         ("url", !given.url.is_empty()),
@@ -61,6 +63,7 @@ pub fn fields(given: &v1::Subscription) -> [(&'static str, bool); 20] {
         ("json_form", given.json_form != 0),
         ("http1_only", given.http1_only),
         ("send_trace_context", given.send_trace_context),
+        ("credentials", given.credentials.is_some()),
     ]
 }
 
@@ -119,7 +122,17 @@ pub fn apply(
         settings.max_in_flight =
             limit("max_in_flight", given.max_in_flight, MAX_IN_FLIGHT_ATTEMPTS);
     }
-    apply_request(settings, given, mask, violations);
+    apply_request(settings, given, mask, allow_insecure_urls, violations);
+    apply_delivery(settings, given, mask, violations);
+}
+
+/// Copies the fields that say which events are delivered, in which order, and for how long.
+fn apply_delivery(
+    settings: &mut SubscriptionConfig,
+    given: &v1::Subscription,
+    mask: &UpdateMask,
+    violations: &mut FieldViolations,
+) {
     if mask.has("content_filter") {
         settings.content_filter = delivery_rules::content_filter(&given.content_filter, violations);
     }
@@ -136,12 +149,13 @@ pub fn apply(
     }
 }
 
-/// Copies the fields that shape the request: schemes, envelope, headers, JSON form,
-/// HTTP version, trace context.
+/// Copies the fields that shape the request: schemes, envelope, headers, JSON form, HTTP
+/// version, trace context, credentials.
 fn apply_request(
     settings: &mut SubscriptionConfig,
     given: &v1::Subscription,
     mask: &UpdateMask,
+    allow_insecure_urls: bool,
     violations: &mut FieldViolations,
 ) {
     if mask.has("signature_schemes") {
@@ -162,7 +176,13 @@ fn apply_request(
     if mask.has("send_trace_context") {
         settings.send_trace_context = given.send_trace_context;
     }
+    if mask.has("credentials") {
+        let (given, there) = (given.credentials.as_ref(), &settings.credentials);
+        settings.credentials =
+            receiver_credentials::credentials(given, there, allow_insecure_urls, violations);
+    }
     custom_headers::refuse_overlapping_headers(&settings.schemes, &settings.headers, violations);
+    receiver_credentials::refuse_contradictions(settings, violations);
 }
 
 fn event_types(given: &[String], violations: &mut FieldViolations) -> Vec<EventTypePattern> {
@@ -277,6 +297,7 @@ pub fn to_proto(
         json_form: request_form::json_form_to_proto(settings.json_form).into(),
         http1_only: settings.http1_only,
         send_trace_context: settings.send_trace_context,
+        credentials: receiver_credentials::credentials_to_proto(&settings.credentials),
     }
 }
 

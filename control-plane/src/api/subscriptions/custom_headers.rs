@@ -109,7 +109,8 @@ pub fn refuse_overlapping_headers(
     }
 }
 
-fn written(scheme: &SignatureScheme) -> Vec<&str> {
+/// The headers that a scheme writes, but for those that are Postrider's own.
+pub(super) fn written(scheme: &SignatureScheme) -> Vec<&str> {
     match scheme {
         SignatureScheme::StandardV1 | SignatureScheme::StandardV1a => Vec::new(),
         SignatureScheme::Stripe { header } | SignatureScheme::StaticSecret { header, .. } => {

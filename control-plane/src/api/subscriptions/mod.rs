@@ -4,6 +4,7 @@
 //! Guarantees that a subscription is stored only if an agent can send by its settings,
 //! that a change is answered once it is in force, and that a secret is shown once.
 
+pub mod assertion_keys;
 pub mod changes;
 pub mod conversion;
 pub mod custom_headers;
@@ -12,6 +13,8 @@ pub mod filter;
 pub mod fixed_fields;
 pub mod handler;
 pub mod moved_secrets;
+pub mod oauth_client;
+pub mod receiver_credentials;
 pub mod regions;
 pub mod request_form;
 pub mod retry_policy;

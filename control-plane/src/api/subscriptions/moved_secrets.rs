@@ -3,16 +3,20 @@
 //! Fed by updates with the settings before and after; feeds them violations. Guarantees
 //! that a value which cannot be read is not sent to an origin of the caller's choice: it
 //! must be given again where the URL comes to name another scheme, host or port, and where
-//! a scheme that sends the secret itself is added. What only signs may move: a signature
-//! does not tell its key. What is changed in the database instead does not open there
+//! a scheme that sends the secret itself is added. What proves a client to a token server
+//! must be given again as well where the token URL does: the first gets the token, the
+//! second the secret. What only signs may move, a client certificate too: a signature does
+//! not tell its key. What is changed in the database instead does not open there
 //! (`postrider_store`'s `sealing`).
 //!
 //! Keeps the invariant `secrets-encrypted`.
 
+use postrider_domain::receiver_credentials::{OauthClientAuthentication, ReceiverAuthorization};
 use postrider_domain::signature::{KeyKind, SignatureScheme, SigningKey};
 use postrider_domain::subscription::{Subscription, SubscriptionConfig};
 use postrider_domain::time::Timestamp;
 use postrider_proto::v1;
+use postrider_proto::v1::receiver_credentials::Authorization;
 use url::Url;
 
 use crate::api::rpc::errors::FieldViolations;
@@ -34,6 +38,9 @@ pub fn require_values_again(
     let has_moved = !is_same_origin(&before.url, &there.settings.url);
     if has_moved {
         require_header_values(there, given, mask, violations);
+    }
+    if has_moved || token_url_moved(before, &there.settings) {
+        require_authorization(there, given, mask, violations);
     }
     let sends_now = sends_secret(&there.settings.schemes);
     if sends_now && has_moved {
@@ -70,6 +77,52 @@ fn require_header_values(
     }
 }
 
+/// Whether a client that both have asks elsewhere for its tokens.
+fn token_url_moved(before: &SubscriptionConfig, after: &SubscriptionConfig) -> bool {
+    let token_url = |settings: &SubscriptionConfig| match &settings.credentials.authorization {
+        Some(ReceiverAuthorization::Oauth(client)) => Some(client.token_url.clone()),
+        Some(ReceiverAuthorization::Basic { .. }) | None => None,
+    };
+    let both = token_url(before).zip(token_url(after));
+    both.is_some_and(|(before, after)| !is_same_origin(&before, &after))
+}
+
+/// Refuses an authorization whose secret is kept.
+fn require_authorization(
+    there: &Subscription,
+    given: &v1::Subscription,
+    mask: &UpdateMask,
+    violations: &mut FieldViolations,
+) {
+    let Some(authorization) = &there.settings.credentials.authorization else {
+        return;
+    };
+    let given = given.credentials.as_ref().filter(|_| mask.has("credentials"));
+    let is_given = match given.and_then(|given| given.authorization.as_ref()) {
+        Some(Authorization::Basic(basic)) => !basic.password.is_empty(),
+        Some(Authorization::Oauth(client)) => {
+            let key = client.assertion_key.as_ref();
+            let is_new = |key: &v1::AssertionKey| key.make_new || !key.private_key.is_empty();
+            !client.client_secret.is_empty() || key.is_some_and(is_new)
+        }
+        None => false,
+    };
+    if is_given {
+        return;
+    }
+    let field = match authorization {
+        ReceiverAuthorization::Basic { .. } => "basic.password",
+        ReceiverAuthorization::Oauth(client) => match &client.authentication {
+            OauthClientAuthentication::SecretBasic(_)
+            | OauthClientAuthentication::SecretPost(_) => "oauth.client_secret",
+            OauthClientAuthentication::PrivateKeyJwt(_) => "oauth.assertion_key.private_key",
+        },
+    };
+    let problem = "must be given again: the URL, or the token URL, names another scheme, host or \
+                   port";
+    violations.add(format!("subscription.credentials.{field}"), problem);
+}
+
 /// Whether requests carry a secret itself.
 fn sends_secret(schemes: &[SignatureScheme]) -> bool {
     schemes.iter().any(SignatureScheme::sends_key)
@@ -102,6 +155,7 @@ fn require_secret(
 
 #[cfg(test)]
 mod tests {
+    use postrider_domain::receiver_credentials::OauthClient;
     use postrider_domain::secret::SigningSecret;
     use postrider_domain::signature::KeyRotation;
     use postrider_domain::subscription::RequestHeader;
@@ -206,6 +260,49 @@ mod tests {
         assert_eq!(refused(&before, &there, &with(""), both), ["subscription.headers[0].value"]);
         assert!(refused(&before, &there, &with("two"), both).is_empty());
         assert!(refused(&before, &there, &given, both).is_empty(), "they are taken away");
+    }
+
+    fn oauth(token_url: &str) -> ReceiverAuthorization {
+        ReceiverAuthorization::Oauth(OauthClient {
+            token_url: token_url.to_owned(),
+            client_id: "acme".to_owned(),
+            scope: String::new(),
+            audience: String::new(),
+            authentication: OauthClientAuthentication::SecretPost("hush".into()),
+        })
+    }
+
+    /// A request with such a client, whose secret is given or not.
+    fn asked(secret: &str) -> v1::Subscription {
+        let client = v1::OauthClient { client_secret: secret.to_owned(), ..Default::default() };
+        let authorization = Some(Authorization::Oauth(client));
+        let credentials = v1::ReceiverCredentials { authorization, ..Default::default() };
+        v1::Subscription { credentials: Some(credentials), ..Default::default() }
+    }
+
+    #[test]
+    fn what_proves_a_client_does_not_move_by_itself() {
+        let field = ["subscription.credentials.oauth.client_secret"];
+        let mut there = fixtures::subscription();
+        there.settings.credentials.authorization = Some(oauth("https://id.example/token"));
+        let before = there.settings.clone();
+        let moved = moved(&there, ELSEWHERE);
+        assert_eq!(refused(&before, &moved, &v1::Subscription::default(), &["url"]), field);
+        let both = &["url", "credentials"];
+        assert_eq!(refused(&before, &moved, &asked(""), both), field);
+        assert!(refused(&before, &moved, &asked("hush"), both).is_empty());
+        there.settings.credentials.authorization = Some(oauth("https://other.example/token"));
+        assert_eq!(refused(&before, &there, &asked(""), &["credentials"]), field);
+        assert!(refused(&before, &there, &asked("hush"), &["credentials"]).is_empty());
+        there.settings.credentials.authorization = Some(oauth("https://id.example/other"));
+        assert!(refused(&before, &there, &asked(""), &["credentials"]).is_empty());
+        let (username, password) = ("acme".to_owned(), "hush".into());
+        there.settings = before.clone();
+        there.settings.url = ELSEWHERE.to_owned();
+        there.settings.credentials.authorization =
+            Some(ReceiverAuthorization::Basic { username, password });
+        let told = refused(&before, &there, &v1::Subscription::default(), &["url"]);
+        assert_eq!(told, ["subscription.credentials.basic.password"]);
     }
 
     #[test]

@@ -2,7 +2,10 @@
 //!
 //! Fed by creations and updates; feeds their answers. A warning refuses nothing.
 
+use std::time::Duration;
+
 use postrider_domain::content_filter::{ContentFilter, FilterScope};
+use postrider_domain::receiver_credentials::CERTIFICATE_WARNING_TIMES;
 use postrider_domain::signature::KeyKind;
 use postrider_domain::subscription::{Subscription, SubscriptionConfig};
 use postrider_proto::v1;
@@ -12,6 +15,8 @@ use crate::state::context::ReplicaContext;
 
 /// As the Standard Webhooks specification 1.0.0 wants of its own secrets.
 const ADVISED_SECRET_BYTES: usize = 24;
+/// When the first event about it is published, too.
+const CERTIFICATE_NOTICE: Duration = CERTIFICATE_WARNING_TIMES[0];
 
 /// Converts the subscription and adds its warnings.
 pub fn with_warnings(
@@ -34,6 +39,14 @@ pub fn with_warnings(
              {ADVISED_SECRET_BYTES} and more are advised"
         );
         shown.warnings.push(warning("signing_secret", "SIGNING_SECRET_SHORT", description));
+    }
+    let soon = context.clock.now() + CERTIFICATE_NOTICE;
+    for (_, summary) in settings.credentials.ending_certificates() {
+        if summary.expire_time <= soon {
+            let description =
+                format!("the certificate of {} ends at {}", summary.subject, summary.expire_time);
+            shown.warnings.push(warning("credentials", "CERTIFICATE_EXPIRES_SOON", description));
+        }
     }
     if is_never_true(settings) {
         let description = "is true for no event that the subscription could get; only events \

@@ -41,7 +41,7 @@ async fn they_are_read_and_listed_among_the_others() {
     assert_eq!(api.list_types(asked.clone()).await.0.len(), 3);
     asked.show_built_in = true;
     let (all, end) = api.list_types(asked.clone()).await;
-    assert_eq!((all.len(), end.as_str()), (8, ""));
+    assert_eq!((all.len(), end.as_str()), (9, ""));
     assert!(all.is_sorted() && all.contains(&FAILING_TYPE_NAME.to_owned()));
     let mut paged = Vec::new();
     asked.page_size = 3;

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jiff::civil::DateTime;
 use jiff::fmt::temporal::Pieces;
@@ -19,6 +19,12 @@ pub fn timestamp(at: Timestamp) -> prost_types::Timestamp {
     let nanos =
         i32::try_from(micros.rem_euclid(MICROSECONDS_PER_SECOND) * 1000).unwrap_or_default();
     prost_types::Timestamp { seconds: micros.div_euclid(MICROSECONDS_PER_SECOND), nanos }
+}
+
+/// A time of the system's clock; those before 1970 become its beginning.
+pub fn from_system_time(at: SystemTime) -> Timestamp {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(0) + since
 }
 
 pub fn duration(span: Duration) -> prost_types::Duration {

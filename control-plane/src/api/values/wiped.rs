@@ -9,6 +9,7 @@ use std::ops::Deref;
 
 use postrider_proto::access::ResourceRequest;
 use postrider_proto::v1;
+use postrider_proto::v1::receiver_credentials::Authorization;
 use zeroize::Zeroize as _;
 
 /// A message that can carry secrets.
@@ -52,6 +53,25 @@ impl CarriesSecrets for v1::Subscription {
         for header in &mut self.headers {
             header.value.zeroize();
         }
+        self.credentials.iter_mut().for_each(CarriesSecrets::wipe_secrets);
+    }
+}
+
+impl CarriesSecrets for v1::ReceiverCredentials {
+    fn wipe_secrets(&mut self) {
+        if let Some(own) = &mut self.client_certificate {
+            own.private_key.zeroize();
+        }
+        match &mut self.authorization {
+            Some(Authorization::Basic(basic)) => basic.password.zeroize(),
+            Some(Authorization::Oauth(client)) => {
+                client.client_secret.zeroize();
+                if let Some(key) = &mut client.assertion_key {
+                    key.private_key.zeroize();
+                }
+            }
+            None => {}
+        }
     }
 }
 
@@ -91,6 +111,24 @@ mod tests {
             update_mask: None,
         };
         request.wipe_secrets();
+        let mut credentials = v1::ReceiverCredentials {
+            client_certificate: Some(v1::ClientCertificate {
+                private_key: "hunter2".into(),
+                ..Default::default()
+            }),
+            authorization: Some(Authorization::Basic(v1::BasicAuthorization {
+                password: "hunter2".into(),
+                ..Default::default()
+            })),
+            ..Default::default()
+        };
+        credentials.wipe_secrets();
+        let left = v1::ReceiverCredentials {
+            client_certificate: Some(v1::ClientCertificate::default()),
+            authorization: Some(Authorization::Basic(v1::BasicAuthorization::default())),
+            ..Default::default()
+        };
+        assert_eq!(credentials, left);
         let wiped = v1::Subscription {
             name: "tenants/a/subscriptions/b".into(),
             headers: vec![v1::CustomHeader { value: String::new(), ..header }],

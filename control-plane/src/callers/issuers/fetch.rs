@@ -124,7 +124,7 @@ fn connector(ca_file: &str) -> anyhow::Result<TlsConnector> {
         }
     }
     ensure!(!roots.is_empty(), "no certificate of an authority was found");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = postrider_tls::crypto_provider();
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)

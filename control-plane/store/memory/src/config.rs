@@ -7,7 +7,7 @@ use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::Timestamp;
 use postrider_identity::AuditDraft;
-use postrider_store::engine::tenant_deletion;
+use postrider_store::engine::{certificate_warning, tenant_deletion};
 use postrider_store::{
     ConfigStore, ListPage, StoreResult, SubscriptionQuery, SubscriptionSideEffects, TenantQuery,
     WriteError,
@@ -84,6 +84,7 @@ impl ConfigStore for MemoryStore {
             }
         }
         tables.failing.retain(|key, _| key.tenant != *id);
+        tables.certificate_warnings.retain(|key, _| key.tenant != *id);
         let count = taken_along.len() as u64;
         tables.append_record(&tenant_deletion(audit, taken_along))?;
         Ok((version, count))
@@ -149,6 +150,7 @@ impl ConfigStore for MemoryStore {
             return Err(WriteError::AlreadyExists);
         }
         tables.subscriptions.insert(subscription.key(), subscription.clone());
+        tables.set_certificate_warning(&subscription.key(), certificate_warning(subscription));
         let version = raise_version(&mut tables, &subscription.tenant)?;
         tables.written_at.insert(subscription.key(), version);
         tables.append_record(audit)?;
@@ -191,6 +193,7 @@ impl ConfigStore for MemoryStore {
         if written.delete_time.is_some() {
             written.forget_secrets();
         }
+        tables.set_certificate_warning(&key, certificate_warning(&written));
         tables.subscriptions.insert(key.clone(), written);
         tables.written_at.insert(key.clone(), version);
         if side_effects.ends_streak {

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use postrider_domain::failure_streak::{FailureStreak, WarningStage};
 use postrider_domain::ids::{Shard, SubscriptionKey};
 use postrider_domain::operational_event::OperationalEvent;
+use postrider_domain::time::Timestamp;
 use postrider_store::engine::StreakChanges;
 use postrider_store::{OutboxEntry, OutboxStore, StoreResult, StreakChange};
 
@@ -74,9 +75,50 @@ impl OutboxStore for MemoryStore {
         self.tables()?.change_streaks(&changes);
         Ok(())
     }
+
+    async fn due_certificate_warnings(
+        &self,
+        shards: &[Shard],
+        now: Timestamp,
+        limit: u32,
+    ) -> StoreResult<Vec<(SubscriptionKey, Timestamp)>> {
+        let tables = self.tables()?;
+        let due = tables
+            .certificate_warnings
+            .iter()
+            .filter(|(key, due)| **due <= now && shards.contains(&tables.shard_of(&key.tenant)));
+        let mut due: Vec<_> = due.map(|(key, due)| (key.clone(), *due)).collect();
+        due.sort_by_key(|(_, due)| *due);
+        due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(due)
+    }
+
+    async fn warn_of_certificates(
+        &self,
+        key: &SubscriptionKey,
+        due: Timestamp,
+        next: Option<Timestamp>,
+        operational_events: &[OperationalEvent],
+    ) -> StoreResult<bool> {
+        let mut tables = self.tables()?;
+        if tables.certificate_warnings.get(key) != Some(&due) {
+            return Ok(false);
+        }
+        tables.set_certificate_warning(key, next);
+        tables.write_to_outbox(operational_events);
+        Ok(true)
+    }
 }
 
 impl MemoryTables {
+    /// Notes when a subscription is warned next, if it is.
+    pub fn set_certificate_warning(&mut self, key: &SubscriptionKey, next: Option<Timestamp>) {
+        match next {
+            Some(next) => self.certificate_warnings.insert(key.clone(), next),
+            None => self.certificate_warnings.remove(key),
+        };
+    }
+
     /// Applies changes of streaks, and writes the operational events about them.
     pub fn change_streaks(&mut self, changes: &StreakChanges<'_>) {
         for key in changes.ended() {

@@ -99,6 +99,8 @@ pub struct MemoryTables {
     pub outbox: BTreeMap<i64, OperationalEvent>,
     pub last_outbox_place: i64,
     pub failing: BTreeMap<SubscriptionKey, FailureStreak>,
+    /// When subscriptions are warned next that a certificate ends.
+    pub certificate_warnings: BTreeMap<SubscriptionKey, Timestamp>,
     pub operations: BTreeMap<(TenantId, OperationId), Operation>,
     pub tokens: BTreeMap<TokenId, TokenRecord>,
     /// By their chains as they are stored, whose order is that of the engines.
@@ -143,6 +145,7 @@ impl MemoryTables {
             outbox: BTreeMap::new(),
             last_outbox_place: 0,
             failing: BTreeMap::new(),
+            certificate_warnings: BTreeMap::new(),
             operations: BTreeMap::new(),
             tokens: BTreeMap::new(),
             chains: BTreeMap::new(),

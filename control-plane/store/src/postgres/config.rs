@@ -50,7 +50,7 @@ const DELETE_TENANT: &str = "UPDATE tenants
 
 const DELETE_SUBSCRIPTIONS: &str = "UPDATE subscriptions
     SET delete_time = $2, update_time = $2, revision = revision + 1, data_key = NULL,
-        signing_keys = NULL, header_values = NULL
+        signing_keys = NULL, header_values = NULL, credentials = NULL, certificate_warning = NULL
     WHERE tenant = $1 AND delete_time IS NULL
     RETURNING id";
 
@@ -68,24 +68,26 @@ const SELECT_CONFIG_VERSIONS: &str = "SELECT coalesce(t.config_version, 0)
 const CREATE_SUBSCRIPTION: &str = "INSERT INTO subscriptions (
         tenant, id, region, display_name, url, search, status, status_reason, settings,
         data_key, signing_keys, header_values, paused_total_us, paused_since, update_time,
-        delete_time, config_version, request_revision, revision, create_time, shard
+        delete_time, config_version, request_revision, credentials, certificate_warning, revision,
+        create_time, shard
     )
     VALUES (
         $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-        $21
+        $21, $22, $23
     )";
 
 const UPDATE_SUBSCRIPTION: &str = "UPDATE subscriptions
     SET region = $3, display_name = $4, url = $5, search = $6, status = $7, status_reason = $8,
         settings = $9, data_key = $10, signing_keys = $11, header_values = $12,
         paused_total_us = $13, paused_since = $14, update_time = $15, delete_time = $16,
-        config_version = $17, request_revision = $18, revision = revision + 1
-    WHERE tenant = $1 AND id = $2 AND revision = $19 AND delete_time IS NULL";
+        config_version = $17, request_revision = $18, credentials = $19,
+        certificate_warning = $20, revision = revision + 1
+    WHERE tenant = $1 AND id = $2 AND revision = $21 AND delete_time IS NULL";
 
 /// In the order of the index that finds them.
 const TENANT_CHANGES: &str = "SELECT tenant, id, status, status_reason, settings, data_key,
-        signing_keys, header_values, paused_total_us, paused_since, revision, request_revision,
-        create_time, update_time, delete_time
+        signing_keys, header_values, credentials, paused_total_us, paused_since, revision,
+        request_revision, create_time, update_time, delete_time
     FROM subscriptions
     WHERE tenant = $1 AND config_version > $2
     ORDER BY config_version";
@@ -108,14 +110,14 @@ const GET_TENANT: &str = "SELECT id, display_name, allow_insecure_urls, labels, 
     FROM tenants
     WHERE id = $1";
 const CONFIG_SUBSCRIPTIONS: &str = "SELECT tenant, id, status, status_reason, settings, data_key,
-        signing_keys, header_values, paused_total_us, paused_since, revision, request_revision,
-        create_time, update_time, delete_time
+        signing_keys, header_values, credentials, paused_total_us, paused_since, revision,
+        request_revision, create_time, update_time, delete_time
     FROM subscriptions
     WHERE tenant = $1 AND delete_time IS NULL
     ORDER BY id";
 const GET_SUBSCRIPTION: &str = "SELECT tenant, id, status, status_reason, settings, data_key,
-        signing_keys, header_values, paused_total_us, paused_since, revision, request_revision,
-        create_time, update_time, delete_time
+        signing_keys, header_values, credentials, paused_total_us, paused_since, revision,
+        request_revision, create_time, update_time, delete_time
     FROM subscriptions
     WHERE tenant = $1 AND id = $2";
 const GET_DELETE_TIME: &str = "SELECT delete_time FROM subscriptions WHERE tenant = $1 AND id = $2";

@@ -21,8 +21,8 @@ const LIST_TENANTS: &str = "SELECT id, display_name, allow_insecure_urls, labels
     FROM tenants
     WHERE true";
 const LIST_SUBSCRIPTIONS: &str = "SELECT tenant, id, status, status_reason, settings, data_key,
-        signing_keys, header_values, paused_total_us, paused_since, revision, request_revision,
-        create_time, update_time, delete_time
+        signing_keys, header_values, credentials, paused_total_us, paused_since, revision,
+        request_revision, create_time, update_time, delete_time
     FROM subscriptions";
 
 impl PostgresStore {

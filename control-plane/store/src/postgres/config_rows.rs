@@ -8,9 +8,9 @@ use postrider_domain::time::Timestamp;
 use super::query::PgQuery;
 use crate::codec;
 use crate::error::StoreResult;
-use crate::sealing::SealedColumns;
+use crate::sealing::{SealedColumns, certificate_warning};
 
-/// Parameters 1 to 18 of both statements that write a subscription.
+/// Parameters 1 to 20 of both statements that write a subscription.
 pub(super) fn bind_subscription<'q>(
     sql: &'static str,
     subscription: &'q Subscription,
@@ -18,12 +18,8 @@ pub(super) fn bind_subscription<'q>(
     config_version: i64,
 ) -> StoreResult<PgQuery<'q>> {
     let Subscription { tenant, id, settings, .. } = subscription;
-    let (data_key, signing_keys, header_values) = match sealed {
-        Some(sealed) => {
-            (Some(sealed.data_key), Some(sealed.signing_keys), Some(sealed.header_values))
-        }
-        None => (None, None, None),
-    };
+    let warning = certificate_warning(subscription);
+    let (data_key, signing_keys, header_values, credentials) = SealedColumns::split(sealed);
     Ok(sqlx::query(sql)
         .bind(tenant.as_str())
         .bind(id.as_str())
@@ -42,5 +38,7 @@ pub(super) fn bind_subscription<'q>(
         .bind(subscription.update_time.as_micros())
         .bind(subscription.delete_time.map(Timestamp::as_micros))
         .bind(config_version)
-        .bind(subscription.request_revision))
+        .bind(subscription.request_revision)
+        .bind(credentials)
+        .bind(warning.map(Timestamp::as_micros)))
 }

@@ -55,8 +55,8 @@ const REWRAP: &str = "UPDATE data_keys SET wrapped_by = $4, wrapped = $5
     WHERE tenant = $1 AND id = $2 AND wrapped_by = $3";
 const NEXT_TENANT: &str = "SELECT tenant FROM data_keys WHERE tenant > $1 ORDER BY tenant LIMIT 1";
 const SEALED_BY_OTHERS: &str = "SELECT tenant, id, status, status_reason, settings, data_key,
-        signing_keys, header_values, paused_total_us, paused_since, revision, request_revision,
-        create_time, update_time, delete_time
+        signing_keys, header_values, credentials, paused_total_us, paused_since, revision,
+        request_revision, create_time, update_time, delete_time
     FROM subscriptions
     WHERE tenant = $1 AND data_key <> $2
     ORDER BY id
@@ -64,7 +64,7 @@ const SEALED_BY_OTHERS: &str = "SELECT tenant, id, status, status_reason, settin
 const IS_SEALED_BY: &str =
     "SELECT 1 FROM subscriptions WHERE tenant = $1 AND data_key = $2 LIMIT 1";
 const RESEAL: &str = "UPDATE subscriptions
-    SET data_key = $3, signing_keys = $4, header_values = $5
+    SET data_key = $3, signing_keys = $4, header_values = $5, credentials = $6
     WHERE tenant = $1 AND id = $2";
 /// FULL: else what was removed stays in the free space of its page. The lock is waited
 /// for shortly, since everybody else would wait behind it.
@@ -175,7 +175,8 @@ impl PostgresStore {
                 .bind(subscription.id.as_str())
                 .bind(sealed.data_key)
                 .bind(sealed.signing_keys)
-                .bind(sealed.header_values);
+                .bind(sealed.header_values)
+                .bind(sealed.credentials);
             resealed += call.execute(query).await?;
         }
         let is_last = resealed < u64::from(limit);

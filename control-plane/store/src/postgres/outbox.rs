@@ -1,11 +1,12 @@
-//! The outbox of operational events, and failure streaks, as [`OutboxStore`] asks for
-//! them.
+//! The outbox of operational events, failure streaks, and certificates that end, as
+//! [`OutboxStore`] asks for them.
 
 use async_trait::async_trait;
 use postrider_domain::delivery::EndReason;
 use postrider_domain::failure_streak::{FailureStreak, WarningStage};
 use postrider_domain::ids::{DeliveryId, EventId, Shard, SubscriptionKey, TenantId};
 use postrider_domain::operational_event::{EndpointSummary, ExhaustedDelivery, OperationalEvent};
+use postrider_domain::time::Timestamp;
 use sqlx::postgres::PgRow;
 
 use super::call::DatabaseCall;
@@ -49,6 +50,12 @@ const SELECT_STREAKS_OF_SHARDS: &str = "SELECT tenant, subscription, failing_sin
 const SELECT_STREAK: &str = "SELECT tenant, subscription, failing_since, stage
     FROM failing_endpoints
     WHERE tenant = $1 AND subscription = $2";
+const SELECT_CERTIFICATE_WARNINGS: &str = "SELECT tenant, id AS subscription, certificate_warning
+    FROM subscriptions
+    WHERE certificate_warning <= $2 AND shard = ANY($1::integer[])
+    ORDER BY certificate_warning LIMIT $3";
+const UPDATE_CERTIFICATE_WARNING: &str = "UPDATE subscriptions SET certificate_warning = $4
+    WHERE tenant = $1 AND id = $2 AND certificate_warning = $3";
 
 #[async_trait]
 impl OutboxStore for PostgresStore {
@@ -127,6 +134,45 @@ impl OutboxStore for PostgresStore {
         let operational_events = apply(&mut call, &changes, self.shards).await?;
         put(&mut call, &operational_events, self.shards).await?;
         call.commit().await
+    }
+
+    async fn due_certificate_warnings(
+        &self,
+        shards: &[Shard],
+        now: Timestamp,
+        limit: u32,
+    ) -> StoreResult<Vec<(SubscriptionKey, Timestamp)>> {
+        let mut call = self.call("due_certificate_warnings");
+        let query = sqlx::query(SELECT_CERTIFICATE_WARNINGS).bind(numbers(shards));
+        let query = query.bind(now.as_micros()).bind(i64::from(limit));
+        read(&call.rows(query).await?, |row| {
+            Ok((subscription_key(row)?, time(row, "certificate_warning")?))
+        })
+    }
+
+    async fn warn_of_certificates(
+        &self,
+        key: &SubscriptionKey,
+        due: Timestamp,
+        next: Option<Timestamp>,
+        operational_events: &[OperationalEvent],
+    ) -> StoreResult<bool> {
+        let mut call = self.call("warn_of_certificates");
+        call.begin().await?;
+        let done = call
+            .execute(
+                sqlx::query(UPDATE_CERTIFICATE_WARNING)
+                    .bind(key.tenant.as_str())
+                    .bind(key.subscription.as_str())
+                    .bind(due.as_micros())
+                    .bind(next.map(Timestamp::as_micros)),
+            )
+            .await?;
+        if done > 0 {
+            put(&mut call, &operational_events.iter().collect::<Vec<_>>(), self.shards).await?;
+        }
+        call.commit().await?;
+        Ok(done > 0)
     }
 }
 

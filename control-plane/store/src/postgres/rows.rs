@@ -122,6 +122,7 @@ fn subscription(row: &PgRow) -> StoreResult<SealedSubscription> {
         get(row, "data_key")?,
         get(row, "signing_keys")?,
         get(row, "header_values")?,
+        get(row, "credentials")?,
     )?;
     let subscription = Subscription {
         tenant: tenant_id(row, "tenant")?,

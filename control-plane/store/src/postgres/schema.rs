@@ -19,6 +19,7 @@ const MIGRATIONS: &[KnownMigration] = &[
     (9, "tokens", include_str!("../../migrations/postgres/0009_tokens.sql")),
     (10, "tokens_of_tenants", include_str!("../../migrations/postgres/0010_tokens_of_tenants.sql")),
     (11, "audit", include_str!("../../migrations/postgres/0011_audit.sql")),
+    (12, "credentials", include_str!("../../migrations/postgres/0012_credentials.sql")),
 ];
 
 const SHARDS_KEY: &str = "shards";

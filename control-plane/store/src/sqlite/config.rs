@@ -50,7 +50,7 @@ const DELETE_TENANT: &str = "UPDATE tenants
     RETURNING config_version";
 const DELETE_SUBSCRIPTIONS: &str = "UPDATE subscriptions
     SET delete_time = ?2, update_time = ?2, revision = revision + 1, data_key = NULL,
-        signing_keys = NULL, header_values = NULL
+        signing_keys = NULL, header_values = NULL, credentials = NULL, certificate_warning = NULL
     WHERE tenant = ?1 AND delete_time IS NULL
     RETURNING id";
 /// 2 how many subscriptions more, or fewer, there are by the change.
@@ -60,14 +60,15 @@ const RAISE_VERSION: &str = "UPDATE tenants
     RETURNING config_version, data_key, subscription_count";
 const INSERT_SUBSCRIPTION: &str = "INSERT INTO subscriptions (
         tenant, id, status, status_reason, settings, data_key, signing_keys, header_values,
-        paused_total, paused_since, revision, request_revision, create_time, update_time,
-        delete_time, display_name, url, region, search, config_version, shard
+        credentials, paused_total, paused_since, revision, request_revision, create_time,
+        update_time, delete_time, certificate_warning, display_name, url, region, search,
+        config_version, shard
     )
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (tenant, id) DO NOTHING";
 const GET_SUBSCRIPTION: &str =
     "SELECT tenant, id, status, status_reason, settings, data_key, signing_keys, header_values,
-        paused_total, paused_since, revision, request_revision, create_time, update_time,
+        credentials, paused_total, paused_since, revision, request_revision, create_time, update_time,
         delete_time
     FROM subscriptions
     WHERE tenant = ? AND id = ?";
@@ -75,19 +76,20 @@ const IS_THERE: &str = "SELECT count(*) FROM subscriptions
     WHERE tenant = ? AND id = ? AND delete_time IS NULL";
 const UPDATE_SUBSCRIPTION: &str = "UPDATE subscriptions
     SET status = ?3, status_reason = ?4, settings = ?5, data_key = ?6, signing_keys = ?7,
-        header_values = ?8, paused_total = ?9, paused_since = ?10, revision = ?11 + 1,
-        request_revision = ?12, create_time = ?13, update_time = ?14, delete_time = ?15,
-        display_name = ?16, url = ?17, region = ?18, search = ?19, config_version = ?20
-    WHERE tenant = ?1 AND id = ?2 AND revision = ?11 AND delete_time IS NULL";
+        header_values = ?8, credentials = ?9, paused_total = ?10, paused_since = ?11,
+        revision = ?12 + 1, request_revision = ?13, create_time = ?14, update_time = ?15,
+        delete_time = ?16, certificate_warning = ?17, display_name = ?18, url = ?19, region = ?20,
+        search = ?21, config_version = ?22
+    WHERE tenant = ?1 AND id = ?2 AND revision = ?12 AND delete_time IS NULL";
 const CONFIG_SUBSCRIPTIONS: &str = "SELECT tenant, id, status, status_reason, settings, data_key,
-        signing_keys, header_values, paused_total, paused_since, revision, request_revision,
-        create_time, update_time, delete_time
+        signing_keys, header_values, credentials, paused_total, paused_since, revision,
+        request_revision, create_time, update_time, delete_time
     FROM subscriptions
     WHERE tenant = ? AND delete_time IS NULL
     ORDER BY id";
 const TENANT_CHANGES: &str = "SELECT tenant, id, status, status_reason, settings, data_key,
-        signing_keys, header_values, paused_total, paused_since, revision, request_revision,
-        create_time, update_time, delete_time
+        signing_keys, header_values, credentials, paused_total, paused_since, revision,
+        request_revision, create_time, update_time, delete_time
     FROM subscriptions INDEXED BY subscriptions_changed
     WHERE tenant = ? AND config_version > ?
     ORDER BY config_version";

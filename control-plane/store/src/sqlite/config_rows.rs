@@ -10,7 +10,7 @@ use super::bulk::BoundValues;
 use super::rows::RowReader;
 use crate::codec;
 use crate::error::StoreResult;
-use crate::sealing::{SealedColumns, SealedSubscription, tenant_name};
+use crate::sealing::{SealedColumns, SealedSubscription, certificate_warning, tenant_name};
 
 pub(super) fn tenant_search(tenant: &Tenant) -> String {
     codec::search_text(&[tenant.id.as_str(), &tenant.display_name])
@@ -21,12 +21,7 @@ pub(super) fn put_key_and_state(
     subscription: &Subscription,
     sealed: Option<SealedColumns>,
 ) -> StoreResult<()> {
-    let (data_key, signing_keys, header_values) = match sealed {
-        Some(sealed) => {
-            (Some(sealed.data_key), Some(sealed.signing_keys), Some(sealed.header_values))
-        }
-        None => (None, None, None),
-    };
+    let (data_key, signing_keys, header_values, credentials) = SealedColumns::split(sealed);
     values
         .text(subscription.tenant.as_str())
         .text(subscription.id.as_str())
@@ -36,6 +31,7 @@ pub(super) fn put_key_and_state(
         .add(data_key)
         .add(signing_keys)
         .add(header_values)
+        .add(credentials)
         .add(codec::micros(subscription.paused_clock.total))
         .add(subscription.paused_clock.since.map(Timestamp::as_micros));
     Ok(())
@@ -47,7 +43,8 @@ pub(super) fn put_times(values: &mut BoundValues, subscription: &Subscription, r
         .add(subscription.request_revision)
         .add(subscription.create_time.as_micros())
         .add(subscription.update_time.as_micros())
-        .add(subscription.delete_time.map(Timestamp::as_micros));
+        .add(subscription.delete_time.map(Timestamp::as_micros))
+        .add(certificate_warning(subscription).map(Timestamp::as_micros));
 }
 
 pub(super) fn put_searched(values: &mut BoundValues, subscription: &Subscription) {
@@ -94,7 +91,7 @@ fn subscription_of(row: &SqliteRow) -> StoreResult<SealedSubscription> {
     let status = codec::status(columns.int()?)?;
     let status_reason = columns.get()?;
     let settings = codec::from_json("settings", columns.text()?)?;
-    let sealed = SealedColumns::of(columns.get()?, columns.get()?, columns.get()?)?;
+    let sealed = SealedColumns::of(columns.get()?, columns.get()?, columns.get()?, columns.get()?)?;
     let subscription = Subscription {
         id,
         tenant,

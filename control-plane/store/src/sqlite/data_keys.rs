@@ -51,15 +51,15 @@ const REWRAP: &str = "UPDATE data_keys SET wrapped_by = ?3, wrapped = ?4
     WHERE tenant = ?1 AND id = ?2";
 const NEXT_TENANT: &str = "SELECT tenant FROM data_keys WHERE tenant > ? ORDER BY tenant LIMIT 1";
 const SEALED_BY_OTHERS: &str = "SELECT tenant, id, status, status_reason, settings, data_key,
-        signing_keys, header_values, paused_total, paused_since, revision, request_revision,
-        create_time, update_time, delete_time
+        signing_keys, header_values, credentials, paused_total, paused_since, revision,
+        request_revision, create_time, update_time, delete_time
     FROM subscriptions
     WHERE tenant = ? AND data_key <> ?
     ORDER BY id
     LIMIT ?";
 const IS_SEALED_BY: &str = "SELECT 1 FROM subscriptions WHERE tenant = ? AND data_key = ? LIMIT 1";
 const RESEAL: &str = "UPDATE subscriptions
-    SET data_key = ?3, signing_keys = ?4, header_values = ?5
+    SET data_key = ?3, signing_keys = ?4, header_values = ?5, credentials = ?6
     WHERE tenant = ?1 AND id = ?2";
 const TRUNCATE_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 /// In files: the database may be larger than this machine's memory.
@@ -171,7 +171,7 @@ impl SqliteStore {
             let Some(sealed) = seal(&subscription, key)? else { continue };
             let mut values = BoundValues::default();
             values.text(tenant.as_str()).text(subscription.id.as_str()).id(sealed.data_key);
-            values.add(sealed.signing_keys).add(sealed.header_values);
+            values.add(sealed.signing_keys).add(sealed.header_values).add(sealed.credentials);
             resealed += values.change(&mut *connection, RESEAL).await?;
         }
         let is_last = resealed < u64::from(limit);

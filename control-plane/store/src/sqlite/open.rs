@@ -57,6 +57,7 @@ const MIGRATIONS: &[KnownMigration] = &[
     (8, "tokens", include_str!("../../migrations/sqlite/0008_tokens.sql")),
     (9, "tokens_of_tenants", include_str!("../../migrations/sqlite/0009_tokens_of_tenants.sql")),
     (10, "audit", include_str!("../../migrations/sqlite/0010_audit.sql")),
+    (11, "credentials", include_str!("../../migrations/sqlite/0011_credentials.sql")),
 ];
 
 const DELETE_REPLICAS: &str = "DELETE FROM replicas";

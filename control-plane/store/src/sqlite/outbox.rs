@@ -1,10 +1,11 @@
-//! The outbox of operational events, and failure streaks, as [`OutboxStore`] asks for
-//! them.
+//! The outbox of operational events, failure streaks, and certificates that end, as
+//! [`OutboxStore`] asks for them.
 
 use async_trait::async_trait;
 use postrider_domain::failure_streak::{FailureStreak, WarningStage};
 use postrider_domain::ids::{DeliveryId, Shard, SubscriptionKey, TenantId};
 use postrider_domain::operational_event::{EndpointSummary, ExhaustedDelivery, OperationalEvent};
+use postrider_domain::time::Timestamp;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::bulk::{BoundValues, BulkStatement, id_list};
@@ -48,6 +49,12 @@ const SELECT_STREAKS_OF_SHARDS: &str = "SELECT tenant, subscription, failing_sin
 const SELECT_STREAK: &str = "SELECT tenant, subscription, failing_since, stage
     FROM failing_endpoints
     WHERE tenant = ? AND subscription = ?";
+const SELECT_CERTIFICATE_WARNINGS: &str = "SELECT tenant, id, certificate_warning
+    FROM subscriptions INDEXED BY subscriptions_certificate_warning
+    WHERE certificate_warning <= ?2 AND shard IN (SELECT value FROM json_each(?1))
+    ORDER BY certificate_warning LIMIT ?3";
+const UPDATE_CERTIFICATE_WARNING: &str = "UPDATE subscriptions SET certificate_warning = ?4
+    WHERE tenant = ?1 AND id = ?2 AND certificate_warning = ?3";
 const DELETE_STREAKS_OF_TENANT: &str = "DELETE FROM failing_endpoints WHERE tenant = ?";
 
 const SELECT_ENDING_DELIVERIES: &str = "SELECT d.id, d.tenant, d.subscription, d.event,
@@ -136,6 +143,44 @@ impl OutboxStore for SqliteStore {
         let operational_events = apply(&mut tx, &changes, self.shards).await?;
         put(&mut tx, &operational_events, self.shards).await?;
         tx.commit().await
+    }
+
+    async fn due_certificate_warnings(
+        &self,
+        shards: &[Shard],
+        now: Timestamp,
+        limit: u32,
+    ) -> StoreResult<Vec<(SubscriptionKey, Timestamp)>> {
+        let mut values = BoundValues::default();
+        values.add(shard_list(shards)?).add(now.as_micros()).add(i64::from(limit));
+        let rows = values.run(&mut *self.reader().await?, SELECT_CERTIFICATE_WARNINGS).await?;
+        rows.iter()
+            .map(|row| {
+                let mut columns = RowReader::of(row);
+                let tenant = columns.tenant()?;
+                let subscription = columns.subscription()?;
+                Ok((SubscriptionKey { tenant, subscription }, columns.time()?))
+            })
+            .collect()
+    }
+
+    async fn warn_of_certificates(
+        &self,
+        key: &SubscriptionKey,
+        due: Timestamp,
+        next: Option<Timestamp>,
+        operational_events: &[OperationalEvent],
+    ) -> StoreResult<bool> {
+        let mut values = named(key);
+        values.add(due.as_micros()).add(next.map(Timestamp::as_micros));
+        let mut writing = self.writer.lock().await?;
+        let mut tx = writing.begin().await?;
+        let done = values.change(&mut tx, UPDATE_CERTIFICATE_WARNING).await? > 0;
+        if done {
+            put(&mut tx, &operational_events.iter().collect::<Vec<_>>(), self.shards).await?;
+        }
+        tx.commit().await?;
+        Ok(done)
     }
 }
 

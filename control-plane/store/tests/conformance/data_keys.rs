@@ -12,7 +12,7 @@ use postrider_store::{
 
 use crate::database::Database;
 use crate::engine::{Engine, TEST_KEY, conformance, options_with};
-use crate::fixture::{SECOND, audit, page, subscription, tenant};
+use crate::fixture::{SECOND, audit, expiring, page, subscription, tenant};
 
 const OTHER_KEY: &str = "other:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 /// Of the same name, with other bytes.
@@ -25,6 +25,7 @@ fn with_secrets(id: &str, now: postrider_domain::time::Timestamp) -> Subscriptio
         RequestHeader { name: "authorization".into(), value: "Bearer \"quoted\"".into() },
         RequestHeader { name: "x-team".into(), value: "pay in".into() },
     ];
+    hook.settings.credentials = expiring(now + SECOND);
     hook.signing_keys = vec![SigningKey {
         id: "key-1".to_owned(),
         kind: KeyKind::Text,
@@ -217,12 +218,18 @@ conformance! {
         let text = serde_json::to_string(&repaired.settings).unwrap();
         database.execute(&format!("UPDATE subscriptions SET settings = '{text}'")).await;
         assert_eq!(read(&**store, &hook).await, repaired);
+        database.execute("CREATE TABLE kept AS SELECT credentials FROM subscriptions").await;
         // A change through the store seals for what the row says then.
         let mut moved = repaired.clone();
         moved.settings.url = "https://elsewhere.example/hook".to_owned();
         let none = SubscriptionSideEffects::default();
         store.update_subscription(&moved, 1, &none, audit()).await.unwrap();
         assert_eq!(read(&**store, &hook).await, Subscription { revision: 2, ..moved });
+        // And nobody takes credentials of before along.
+        let put_back = "UPDATE subscriptions SET credentials = (SELECT credentials FROM kept)";
+        database.execute(put_back).await;
+        let refused = store.get_subscription(&hook.key()).await;
+        assert!(matches!(refused, Err(StoreError::Corrupt(_))));
     }
 
     async fn what_cannot_be_read_is_named_and_is_one_tenants(engine) {

@@ -13,6 +13,9 @@ use postrider_domain::event::{Event, EventContent};
 use postrider_domain::ids::{
     AgentId, DeliveryId, Epoch, EventId, Region, Shard, SubscriptionKey, TenantId,
 };
+use postrider_domain::receiver_credentials::{
+    CertificateSummary, ClientIdentity, ReceiverCredentials,
+};
 use postrider_domain::secret::SigningSecret;
 use postrider_domain::signature::{KeyKind, SigningKey};
 use postrider_domain::subscription::{
@@ -59,6 +62,23 @@ pub fn tenant(id: &str, now: Timestamp) -> Tenant {
         create_time: now,
         update_time: now,
         delete_time: None,
+    }
+}
+
+/// Credentials with a certificate that ends then, and its key.
+pub fn expiring(end: Timestamp) -> ReceiverCredentials {
+    let summary = CertificateSummary {
+        subject: "CN=acme".to_owned(),
+        issuer: "CN=bank".to_owned(),
+        start_time: Timestamp::from_micros(0),
+        expire_time: end,
+        sha256: "ab".repeat(32),
+    };
+    let chain = "the certificate".to_owned();
+    let client_certificate = ClientIdentity { chain, private_key: "the key".into(), summary };
+    ReceiverCredentials {
+        client_certificate: Some(client_certificate),
+        ..ReceiverCredentials::default()
     }
 }
 

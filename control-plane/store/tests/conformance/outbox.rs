@@ -4,13 +4,15 @@ use postrider_domain::delivery::{DeliveryState, DeliveryTransition, EndReason, O
 use postrider_domain::failure_streak::{FailureStreak, WarningStage};
 use postrider_domain::ids::Shard;
 use postrider_domain::operational_event::{EndpointSummary, OperationalEvent};
+use postrider_domain::subscription::Subscription;
+use postrider_domain::time::Timestamp;
 use postrider_store::{
     Conclusion, ConclusionOutcome, EndWaitingRequest, OutboxEntry, StreakChange,
     SubscriptionSideEffects, WriteError,
 };
 
 use crate::engine::conformance;
-use crate::fixture::{HOUR, SECOND, SUCCESS, World, audit, record};
+use crate::fixture::{HOUR, SECOND, SUCCESS, World, audit, expiring, record};
 
 const EXHAUSTED: DeliveryTransition = DeliveryTransition::End {
     state: DeliveryState::Exhausted,
@@ -182,6 +184,38 @@ conformance! {
         assert_eq!(told.event_type, "postrider.delivery.exhausted");
         assert!(told.payload.contains(&expired.id.to_string()), "{told:?}");
         assert!(told.payload.contains("EXPIRED"), "{told:?}");
+    }
+
+    async fn a_certificate_is_warned_of_as_long_as_it_is_there(engine) {
+        let world = World::new(engine).await;
+        let (store, shards) = (&world.store, [world.shard()]);
+        let day = SECOND * 86_400;
+        let due_by = |now: Timestamp| store.due_certificate_warnings(&shards, now, 10);
+        assert_eq!(due_by(world.now + day * 1000).await.unwrap(), []);
+        let mut hook = store.get_subscription(&world.key).await.unwrap().unwrap();
+        let end = hook.update_time + day * 100;
+        hook.settings.credentials = expiring(end);
+        let nothing = SubscriptionSideEffects::default();
+        store.update_subscription(&hook, hook.revision, &nothing, audit()).await.unwrap();
+        let read = store.get_subscription(&world.key).await.unwrap().unwrap();
+        assert_eq!(read.settings.credentials, hook.settings.credentials);
+        let first = end - day * 30;
+        assert_eq!(due_by(first - SECOND).await.unwrap(), []);
+        assert_eq!(due_by(first).await.unwrap(), [(world.key.clone(), first)]);
+        assert_eq!(store.due_certificate_warnings(&[], end, 10).await.unwrap(), []);
+        let warning = [about(&world, "warning")];
+        let next = Some(end - day * 7);
+        assert!(!store.warn_of_certificates(&world.key, end, next, &warning).await.unwrap());
+        assert!(ids(&world).await.is_empty());
+        assert!(store.warn_of_certificates(&world.key, first, next, &warning).await.unwrap());
+        assert!(!store.warn_of_certificates(&world.key, first, next, &warning).await.unwrap());
+        assert_eq!(ids(&world).await, ["warning"]);
+        assert_eq!(due_by(end).await.unwrap(), [(world.key.clone(), end - day * 7)]);
+        let gone = Subscription { delete_time: Some(world.now), ..read.clone() };
+        store.update_subscription(&gone, read.revision, &nothing, audit()).await.unwrap();
+        assert_eq!(due_by(end).await.unwrap(), []);
+        let left = store.get_subscription(&world.key).await.unwrap().unwrap();
+        assert!(left.settings.credentials.is_empty());
     }
 
     async fn a_change_takes_its_news_along_or_nothing(engine) {

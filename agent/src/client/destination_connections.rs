@@ -1,8 +1,8 @@
-//! The connections to one origin, and what is known about it.
+//! The connections to one destination, and what is known about it.
 //!
-//! A kept connection is reused only while its address is among the checked ones. An
-//! origin has at most its limit of HTTP/1.1 connections, and one shared HTTP/2
-//! connection. A connection on which a request got no answer, and on which nothing
+//! A kept connection is reused only while its address is among the checked ones. A
+//! destination has one shared HTTP/2 connection; its HTTP/1.1 connections in use take places
+//! that its origin has. A connection on which a request got no answer, and on which nothing
 //! has been read since, is not used until something is read from it.
 //!
 //! Keeps the invariants `dead-connection-not-lent` and `only-judged-addresses`.
@@ -36,8 +36,8 @@ pub enum ConnectionReuse {
     Never,
 }
 
-/// The connections of one origin.
-pub struct OriginConnections {
+/// The connections of one destination.
+pub struct DestinationConnections {
     pub in_use: Arc<Semaphore>,
     /// Held while the first connection shows which protocol the receiver
     /// speaks, so that an HTTP/2 receiver is not dialled by everyone at once.
@@ -45,11 +45,11 @@ pub struct OriginConnections {
     last_spoke_http1: AtomicBool,
     /// Whether the version memory has something; it is locked only then.
     is_remembered: AtomicBool,
-    state: Mutex<OriginState>,
+    state: Mutex<DestinationState>,
 }
 
 #[derive(Default)]
-struct OriginState {
+struct DestinationState {
     /// Sorted by last use, most recent last.
     idle: Vec<IdleConnection>,
     shared: Option<SharedConnection>,
@@ -87,14 +87,14 @@ pub struct ConnectionLease {
     /// Whether other requests go over it at the same time.
     pub shared: bool,
     info: ConnectionInfo,
-    host: Arc<OriginConnections>,
+    host: Arc<DestinationConnections>,
     _in_use: Option<OwnedSemaphorePermit>,
 }
 
 /// A request that waits for its response. If it is dropped before `finish`, and nothing was
 /// read in the meantime, the connection becomes suspect.
 pub struct PendingRequest<'a> {
-    host: &'a OriginConnections,
+    host: &'a DestinationConnections,
     info: &'a ConnectionInfo,
     kept_http1: bool,
     began: Instant,
@@ -102,11 +102,11 @@ pub struct PendingRequest<'a> {
     ended: bool,
 }
 
-impl OriginConnections {
-    /// No connection, and room for so many over HTTP/1.1.
-    pub fn new(limit: usize) -> Self {
+impl DestinationConnections {
+    /// No connection; those over HTTP/1.1 take places of their origin.
+    pub fn new(in_use: Arc<Semaphore>) -> Self {
         Self {
-            in_use: Arc::new(Semaphore::new(limit)),
+            in_use,
             protocol_probe: tokio::sync::Mutex::default(),
             last_spoke_http1: AtomicBool::new(false),
             is_remembered: AtomicBool::new(false),
@@ -292,7 +292,7 @@ impl OriginConnections {
         }
     }
 
-    fn lock_state(&self) -> MutexGuard<'_, OriginState> {
+    fn lock_state(&self) -> MutexGuard<'_, DestinationState> {
         self.state.lock()
     }
 }
