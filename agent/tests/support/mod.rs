@@ -7,6 +7,7 @@
 )]
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod bank;
 pub mod control_plane;
 pub mod name_server;
 pub mod raw;
