@@ -7,6 +7,7 @@
 mod dressed;
 mod filtered;
 mod idempotency;
+mod identified;
 mod matching;
 mod ordered;
 mod ways;
@@ -31,6 +32,9 @@ async fn what_is_published_arrives_as_asked(engine: Engine) {
         dressed::cloud_events_can_go_unsigned,
         dressed::grace_has_a_default_and_an_end,
         dressed::what_cannot_be_sent_is_refused,
+        identified::a_certificate_is_shown_to_who_demands_it,
+        identified::a_password_or_a_token_goes_along,
+        identified::without_a_token_nothing_is_sent,
         matching::accounts_decide_who_gets_an_event,
         matching::event_types_decide_who_gets_an_event,
         matching::an_event_that_nobody_wants_is_kept,

@@ -10,13 +10,15 @@ use std::process::Command;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
+use postrider_proto::v1::receiver_credentials::Authorization;
 use postrider_proto::v1::signature_scheme::Scheme;
 use postrider_proto::v1::test_subscription_request::PayloadForm;
 use postrider_proto::v1::{
-    CustomHeader, DeleteSubscriptionRequest, DeliveryState, GetAttemptRequest,
-    GetSubscriptionRequest, HmacSignature, ListSubscriptionsRequest, RotateSigningSecretRequest,
-    SignatureScheme, SigningKeyKind, StandardWebhooksV1, StandardWebhooksV1a, StaticSecret,
-    Subscription, TestSubscriptionRequest, UpdateSubscriptionRequest,
+    BasicAuthorization, CustomHeader, DeleteSubscriptionRequest, DeliveryState, GetAttemptRequest,
+    GetSubscriptionRequest, HmacSignature, ListSubscriptionsRequest, OauthClient,
+    ReceiverCredentials, RotateSigningSecretRequest, SignatureScheme, SigningKeyKind,
+    StandardWebhooksV1, StandardWebhooksV1a, StaticSecret, Subscription, TestSubscriptionRequest,
+    UpdateSubscriptionRequest,
 };
 use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::postgres::Server;
@@ -42,6 +44,38 @@ fn schemes(schemes: impl IntoIterator<Item = Scheme>) -> Vec<SignatureScheme> {
 
 fn header(name: &str, value: &str) -> CustomHeader {
     CustomHeader { name: name.to_owned(), value: value.to_owned(), ..CustomHeader::default() }
+}
+
+fn basic(password: &str) -> Authorization {
+    Authorization::Basic(BasicAuthorization {
+        username: "acme".to_owned(),
+        password: password.to_owned(),
+        ..BasicAuthorization::default()
+    })
+}
+
+/// A client whose token server nobody runs.
+fn oauth(secret: &str) -> Authorization {
+    Authorization::Oauth(OauthClient {
+        token_url: "https://127.0.0.1:1/token".to_owned(),
+        client_id: "acme".to_owned(),
+        client_secret: secret.to_owned(),
+        ..OauthClient::default()
+    })
+}
+
+fn authorized(wanted: Subscription, authorization: Authorization) -> Subscription {
+    let authorization = Some(authorization);
+    let credentials = Some(ReceiverCredentials { authorization, ..Default::default() });
+    Subscription { credentials, retry_policy: Some(delays(&[1])), ..wanted }
+}
+
+/// Paths, and what proves the sender there.
+fn authorizations(used: &mut Used) -> [(&'static str, Authorization); 2] {
+    [
+        ("/basic", basic(&used.secret("SECRETbasic-password"))),
+        ("/oauth", oauth(&used.secret("SECRETclient-secret"))),
+    ]
 }
 
 /// What a scenario used, and what it was told.
@@ -110,6 +144,9 @@ async fn use_secrets(cluster: &Cluster) -> (Used, Receiver) {
         ..stage.wanted("/static")
     };
     let deleted = stage.create(fixed).await;
+    for (path, authorization) in authorizations(&mut used) {
+        kept.push(stage.create(authorized(stage.wanted(path), authorization)).await);
+    }
     let made = stage.subscribe("/made").await;
     used.secret(&made.signing_secret);
     kept.push(made);
@@ -206,7 +243,9 @@ async fn deliver(
     let mut api = stage.api.clone();
     for delivery in api.all_deliveries(&stage.tenant, "").await.unwrap() {
         let ended = [DeliveryState::Succeeded, DeliveryState::Exhausted];
-        let wanted = if delivery.subscription == kept[1].name { ended[1] } else { ended[0] };
+        // One receiver fails, and one has no token server.
+        let fails = [&kept[1].name, &kept[3].name].contains(&&delivery.subscription);
+        let wanted = ended[usize::from(fails)];
         api.wait_for_state(&delivery.name, wanted, SOON_LIMIT).await.unwrap();
         for attempt in api.attempts(&delivery.name).await.unwrap() {
             let read = GetAttemptRequest { name: attempt.name.clone() };

@@ -14,7 +14,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection, Row};
 /// Beside the key in the cluster's file.
 const SECOND_KEY: &str = "second:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
-const SEALED: &str = "SELECT signing_keys, header_values FROM subscriptions
+const SEALED: &str = "SELECT signing_keys, coalesce(credentials, header_values) FROM subscriptions
     WHERE data_key IS NOT NULL";
 const WRAPPED: &str = "SELECT wrapped FROM data_keys";
 

@@ -149,7 +149,31 @@ pub fn subscription_messages() -> Vec<v1::Subscription> {
             status: v1::SubscriptionStatus::Paused.into(),
             ..plain()
         },
+        v1::Subscription { credentials: Some(with_password()), ..plain() },
+        v1::Subscription { credentials: Some(with_token()), ..plain() },
     ]
+}
+
+fn with_password() -> v1::ReceiverCredentials {
+    let basic = v1::BasicAuthorization {
+        username: "acme".into(),
+        password: "a password".into(),
+        password_set: false,
+    };
+    let authorization = Some(v1::receiver_credentials::Authorization::Basic(basic));
+    v1::ReceiverCredentials { authorization, ..Default::default() }
+}
+
+fn with_token() -> v1::ReceiverCredentials {
+    let client = v1::OauthClient {
+        token_url: "https://id.example/token".into(),
+        client_id: "acme".into(),
+        client_secret: "a secret".into(),
+        scope: "hooks".into(),
+        ..Default::default()
+    };
+    let authorization = Some(v1::receiver_credentials::Authorization::Oauth(client));
+    v1::ReceiverCredentials { authorization, ..Default::default() }
 }
 
 fn signed_by_text() -> Vec<v1::SignatureScheme> {

@@ -11,6 +11,7 @@ use postrider_domain::event::{Event, EventContent};
 use postrider_domain::ids::EventId;
 use postrider_domain::subscription::Subscription;
 use postrider_proto::v1;
+use postrider_proto::v1::receiver_credentials::Authorization;
 use postrider_webhook_request::{OutgoingTraceContext, RequestTemplate, SigningTime, build_parts};
 use prost::Message as _;
 
@@ -55,9 +56,25 @@ fn check_shown(subscription: &Subscription) {
     let shown = show_subscription(subscription);
     assert!(shown.signing_secret.is_empty());
     assert!(shown.headers.iter().all(|header| header.value.is_empty()));
+    assert!(!shows_secret(shown.credentials.as_ref()), "a secret of the credentials is shown");
     let again = v1::UpdateSubscriptionRequest { subscription: Some(shown), update_mask: None };
     let changed = update_subscription(&again, subscription, true).expect("what was shown");
     assert_eq!(changed.settings, subscription.settings, "what was shown changes something");
+}
+
+/// Whether something is told that is taken and never given.
+fn shows_secret(credentials: Option<&v1::ReceiverCredentials>) -> bool {
+    let Some(credentials) = credentials else { return false };
+    let client = credentials.client_certificate.as_ref();
+    let of_authorization = match &credentials.authorization {
+        Some(Authorization::Basic(basic)) => !basic.password.is_empty(),
+        Some(Authorization::Oauth(client)) => {
+            let key = client.assertion_key.as_ref();
+            !client.client_secret.is_empty() || key.is_some_and(|key| !key.private_key.is_empty())
+        }
+        None => false,
+    };
+    of_authorization || client.is_some_and(|client| !client.private_key.is_empty())
 }
 
 /// A request can be made of whatever was accepted, over both versions of HTTP.

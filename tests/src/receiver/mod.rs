@@ -99,6 +99,8 @@ pub struct Options {
     pub count_only: bool,
     /// Gives each request's number back in its answer, as [`NUMBER_HEADER`].
     pub numbered: bool,
+    /// Lets nobody in without a certificate that the trusted authority signed.
+    pub demands_certificate: bool,
 }
 
 /// A receiver on a port of its own.
@@ -148,7 +150,9 @@ impl Receiver {
         let tls = if self.options.plain {
             None
         } else {
-            let config = tls::server_config(Arc::clone(&self.certificates), protocols)?;
+            let certificates = Arc::clone(&self.certificates);
+            let demands = self.options.demands_certificate;
+            let config = tls::server_config(certificates, protocols, demands)?;
             Some(TlsAcceptor::from(Arc::new(config)))
         };
         let accept = serve::accept(listener, Arc::clone(&self.shared), tls, protocols);

@@ -9,12 +9,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use parking_lot::Mutex;
-use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::server::{
+    ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
+};
 use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig};
 
 use super::Protocols;
 use crate::pki::{Identity, LOCAL_NAMES, Pki, Signer, Wanted};
@@ -35,6 +37,8 @@ pub enum Certificate {
 #[derive(Debug)]
 pub(super) struct Certificates {
     keys: HashMap<Certificate, Arc<CertifiedKey>>,
+    /// Of clients, where certificates are demanded of them.
+    authority: CertificateDer<'static>,
     shown: Mutex<Certificate>,
 }
 
@@ -66,7 +70,8 @@ impl Certificates {
             })?;
             keys.insert(kind, Arc::new(certified(&identity, &provider)?));
         }
-        Ok(Self { keys, shown: Mutex::new(Certificate::Good) })
+        let authority = CertificateDer::from_pem_slice(pki.ca_pem().as_bytes())?;
+        Ok(Self { keys, authority, shown: Mutex::new(Certificate::Good) })
     }
 
     pub(super) fn show(&self, certificate: Certificate) {
@@ -90,12 +95,20 @@ fn certified(identity: &Identity, provider: &CryptoProvider) -> Result<Certified
 pub(super) fn server_config(
     certificates: Arc<Certificates>,
     protocols: Protocols,
+    demands_certificate: bool,
 ) -> Result<ServerConfig> {
     let provider = Arc::new(ring::default_provider());
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_cert_resolver(certificates);
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?;
+    let builder = if demands_certificate {
+        let mut roots = RootCertStore::empty();
+        roots.add(certificates.authority.clone())?;
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        builder.with_client_cert_verifier(verifier.build()?)
+    } else {
+        builder.with_no_client_auth()
+    };
+    let mut config = builder.with_cert_resolver(certificates);
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     config.alpn_protocols = match protocols {
