@@ -44,7 +44,12 @@ const DESCRIBED: &[&str] = &[
 ];
 
 /// Imported by the files above.
-const IMPORTED: &[&str] = &["google/api/field_behavior.proto", "google/api/resource.proto"];
+const IMPORTED: &[&str] = &[
+    "google/api/annotations.proto",
+    "google/api/field_behavior.proto",
+    "google/api/http.proto",
+    "google/api/resource.proto",
+];
 
 /// Can carry a secret: `src/redacted.rs` prints these without it.
 const SECRET: &[&str] = &[
