@@ -67,6 +67,7 @@ PORTS = {
 }
 ID = "[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 REGION = {"type": "string", "pattern": f"^{ID}$"}
+ORIGIN = {"type": "string", "pattern": "^https?://[a-z0-9.-]+(:[0-9]+)?$"}
 TENANTS = {"type": "array", "items": {"type": "string", "pattern": f"^{ID}$"}}
 
 RULE = table(
@@ -233,6 +234,7 @@ CONTROL_PLANE = Program(
     {
         "operational_events.operators_tenant": {"type": "string", "pattern": f"^({ID})?$"},
         "agents.regions": {"type": "array", "items": REGION},
+        "server.http_allowed_origins": {"type": "array", "items": ORIGIN},
         "auth.certificates": {"type": "array", "items": CERTIFICATE},
         "auth.issuers": {"type": "array", "items": ISSUER},
         "agents.identities": {"type": "array", "items": AGENT_IDENTITY},

@@ -1,8 +1,8 @@
 //! The configurations of both ends of a connection.
 //!
-//! Fed by what PEM files say; feeds listeners and dialers. TLS is rustls with ring,
-//! HTTP/2 the only protocol that is offered. Guarantees that where clients show certificates
-//! each handshake checks them: none is resumed.
+//! Fed by what PEM files say; feeds listeners and dialers. TLS is rustls with ring, and
+//! HTTP/2 the only protocol that is offered, but for a listener of callers. Guarantees that
+//! where clients show certificates each handshake checks them: none is resumed.
 //!
 //! Keeps the invariant `certificate-says-who`.
 
@@ -23,6 +23,14 @@ use crate::pem_files::TlsMaterial;
 use crate::provider::crypto_provider;
 
 const HTTP2_PROTOCOL: &[u8] = b"h2";
+const HTTP1_PROTOCOL: &[u8] = b"http/1.1";
+
+/// The configuration of a listener that speaks HTTP/1.1 too, with those who ask for it or for
+/// nothing.
+pub fn with_http1(mut config: ServerConfig) -> ServerConfig {
+    config.alpn_protocols.push(HTTP1_PROTOCOL.to_vec());
+    config
+}
 
 /// Whether clients of a listener show certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -224,6 +232,14 @@ mod tests {
         assert!(!client.is_handshaking() && !server.is_handshaking());
         assert!(server.peer_certificates().is_some());
         server.handshake_kind().unwrap()
+    }
+
+    #[test]
+    fn http1_is_offered_only_where_it_is_asked_for() {
+        let server = server_config(&material(), ClientCertificates::Optional).unwrap();
+        assert_eq!(server.alpn_protocols, [b"h2"]);
+        let both: [&[u8]; 2] = [b"h2", b"http/1.1"];
+        assert_eq!(with_http1(server).alpn_protocols, both);
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod reloading;
 
 pub use certificate::CertificateNames;
 pub use config::{
-    ClientCertificates, NameCheck, client_config, client_config_by_names, server_config,
+    ClientCertificates, NameCheck, client_config, client_config_by_names, server_config, with_http1,
 };
 pub use credentials::{CertificateDescription, read_certificate_list, read_certified_key};
 pub use dialer::TlsDialer;

@@ -10,7 +10,7 @@ use anyhow::{Context as _, ensure};
 use postrider_telemetry::metrics::CertificateMetrics;
 use postrider_tls::{
     CertificateNames, ClientCertificates, Reloading, TlsMaterial, client_config_by_names,
-    server_config,
+    server_config, with_http1,
 };
 use rustls::{ClientConfig, ServerConfig};
 
@@ -36,7 +36,9 @@ impl DoorCertificates {
         let mut metrics = CertificateMetrics::default();
         let mut watch = |loaded: &Reloading<ServerConfig>| metrics.0.push(Arc::new(loaded.clone()));
         let callers = settings.server.tls().map(|files| {
-            Reloading::load(files, |material| server_config(material, ClientCertificates::Optional))
+            Reloading::load(files, |material| {
+                server_config(material, ClientCertificates::Optional).map(with_http1)
+            })
         });
         let agents = settings.agents_tls().map(|files| {
             Reloading::load(files, |material| server_config(material, ClientCertificates::Required))

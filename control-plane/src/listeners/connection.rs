@@ -1,7 +1,7 @@
 //! A connection whose handshake is over.
 //!
 //! Fed by `accept`; feeds a gRPC server, which gives each request a copy of the
-//! [`ConnectionPeer`] among its extensions. Guarantees that a connection on which HTTP/2 does
+//! [`ConnectionPeer`] among its extensions. Guarantees that a connection on which HTTP does
 //! not begin in time is closed, and a caller's once it is too old; and that a connection
 //! ends soon after the certificate that was shown on it, or once its other end has read
 //! nothing for too long.
@@ -31,6 +31,7 @@ use crate::metrics::LimitMetrics;
 use crate::settings::ConnectionSettings;
 
 /// What every HTTP/2 connection begins with: "PRI * HTTP/2.0", two line ends, "SM", two more.
+/// Over HTTP/1.1 so much of the first request, whose rest the server waits for.
 const PREFACE_BYTES: usize = 24;
 /// Streams end so long after the connection has said that it takes no new ones: whoever opens
 /// a stream again then does so on a new connection. As long it takes to tell the end of the

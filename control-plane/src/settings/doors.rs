@@ -87,6 +87,12 @@ impl ServerSettings {
                  server.insecure_no_tls is set",
             );
         }
+        if !self.http_allowed_origins.iter().all(|origin| is_origin(origin)) {
+            return bad(
+                "server.http_allowed_origins",
+                "must be origins as browsers send them, as in https://ops.example: without a path",
+            );
+        }
         if !self.metrics_listen.is_empty() && self.metrics_address().is_none() {
             return bad("server.metrics_listen", "must be a host and a port, or empty");
         }
@@ -196,6 +202,11 @@ impl ReplicasSettings {
                     && url.username().is_empty()
             })
     }
+}
+
+/// A scheme, a host and, if it is not the scheme's own, a port.
+fn is_origin(text: &str) -> bool {
+    url::Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == text)
 }
 
 fn check_pair(names: [&'static str; 2], certificate: &str, key: &str) -> Result<(), SettingsError> {

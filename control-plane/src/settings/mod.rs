@@ -99,6 +99,8 @@ pub struct ServerSettings {
     pub tls_client_ca: String,
     pub insecure_no_auth: bool,
     pub insecure_no_tls: bool,
+    #[serde(deserialize_with = "postrider_settings::list")]
+    pub http_allowed_origins: Vec<String>,
     pub drain_timeout_seconds: u64,
     pub worker_threads: usize,
     pub max_request_bytes: usize,

@@ -106,6 +106,18 @@ fn read_file(text: &str) -> Result<Settings, SettingsError> {
 }
 
 #[test]
+fn origins_are_what_browsers_send() {
+    const NAME: &str = "POSTRIDER_SERVER__HTTP_ALLOWED_ORIGINS";
+    let settings = read(&[(NAME, "https://ops.example, http://localhost:3000")]).unwrap();
+    let allowed = settings.server.http_allowed_origins;
+    assert_eq!(allowed, ["https://ops.example", "http://localhost:3000"]);
+    for bad in ["*", "null", "ops.example", "https://ops.example/", "https://Ops.example"] {
+        let told = read(&[(NAME, bad)]).unwrap_err().to_string();
+        assert!(told.contains("must be origins as browsers send them"), "{bad}: {told}");
+    }
+}
+
+#[test]
 fn what_kubernetes_says_of_a_service_is_not_a_setting() {
     let settings = read(&[
         ("POSTRIDER_SERVICE_HOST", "10.0.0.7"),

@@ -26,6 +26,9 @@ pub enum ErrorReason {
     /// The caller lacks the permission that `ErrorInfo` names, in the tenant or in the
     /// installation. Ask an administrator for a role that has it.
     PermissionDenied,
+    /// A page of this origin may not call over HTTP. Call from elsewhere, or have an operator
+    /// allow it in `server.http_allowed_origins`.
+    OriginNotAllowed,
     /// A token can hold only roles and tenants that its maker holds too. Ask for less, or have
     /// somebody with more make it.
     GrantNotHeld,
@@ -172,6 +175,7 @@ impl ErrorReason {
         match self {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::PermissionDenied => "PERMISSION_DENIED",
+            Self::OriginNotAllowed => "ORIGIN_NOT_ALLOWED",
             Self::GrantNotHeld => "GRANT_NOT_HELD",
             Self::InvalidRequest => "INVALID_REQUEST",
             Self::MalformedRequest => "MALFORMED_REQUEST",
@@ -229,7 +233,9 @@ impl ErrorReason {
     pub(super) const fn code(self) -> Code {
         match self {
             Self::Unauthenticated => Code::Unauthenticated,
-            Self::PermissionDenied | Self::GrantNotHeld => Code::PermissionDenied,
+            Self::PermissionDenied | Self::OriginNotAllowed | Self::GrantNotHeld => {
+                Code::PermissionDenied
+            }
             Self::InvalidRequest
             | Self::MalformedRequest
             | Self::DataRefused
@@ -300,6 +306,7 @@ impl ErrorReason {
             | Self::MessageTooLarge => RetryAdvice::Never,
             Self::Unauthenticated
             | Self::PermissionDenied
+            | Self::OriginNotAllowed
             | Self::GrantNotHeld
             | Self::EtagMismatch
             | Self::InsecureUrlsInUse

@@ -8,6 +8,7 @@ use crate::fixtures;
 const ALL: [ErrorReason; 53] = [
     ErrorReason::Unauthenticated,
     ErrorReason::PermissionDenied,
+    ErrorReason::OriginNotAllowed,
     ErrorReason::GrantNotHeld,
     ErrorReason::InvalidRequest,
     ErrorReason::MalformedRequest,

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
+use http::request::Parts;
 use http::{Request, Response};
 use tonic::body::Body;
 use tonic::{Code, Status};
@@ -28,7 +29,7 @@ use crate::api::rpc::deadlines::AnswerDeadline;
 use crate::api::rpc::gate::{CallGate, Judged};
 use crate::api::rpc::guarded_body::GuardedBody;
 use crate::api::rpc::read_turn_body::{ReadTurnBody, TurnOfCall};
-use crate::api::rpc::receiving::RequestCaller;
+use crate::api::rpc::receiving::{MessageFraming, RequestCaller};
 use crate::api::rpc::{lifetimes, request_ids, spans};
 
 /// What is called most, and answered with little.
@@ -101,7 +102,7 @@ where
             call.extensions.insert(deadline);
             let identity = caller.as_ref().map(|caller| Arc::clone(&caller.identity));
             let latest = lifetimes::latest_end(&call.extensions);
-            let counted = counted_caller(call.uri.path(), streams, caller.as_ref());
+            let counted = counted_caller(&call, streams, caller.as_ref());
             let (turn, mut message) = (TurnOfCall::default(), Body::new(message));
             if let Some(mut caller) = caller {
                 caller.answer_by = deadline.from_now();
@@ -151,9 +152,11 @@ fn end_trace(trace: Option<CallTrace>, failure: Option<&Status>) {
 }
 
 /// Whose a call's answer is until it is sent, where it is counted. A stream's answers are made
-/// as they are sent, and that of an event's publish is always small.
-fn counted_caller(path: &str, streams: bool, caller: Option<&Caller>) -> Option<CountedCaller> {
-    if streams || path == UNCOUNTED_METHOD {
+/// as they are sent, that of an event's publish is always small, and one that becomes JSON is
+/// counted as that.
+fn counted_caller(call: &Parts, streams: bool, caller: Option<&Caller>) -> Option<CountedCaller> {
+    let becomes_json = call.extensions.get::<MessageFraming>().is_some();
+    if streams || becomes_json || call.uri.path() == UNCOUNTED_METHOD {
         return None;
     }
     caller.map(Caller::counted)

@@ -1,17 +1,17 @@
 //! The id of a call, by which logs, records and whoever called speak of it.
 //!
-//! Fed by `layer` with headers, and by `malformed`; feeds them the id that the caller chose, or one that is
-//! drawn. Guarantees that an id is short and printable.
+//! Fed by `layer` and `http_json` with headers, and by `malformed`; feeds them the id that the
+//! caller chose, or one that is drawn. Guarantees that an id is short and printable.
 
 use http::{HeaderMap, HeaderValue, Response};
 
 /// As proxies and gateways name it.
-pub(super) const REQUEST_ID_HEADER: &str = "x-request-id";
+pub(in crate::api) const REQUEST_ID_HEADER: &str = "x-request-id";
 /// Longest id that a caller may choose: a UUID takes 36.
 const MAX_REQUEST_ID_BYTES: usize = 128;
 
 /// The caller's id for a call, if it has a good one; otherwise a new one.
-pub(super) fn of_call(headers: &HeaderMap) -> String {
+pub(in crate::api) fn of_call(headers: &HeaderMap) -> String {
     let given = headers.get(REQUEST_ID_HEADER).and_then(|value| value.to_str().ok());
     match given.filter(|id| is_good(id)) {
         Some(id) => id.to_owned(),
@@ -26,7 +26,7 @@ fn is_good(id: &str) -> bool {
 
 /// An answer that tells the call's id. HTTP/2 does not remember it: it would take the place
 /// of headers that come again.
-pub(super) fn told<T>(mut answer: Response<T>, id: &str) -> Response<T> {
+pub(in crate::api) fn told<T>(mut answer: Response<T>, id: &str) -> Response<T> {
     if let Ok(mut value) = HeaderValue::from_str(id) {
         value.set_sensitive(true);
         answer.headers_mut().insert(REQUEST_ID_HEADER, value);

@@ -18,7 +18,7 @@ use tonic::body::Body;
 use super::caller_share::{CallerShare, ShareExceeded};
 use super::entries::EntryFault;
 use super::incomplete::IncompleteMessage;
-use super::message::{MessageFault, MessageMeter};
+use super::message::{MessageFault, MessageFraming, MessageMeter};
 use super::rule::ReceiveRule;
 use crate::api::rpc::byte_budget::{BudgetExceeded, HeldBytes};
 use crate::api::rpc::errors::{self, ErrorReason};
@@ -44,16 +44,17 @@ pub struct ReceivedBody {
 }
 
 impl ReceivedBody {
+    /// A body, and what its messages may be and where they end.
     pub fn new(
         inner: Body,
-        rule: ReceiveRule,
+        (rule, framing): (ReceiveRule, MessageFraming),
         (held, share): (HeldBytes, CallerShare),
         timeout: Duration,
     ) -> Self {
         Self {
             inner: Some(inner),
             rule,
-            meter: MessageMeter::default(),
+            meter: MessageMeter::new(framing),
             incomplete: IncompleteMessage::default(),
             complete: VecDeque::new(),
             held,
@@ -95,13 +96,7 @@ impl ReceivedBody {
     fn faulty(&self, fault: MessageFault) -> Status {
         match fault {
             MessageFault::TooLarge { bytes } => self.too_large(bytes),
-            MessageFault::Entries(EntryFault::TooMany { field, max }) => {
-                errors::invalid(field, format!("must hold at most {max} entries in a message"))
-            }
-            MessageFault::Entries(EntryFault::Malformed) => {
-                let message = "the message's parts do not fit into each other";
-                errors::status(ErrorReason::MalformedRequest, message)
-            }
+            MessageFault::Entries(fault) => refused_entries(fault),
         }
     }
 
@@ -170,15 +165,38 @@ impl ReceivedBody {
                 Err(status) => Some(self.refuse(status)),
             },
             Some(Err(status)) => Some(self.refuse(status)),
-            None | Some(Ok(Err(_))) if self.meter.is_within() => {
-                let cut_off = "the request ended in the midst of a message";
-                Some(self.refuse(errors::status(ErrorReason::MalformedRequest, cut_off)))
-            }
-            Some(Ok(Err(trailers))) => Some(Some(Ok(trailers))),
-            None => {
-                self.deadline = None;
-                Some(None)
-            }
+            Some(Ok(Err(trailers))) => self.end(Some(Ok(trailers))),
+            None => self.end(None),
+        }
+    }
+
+    /// The body has ended, perhaps with trailers.
+    fn end(&mut self, last: ReceivedFrame) -> Option<ReceivedFrame> {
+        if self.meter.end() {
+            let cut_off = "the request ended in the midst of a message";
+            return Some(self.refuse(errors::status(ErrorReason::MalformedRequest, cut_off)));
+        }
+        self.deadline = None;
+        if self.incomplete.is_empty() {
+            return Some(last);
+        }
+        // A body that is a message, or the last line, is complete now. Of HTTP no trailers are
+        // asked for.
+        self.complete = self.incomplete.take();
+        self.inner = None;
+        None
+    }
+}
+
+/// The refusal of a message for what is wrong with its entries.
+pub fn refused_entries(fault: EntryFault) -> Status {
+    match fault {
+        EntryFault::TooMany { field, max } => {
+            errors::invalid(field, format!("must hold at most {max} entries in a message"))
+        }
+        EntryFault::Malformed => {
+            let message = "the message's parts do not fit into each other";
+            errors::status(ErrorReason::MalformedRequest, message)
         }
     }
 }

@@ -41,7 +41,7 @@ fn alone(held: HeldBytes) -> (HeldBytes, CallerShare) {
 fn sent(parts: Vec<Vec<u8>>, rule: ReceiveRule, held: HeldBytes) -> ReceivedBody {
     let frames = parts.into_iter().map(frame);
     let body = StreamBody::new(futures::stream::iter(frames));
-    ReceivedBody::new(Body::new(body), rule, alone(held), TIMEOUT)
+    ReceivedBody::new(Body::new(body), (rule, MessageFraming::Grpc), alone(held), TIMEOUT)
 }
 
 fn reason(status: &Status) -> String {
@@ -106,7 +106,7 @@ async fn the_decoder_sees_a_message_only_when_it_is_whole() {
     for streams in [false, true] {
         let (sender, parts) = mpsc::channel(8);
         let body = Body::new(StreamBody::new(ReceiverStream::new(parts)));
-        let rule = ReceiveRule { streams, ..RULE };
+        let rule = (ReceiveRule { streams, ..RULE }, MessageFraming::Grpc);
         let mut body =
             ReceivedBody::new(body, rule, alone(budget.hold(Arc::default())), TIMEOUT * 50);
         // A whole one, and the head of another, cut wherever it may be.
@@ -132,12 +132,43 @@ async fn the_decoder_sees_a_message_only_when_it_is_whole() {
 }
 
 #[tokio::test]
+async fn a_body_and_a_line_of_http_are_whole_with_their_ends() {
+    let (budget, metrics) = budget(1000, 1000);
+    for framing in [MessageFraming::Whole, MessageFraming::Lines] {
+        let (sender, parts) = mpsc::channel(8);
+        let body = Body::new(StreamBody::new(ReceiverStream::new(parts)));
+        let rule = ReceiveRule { streams: framing == MessageFraming::Lines, ..RULE };
+        let held = alone(budget.hold(Arc::default()));
+        let mut body = ReceivedBody::new(body, (rule, framing), held, TIMEOUT * 50);
+        sender.send(frame(b"{}\n{\"a\"".to_vec())).await.unwrap();
+        if framing == MessageFraming::Lines {
+            let line = body.frame().await.unwrap().unwrap().into_data().unwrap();
+            assert_eq!(line, "{}\n");
+        }
+        let early = tokio::time::timeout(TIMEOUT, body.frame()).await;
+        assert!(early.is_err(), "its end is missing");
+        let held = metrics.receiving_bytes("callers").get();
+        assert_eq!(held, if framing == MessageFraming::Lines { 4 } else { 7 });
+        sender.send(frame(b":1}".to_vec())).await.unwrap();
+        drop(sender);
+        let rest = body.collect().await.unwrap().to_bytes();
+        assert!(rest.ends_with(b"{\"a\":1}"), "{rest:?}");
+    }
+    let held = alone(budget.hold(Arc::default()));
+    let parts = [Ok::<_, Status>(Frame::data(Bytes::from(vec![b' '; 51])))];
+    let body = Body::new(StreamBody::new(futures::stream::iter(parts)));
+    let body = ReceivedBody::new(body, (RULE, MessageFraming::Whole), held, TIMEOUT);
+    assert_eq!(reason(&body.collect().await.unwrap_err()), "MESSAGE_TOO_LARGE");
+}
+
+#[tokio::test]
 async fn a_message_that_comes_whole_is_not_copied() {
     let (budget, _) = ByteBudget::fixture(1000, 1000);
     let whole = Bytes::from(framed(50, 50));
     let frames = [Ok::<_, Status>(Frame::data(whole.clone()))];
     let body = Body::new(StreamBody::new(futures::stream::iter(frames)));
-    let mut body = ReceivedBody::new(body, RULE, alone(budget.hold(Arc::default())), TIMEOUT);
+    let rule = (RULE, MessageFraming::Grpc);
+    let mut body = ReceivedBody::new(body, rule, alone(budget.hold(Arc::default())), TIMEOUT);
     let passed_on = body.frame().await.unwrap().unwrap().into_data().unwrap();
     assert_eq!(passed_on.as_ptr(), whole.as_ptr());
 }
@@ -175,7 +206,7 @@ async fn a_request_has_its_time_and_a_stream_may_be_silent_between_messages() {
     let open = |streams| {
         let (sender, parts) = mpsc::channel(4);
         let body = Body::new(StreamBody::new(ReceiverStream::new(parts)));
-        let rule = ReceiveRule { streams, ..RULE };
+        let rule = (ReceiveRule { streams, ..RULE }, MessageFraming::Grpc);
         (sender, ReceivedBody::new(body, rule, alone(budget.hold(Arc::default())), TIMEOUT))
     };
     let began = Instant::now();

@@ -2,9 +2,9 @@
 //! connections.
 //!
 //! Fed by `body` as bytes arrive, and by `layer` with the caller of a request, who is known
-//! before anything of its message is read; feeds `body` with a refusal beyond the share.
-//! Guarantees that nobody gets a larger part by connecting more often, or with more tokens.
-//! Requests that have little are left out, and cost nothing here.
+//! before anything of its message is read; feeds `body` with a refusal beyond the share, and
+//! `http_json` with the caller. Guarantees that nobody gets a larger part by connecting more
+//! often, or with more tokens. Requests that have little are left out, and cost nothing here.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -23,6 +23,11 @@ impl RequestCaller {
     /// Tells who it is.
     pub fn tell(&self, caller: CountedCaller) {
         let _ = self.0.set(caller);
+    }
+
+    /// Who it is. Absent before the call is judged, and where the method is open.
+    pub fn counted(&self) -> Option<&CountedCaller> {
+        self.0.get()
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Fed by `body` with the bytes as they arrive; feeds it with what they are part of, or with
 //! what is wrong with them. A message of gRPC has a byte that says whether it is compressed,
-//! four that say how long it is, and itself.
+//! four that say how long it is, and itself. Over HTTP a message is a whole body, or a line of
+//! it, in JSON: its entries are counted where it is read.
 
 use super::entries::{EntryCounter, EntryFault};
 use super::rule::ReceiveRule;
@@ -11,14 +12,30 @@ use super::rule::ReceiveRule;
 const HEADER_BYTES: usize = 5;
 /// The entries of a message that is no larger are not counted: were it nothing else, it took
 /// two megabytes once it is decoded. Nearly all events are smaller.
-const UNCOUNTED_BYTES: usize = 4096;
+pub const UNCOUNTED_BYTES: usize = 4096;
+
+/// Where a message ends. Among a request's extensions where it came over HTTP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MessageFraming {
+    /// By its length.
+    #[default]
+    Grpc,
+    /// With the body.
+    Whole,
+    /// With the line.
+    Lines,
+}
 
 /// How far a request has been received.
 ///
-/// How to drive it: [`MessageMeter::take`] with all bytes, in their order; after each,
-/// [`MessageMeter::is_within`] says whether the rest of a message is missing.
+/// How to drive it: [`MessageMeter::new`], then [`MessageMeter::take`] with all bytes, in their
+/// order; after each, [`MessageMeter::is_within`] says whether the rest of a message is
+/// missing. [`MessageMeter::end`] at the end of the body.
 #[derive(Debug, Default)]
 pub struct MessageMeter {
+    framing: MessageFraming,
+    /// Of a body or a line, what has arrived.
+    begun: usize,
     header: [u8; HEADER_BYTES],
     /// How much of it there is.
     header_bytes: usize,
@@ -49,9 +66,53 @@ pub enum MessageFault {
 }
 
 impl MessageMeter {
-    /// Takes bytes; an error once a message says that it is longer than it may be, or holds
+    pub fn new(framing: MessageFraming) -> Self {
+        Self { framing, ..Self::default() }
+    }
+
+    /// Takes bytes; an error once a message is longer than it may be, or says so, or holds
     /// more entries.
     pub fn take(&mut self, bytes: &[u8], rule: &ReceiveRule) -> Result<TakenBytes, MessageFault> {
+        match self.framing {
+            MessageFraming::Grpc => self.take_frames(bytes, rule),
+            MessageFraming::Whole => {
+                self.take_part(bytes.len(), rule)?;
+                let of_messages = bytes.len();
+                Ok(TakenBytes { of_messages, complete: 0, of_incomplete: of_messages })
+            }
+            MessageFraming::Lines => self.take_lines(bytes, rule),
+        }
+    }
+
+    fn take_lines(&mut self, bytes: &[u8], rule: &ReceiveRule) -> Result<TakenBytes, MessageFault> {
+        let mut taken = TakenBytes::default();
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.take_part(part.len(), rule)?;
+            taken.of_messages += part.len();
+            taken.of_incomplete += part.len();
+            if part.ends_with(b"\n") {
+                self.begun = 0;
+                taken.complete = taken.of_messages;
+                taken.of_incomplete = 0;
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Takes a part of a body or a line.
+    fn take_part(&mut self, bytes: usize, rule: &ReceiveRule) -> Result<(), MessageFault> {
+        self.begun += bytes;
+        match self.begun <= rule.max_message_bytes {
+            true => Ok(()),
+            false => Err(MessageFault::TooLarge { bytes: self.begun }),
+        }
+    }
+
+    fn take_frames(
+        &mut self,
+        bytes: &[u8],
+        rule: &ReceiveRule,
+    ) -> Result<TakenBytes, MessageFault> {
         let mut taken = TakenBytes::default();
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -103,7 +164,14 @@ impl MessageMeter {
 
     /// Whether a message has begun and is not complete.
     pub fn is_within(&self) -> bool {
-        self.missing > 0 || self.header_bytes > 0
+        self.missing > 0 || self.header_bytes > 0 || self.begun > 0
+    }
+
+    /// The body has ended, and with it a message that is a body or a line; whether it has in
+    /// the midst of another one.
+    pub fn end(&mut self) -> bool {
+        self.begun = 0;
+        self.is_within()
     }
 }
 
@@ -170,6 +238,28 @@ mod tests {
         let taken = meter.take(&[0, 0], &rule(10)).unwrap();
         assert_eq!(taken, TakenBytes::default());
         assert!(meter.is_within(), "a part of a header");
+    }
+
+    #[test]
+    fn a_line_is_a_message_and_so_is_a_whole_body() {
+        let mut lines = MessageMeter::new(MessageFraming::Lines);
+        let taken = lines.take(b"{}\n{", &rule(4)).unwrap();
+        assert_eq!(taken, TakenBytes { of_messages: 4, complete: 3, of_incomplete: 1 });
+        assert!(lines.is_within());
+        let taken = lines.take(b"}\n", &rule(4)).unwrap();
+        assert_eq!(taken, TakenBytes { of_messages: 2, complete: 2, of_incomplete: 0 });
+        assert!(!lines.is_within());
+        let too_large = lines.take(b"12345", &rule(4));
+        assert_eq!(too_large, Err(MessageFault::TooLarge { bytes: 5 }));
+        let mut whole = MessageMeter::new(MessageFraming::Whole);
+        let taken = whole.take(b"{\n}", &rule(4)).unwrap();
+        assert_eq!(taken, TakenBytes { of_messages: 3, complete: 0, of_incomplete: 3 });
+        assert!(whole.is_within());
+        assert_eq!(whole.take(b"  ", &rule(4)), Err(MessageFault::TooLarge { bytes: 5 }));
+        assert!(!whole.end() && !whole.is_within());
+        let mut grpc = MessageMeter::new(MessageFraming::Grpc);
+        grpc.take(&framed(3, 2), &rule(4)).unwrap();
+        assert!(grpc.end(), "in its midst");
     }
 
     #[test]

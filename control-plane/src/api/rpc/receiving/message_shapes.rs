@@ -170,7 +170,8 @@ impl MessageShapes {
     }
 }
 
-fn max_entries(field: &str) -> usize {
+/// How often a field may repeat in a message, by its full name.
+pub fn max_entries(field: &str) -> usize {
     let more = MAX_ENTRIES_OF.iter().find(|(name, _)| *name == field);
     more.map_or(MAX_ENTRIES, |(_, max)| *max)
 }

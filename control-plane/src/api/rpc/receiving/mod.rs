@@ -32,9 +32,11 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use self::body::ReceivedBody;
+pub use self::body::refused_entries;
 pub use self::caller_share::{CallerShares, RequestCaller};
 pub use self::entries::{EntryCounter, EntryFault};
-pub use self::message_shapes::MessageShapes;
+pub use self::message::{MessageFraming, UNCOUNTED_BYTES};
+pub use self::message_shapes::{MessageShapes, RequestShape, max_entries};
 pub use self::rule::{ReceiveRule, ReceiveRules};
 use crate::api::rpc::byte_budget::ByteBudget;
 use crate::listeners::ConnectionPeer;
@@ -77,10 +79,14 @@ impl<S: Service<Request<Body>>> Service<Request<Body>> for ReceiveService<S> {
         let rule = rules(request.uri().path());
         let peer = request.extensions().get::<ConnectionPeer>();
         let connection = peer.map(|peer| Arc::clone(&peer.receiving)).unwrap_or_default();
-        let caller = RequestCaller::default();
+        // A caller over HTTP is told to who asked, too.
+        let caller = request.extensions().get::<RequestCaller>().cloned().unwrap_or_default();
         request.extensions_mut().insert(caller.clone());
         let held = (budget.hold(connection), shares.hold(caller));
-        let received = request.map(|body| Body::new(ReceivedBody::new(body, rule, held, *timeout)));
+        // What came over HTTP has other ends of its messages.
+        let framing = request.extensions().get::<MessageFraming>().copied().unwrap_or_default();
+        let received =
+            request.map(|body| Body::new(ReceivedBody::new(body, (rule, framing), held, *timeout)));
         self.inner.call(received)
     }
 }
