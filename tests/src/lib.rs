@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod direct;
 pub mod fake_time;
 pub mod history;
+pub mod json_api;
 pub mod lateness;
 pub mod metrics;
 /// The agent's own tests have it as well.

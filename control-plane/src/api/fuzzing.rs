@@ -3,6 +3,8 @@
 //! Fed by `tests/fuzz` with requests and texts; feeds it what came of them. Guarantees
 //! that the code is the services' own; only the store and the clock are left out.
 
+use std::sync::{Arc, LazyLock};
+
 use postrider_domain::assignment_key::AssignmentKey;
 use postrider_domain::event::EventContent;
 use postrider_domain::event_type::EventTypeInput;
@@ -11,8 +13,9 @@ use postrider_domain::subscription::Subscription;
 use postrider_domain::time::Timestamp;
 use postrider_identity::ChainPosition;
 use postrider_proto::externalscaler::GetMetricsRequest;
-use postrider_proto::v1;
+use postrider_proto::{FILE_DESCRIPTOR_SET, v1};
 use postrider_store::{AuditPosition, SortKey};
+use prost::Message as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tonic::Status;
@@ -25,6 +28,7 @@ use crate::api::event_types::conversion as event_types;
 use crate::api::events::filter::EventFilter;
 use crate::api::events::{publish, reconcile};
 use crate::api::fleet::filter::AgentFilter;
+use crate::api::http_json::{FoundRoute, HttpCall, RouteTable};
 use crate::api::lists::listing::ListOrder;
 use crate::api::lists::page_tokens::{PageTokens, QueryHasher};
 use crate::api::rpc::errors::{self, FieldViolations};
@@ -253,6 +257,34 @@ pub fn read_names(text: &str) -> Vec<String> {
     let _ = names::audit_parent(text);
     let _ = names::named_resource(text);
     named.into_iter().filter_map(Result::ok).collect()
+}
+
+static ROUTES: LazyLock<Option<Arc<RouteTable>>> =
+    LazyLock::new(|| RouteTable::read(FILE_DESCRIPTOR_SET).ok().map(Arc::new));
+
+/// What a request over HTTP becomes: the method's path and its message, encoded. `None` if
+/// there is no such path.
+pub fn read_http_request(
+    method: &str,
+    target: &str,
+    body: &[u8],
+) -> Option<Result<(String, Vec<u8>), Status>> {
+    let table = ROUTES.as_ref()?;
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let FoundRoute::Route(route, captures) = table.find(&method.parse().ok()?, path) else {
+        return None;
+    };
+    let rpc_path = route.rpc_uri.path().to_owned();
+    let call = HttpCall {
+        table: Arc::clone(table),
+        has_lines: route.lines_field.is_some(),
+        route,
+        captures,
+        query: query.to_owned(),
+        sends_events: false,
+        last_event_id: None,
+    };
+    Some(call.read_body(body).map(|message| (rpc_path, message.encode_to_vec())))
 }
 
 /// Reads a time as filters have it.

@@ -1,6 +1,6 @@
-//! The public API: a folder for each resource, and one for autoscalers.
+//! The public API: a folder for each resource, one for autoscalers, and one for HTTP.
 //!
-//! Fed by callers over gRPC; feeds `flow` and the store. Each method decodes, calls and
+//! Fed by callers over gRPC and HTTP; feeds `flow` and the store. Each method decodes, calls and
 //! encodes; decisions are in the domain. Guarantees that requests are checked before
 //! they are passed on, that every error is made by `rpc::errors`, and that a call has
 //! one span and at most one line about its failure.
@@ -11,6 +11,7 @@ mod event_types;
 mod events;
 mod fleet;
 pub mod fuzzing;
+mod http_json;
 mod lists;
 mod operations;
 mod rpc;
@@ -39,6 +40,8 @@ use postrider_proto::v1::token_service_server::TokenServiceServer;
 use tonic::service::Routes;
 use tonic_reflection::server::Builder;
 
+use crate::api::http_json::{AllowedOrigins, HttpApi, RouteTable};
+pub use crate::api::http_json::{HttpJsonLayer, JsonRequestLayer};
 pub use crate::api::rpc::aged_streams::EndedByAge;
 pub use crate::api::rpc::byte_budget::ByteBudget;
 use crate::api::rpc::forwarding::ForwardedMethodsLayer;
@@ -61,19 +64,35 @@ const BATCH_METHODS: [&str; 2] =
 /// Largest message to a method that is open to everybody: the name of a service.
 const MAX_OPEN_REQUEST_BYTES: usize = 4096;
 
-/// The public services with reflection of them, for callers. Fails if the compiled-in descriptors
-/// contradict each other, or say of a method nothing about permissions.
-pub fn routes(
+/// What callers reach.
+pub struct CallersApi {
+    pub routes: Routes,
+    /// Around all that the door serves.
+    pub http: HttpJsonLayer,
+}
+
+/// The public services with reflection of them, and what serves them over HTTP, for callers.
+/// Fails if the compiled-in descriptors contradict each other, or say of a method nothing about
+/// permissions.
+pub fn callers_api(
     context: ReplicaContext,
     flow: Flow,
     authenticator: Authenticator,
-) -> anyhow::Result<Routes> {
+) -> anyhow::Result<CallersApi> {
     let described = callers_descriptors(FILE_DESCRIPTOR_SET)?;
     let reflection = || Builder::configure().register_file_descriptor_set(described.clone());
     let (v1, v1alpha) = (reflection().build_v1()?, reflection().build_v1alpha()?);
     let gate = gate(CredentialSource::Callers, &context, authenticator)?;
+    let table = RouteTable::read(FILE_DESCRIPTOR_SET)?;
+    let api = HttpApi {
+        open_api: http_json::open_api::document(&table)?.into(),
+        table: Arc::new(table),
+        origins: AllowedOrigins::new(&context.settings.server.http_allowed_origins),
+        answers: gate.answers.clone(),
+    };
     let public = services(context, flow).add_service(v1).add_service(v1alpha);
-    Ok(Routes::from(public.into_axum_router().layer(CallLayer { gate })))
+    let routes = Routes::from(public.into_axum_router().layer(CallLayer { gate }));
+    Ok(CallersApi { routes, http: HttpJsonLayer { api: Arc::new(api) } })
 }
 
 /// The methods that replicas send on to each other, and no others. A replica has judged the

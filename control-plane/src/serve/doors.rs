@@ -19,11 +19,10 @@ use tonic::service::{InterceptorLayer, Routes};
 use tonic::transport::Server;
 use tonic::transport::server::Router;
 use tonic_health::pb::health_server::{Health, HealthServer};
-use tower::layer::util::{Identity, Stack};
 
 use crate::api::{
-    ByteBudget, CallerShares, EndedByAge, MalformedRequestLayer, MessageShapes, ReceiveLayer,
-    ReceiveRule, ReceiveRules,
+    ByteBudget, CallerShares, EndedByAge, JsonRequestLayer, MalformedRequestLayer, MessageShapes,
+    ReceiveLayer, ReceiveRule, ReceiveRules,
 };
 use crate::callers::Authenticator;
 use crate::flow::Flow;
@@ -106,14 +105,21 @@ impl OpenDoors {
         let settings = &context.settings;
         let slots = ConnectionSlots::new(&settings.connections, context.metrics.limits().clone());
         let mut servers = DoorServers { context, slots, closing, tasks: JoinSet::new() };
-        let public = api::routes(context.clone(), flow.clone(), authenticator.clone())?;
+        let public = api::callers_api(context.clone(), flow.clone(), authenticator.clone())?;
         let receive = servers.receive(Door::Callers, api::receive_rules(&settings.server)?);
-        let mut server = server_builder(settings, settings.server.max_concurrent_streams);
+        let mut server =
+            server_builder(settings, settings.server.max_concurrent_streams).accept_http1(true);
         if let Some(age) = settings.connections.max_age() {
             // What a connection still does then has its time by `listeners`.
             server = server.max_connection_age(age);
         }
-        let router = server.layer(receive).add_routes(public).add_service(EndedByAge(health));
+        let router = server
+            .layer(public.http)
+            .layer(MalformedRequestLayer)
+            .layer(receive)
+            .layer(JsonRequestLayer)
+            .add_routes(public.routes)
+            .add_service(EndedByAge(health));
         servers.spawn(Door::Callers, self.callers, router, None);
 
         let streams = settings.agents.max_concurrent_streams;
@@ -122,6 +128,7 @@ impl OpenDoors {
         let identities = identities.map(Arc::new);
         let holders = identities.as_ref().map(AgentIdentities::holders);
         let router = server_builder(settings, streams)
+            .layer(MalformedRequestLayer)
             .layer(servers.receive(Door::Agents, rules))
             .layer(InterceptorLayer::new(admit_agents(identities)))
             .add_service(agents::service(context.clone(), flow.clone(), closing.clone()));
@@ -136,6 +143,7 @@ impl OpenDoors {
         let identities = identities.map(Arc::new);
         let holders = identities.as_ref().map(ReplicaIdentities::holders);
         let router = server_builder(settings, replicas.max_concurrent_streams)
+            .layer(MalformedRequestLayer)
             .layer(servers.receive(Door::Replicas, rules))
             .layer(InterceptorLayer::new(admit_replicas(identities)))
             .add_routes(forwarded)
@@ -204,18 +212,13 @@ fn one_rule(
     }))
 }
 
-/// A server that says whose fault it is when a message cannot be read.
-fn server_builder(
-    settings: &Settings,
-    max_streams: u32,
-) -> Server<Stack<MalformedRequestLayer, Identity>> {
+fn server_builder(settings: &Settings, max_streams: u32) -> Server {
     Server::builder()
         .max_concurrent_streams(max_streams)
         .http2_max_pending_accept_reset_streams(Some(settings.server.max_pending_reset_streams))
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .http2_keepalive_interval(Some(HTTP2_KEEPALIVE_INTERVAL))
-        .layer(MalformedRequestLayer)
 }
 
 fn log_end(door: Door, ended: Result<(), tonic::transport::Error>) {

@@ -10,6 +10,7 @@ mod idempotency;
 mod identified;
 mod matching;
 mod ordered;
+mod over_http;
 mod ways;
 mod webhook;
 
@@ -26,6 +27,8 @@ async fn what_is_published_arrives_as_asked(engine: Engine) {
         webhook::bytes_are_kept,
         webhook::headers_say_what_the_contract_says,
         webhook::the_trace_of_the_call_goes_on,
+        over_http::a_value_arrives_as_it_is_signed_as_over_grpc,
+        over_http::lines_are_published_and_answered,
         dressed::an_envelope_signed_by_a_bare_hmac,
         dressed::symmetric_and_asymmetric_signatures_stand_together,
         dressed::one_line_for_each_secret,

@@ -7,6 +7,7 @@
 //! docs/testing.md says how to run them.
 //!
 //! - `subscriptions`, `events`: requests, up to the POSTs that are made of them.
+//! - `http_requests`: requests in JSON.
 //! - `texts`: filters, conditions, page tokens, names, times, URLs, headers.
 //! - `answers`: what receivers answer. `agents`: what agents say.
 //!   `entries`: how often fields of messages repeat.
@@ -21,6 +22,7 @@ mod credentials;
 mod entries;
 mod events;
 mod examples;
+mod http_requests;
 mod refusal;
 mod runtime;
 mod secrets;
@@ -42,6 +44,7 @@ pub const FUZZ_TARGETS: &[FuzzTarget] = &[
     FuzzTarget::message("token_requests", events::token_requests, events::token_creations),
     FuzzTarget::message("account_windows", events::account_windows, events::windows),
     FuzzTarget::message("scaler_queries", events::scaler_queries, events::metric_requests),
+    FuzzTarget::text("http_requests", http_requests::read, http_requests::request_texts),
     FuzzTarget::text("list_filters", texts::list_filters, texts::filter_texts),
     FuzzTarget::text("content_filters", texts::content_filters, texts::filter_sources),
     FuzzTarget::text("page_tokens", texts::page_tokens, texts::page_token_texts),

@@ -1,0 +1,220 @@
+//! Errors as JSON (AIP-193).
+//!
+//! Fed by the statuses of calls; feeds callers over HTTP with the same code, message, reason
+//! and details. Guarantees that every error has the form of every other: `{"error": {"code":
+//! 404, "status": "NOT_FOUND", "message": …, "details": […]}}`.
+
+use std::time::Duration;
+
+use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, StatusCode};
+use prost_reflect::{DescriptorPool, DynamicMessage};
+use serde_json::{Value, json};
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use crate::api::rpc::errors::{self, ErrorReason};
+
+/// What a client closed before it was answered (nginx's, and `google.rpc.Code`'s).
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+/// The message in which an error's details come.
+const STATUS_MESSAGE: &str = "google.rpc.Status";
+
+/// An error over HTTP.
+#[derive(Clone, Debug)]
+pub struct ErrorAnswer {
+    http_status: StatusCode,
+    code: Code,
+    status: Status,
+    /// The methods that a path has.
+    allowed: Option<HeaderValue>,
+}
+
+impl From<Status> for ErrorAnswer {
+    fn from(status: Status) -> Self {
+        let code = status.code();
+        Self { http_status: http_status(code), code, status, allowed: None }
+    }
+}
+
+/// The mapping of `google.rpc.Code`.
+fn http_status(code: Code) -> StatusCode {
+    match code {
+        Code::Ok => StatusCode::OK,
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => {
+            StatusCode::BAD_REQUEST
+        }
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
+        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        Code::Cancelled => {
+            StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::BAD_REQUEST)
+        }
+        Code::Unknown | Code::Internal | Code::DataLoss => StatusCode::INTERNAL_SERVER_ERROR,
+        Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+    }
+}
+
+/// A code's name, as in `NOT_FOUND`.
+const fn code_name(code: Code) -> &'static str {
+    match code {
+        Code::Ok => "OK",
+        Code::Cancelled => "CANCELLED",
+        Code::Unknown => "UNKNOWN",
+        Code::InvalidArgument => "INVALID_ARGUMENT",
+        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        Code::NotFound => "NOT_FOUND",
+        Code::AlreadyExists => "ALREADY_EXISTS",
+        Code::PermissionDenied => "PERMISSION_DENIED",
+        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        Code::FailedPrecondition => "FAILED_PRECONDITION",
+        Code::Aborted => "ABORTED",
+        Code::OutOfRange => "OUT_OF_RANGE",
+        Code::Unimplemented => "UNIMPLEMENTED",
+        Code::Internal => "INTERNAL",
+        Code::Unavailable => "UNAVAILABLE",
+        Code::DataLoss => "DATA_LOSS",
+        Code::Unauthenticated => "UNAUTHENTICATED",
+    }
+}
+
+impl ErrorAnswer {
+    /// There is no such path.
+    pub fn no_path() -> Self {
+        let status = errors::status(ErrorReason::MethodNotFound, "there is no such path");
+        let (http_status, code) = (StatusCode::NOT_FOUND, Code::NotFound);
+        Self { http_status, code, status, allowed: None }
+    }
+
+    /// The path has other methods only.
+    pub fn no_method(methods: &[Method]) -> Self {
+        let mut names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+        names.sort_unstable();
+        let names = names.join(", ");
+        let message = format!("the path has only {names}");
+        let status = errors::status(ErrorReason::MethodNotFound, message);
+        let (http_status, code) = (StatusCode::METHOD_NOT_ALLOWED, status.code());
+        Self { http_status, code, status, allowed: HeaderValue::from_str(&names).ok() }
+    }
+
+    /// The body is in a form that is not taken.
+    pub fn other_media_type(message: &str) -> Self {
+        let status = errors::status(ErrorReason::MalformedRequest, message);
+        Self { http_status: StatusCode::UNSUPPORTED_MEDIA_TYPE, ..Self::from(status) }
+    }
+
+    /// A page of an origin that is not allowed sent it.
+    pub fn refused_origin() -> Self {
+        let message = "pages of this origin may not call (server.http_allowed_origins)";
+        errors::status(ErrorReason::OriginNotAllowed, message).into()
+    }
+
+    pub fn http_status(&self) -> StatusCode {
+        self.http_status
+    }
+
+    /// The text of the answer, on one line.
+    pub fn json(&self, pool: &DescriptorPool) -> String {
+        let error = json!({
+            "code": self.http_status.as_u16(),
+            "status": code_name(self.code),
+            "message": self.status.message(),
+            "details": details(pool, &self.status),
+        });
+        json!({ "error": error }).to_string()
+    }
+
+    /// What the headers tell besides.
+    pub fn headers(&self) -> Vec<(http::HeaderName, HeaderValue)> {
+        let allowed = self.allowed.clone().map(|methods| (ALLOW, methods));
+        let mut headers: Vec<_> = allowed.into_iter().collect();
+        if self.status.code() == Code::Unauthenticated {
+            headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        }
+        let retry = self.status.get_details_retry_info();
+        if let Some(after) = retry.and_then(|retry| retry.retry_delay) {
+            headers.push((RETRY_AFTER, HeaderValue::from(whole_seconds(after))));
+        }
+        headers
+    }
+}
+
+/// Not sooner than was said.
+fn whole_seconds(delay: Duration) -> u64 {
+    delay.as_secs() + u64::from(delay.subsec_nanos() > 0)
+}
+
+/// The details, each with its type; none if they cannot be read.
+fn details(pool: &DescriptorPool, status: &Status) -> Value {
+    let read = || {
+        let message = pool.get_message_by_name(STATUS_MESSAGE)?;
+        let message = DynamicMessage::decode(message, status.details()).ok()?;
+        serde_json::to_value(&message).ok()?.get_mut("details").map(Value::take)
+    };
+    read().unwrap_or_else(|| Value::Array(Vec::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use postrider_proto::FILE_DESCRIPTOR_SET;
+
+    use super::*;
+
+    fn told(status: Status) -> (ErrorAnswer, Value) {
+        let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
+        let answer = ErrorAnswer::from(status);
+        let text = answer.json(&pool);
+        (answer, serde_json::from_str(&text).unwrap())
+    }
+
+    #[test]
+    fn an_error_has_its_reason_and_details() {
+        let (answer, told) = told(errors::invalid("event.account", "is too long"));
+        assert_eq!(answer.http_status, 400);
+        let error = &told["error"];
+        assert_eq!(error["code"], 400);
+        assert_eq!(error["status"], "INVALID_ARGUMENT");
+        assert_eq!(error["message"], "event.account: is too long");
+        let details = error["details"].as_array().unwrap();
+        let of_type = |name: &str| {
+            let type_url = format!("type.googleapis.com/google.rpc.{name}");
+            details.iter().find(|detail| detail["@type"] == type_url.as_str()).unwrap()
+        };
+        assert_eq!(of_type("ErrorInfo")["reason"], "INVALID_REQUEST");
+        assert_eq!(of_type("ErrorInfo")["domain"], "postrider");
+        assert_eq!(of_type("BadRequest")["fieldViolations"][0]["field"], "event.account");
+        assert!(answer.headers().is_empty());
+    }
+
+    #[test]
+    fn headers_say_when_to_try_again_and_how_to_say_who_calls() {
+        let delay = Duration::from_millis(1_001);
+        let (answer, _) = told(errors::retry(ErrorReason::Overloaded, "too much", delay));
+        assert_eq!(answer.http_status, 429);
+        assert_eq!(answer.headers(), [(RETRY_AFTER, HeaderValue::from_static("2"))]);
+        let (answer, _) = told(errors::status(ErrorReason::Unauthenticated, "who?"));
+        assert_eq!(answer.http_status, 401);
+        assert_eq!(answer.headers(), [(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))]);
+    }
+
+    #[test]
+    fn a_path_that_has_other_methods_names_them() {
+        let answer = ErrorAnswer::no_method(&[Method::POST, Method::GET]);
+        assert_eq!(answer.http_status, 405);
+        assert_eq!(answer.headers(), [(ALLOW, HeaderValue::from_static("GET, POST"))]);
+        assert_eq!(ErrorAnswer::no_path().http_status, 404);
+        assert_eq!(ErrorAnswer::other_media_type("no").http_status, 415);
+        assert_eq!(ErrorAnswer::refused_origin().http_status, 403);
+    }
+
+    #[test]
+    fn an_error_without_details_has_none() {
+        let (answer, told) = told(Status::cancelled("gone"));
+        assert_eq!(answer.http_status, 499);
+        assert_eq!(told["error"]["details"], json!([]));
+    }
+}
