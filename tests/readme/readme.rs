@@ -1,7 +1,7 @@
 //! README's examples, as a reader would paste them.
 //!
-//! Fed by the blocks of README.md whose info string is `sh grpcurl`; feeds
-//! `postrider dev` through grpcurl itself. Guarantees that each line works, in
+//! Fed by the blocks of README.md whose info string is `sh grpcurl` or `sh curl`; feeds
+//! `postrider dev` through these programs themselves. Guarantees that each line works, in
 //! its order, against nothing but what `dev` has made; only ports differ, so
 //! that a machine where Postrider runs can run it, too.
 
@@ -16,12 +16,12 @@ use serde_json::Value;
 use crate::{DEFAULT_LISTEN, RECEIVER_LISTEN, shell};
 
 const README_PATH: &str = include_str!("../../README.md");
-const CODE_FENCE: &str = "```sh grpcurl";
+const CODE_FENCES: [&str; 2] = ["```sh grpcurl", "```sh curl"];
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// The lines of every block that is marked, continued ones joined.
-fn examples(document: &str) -> Vec<String> {
-    let blocks = document.split(CODE_FENCE).skip(1);
+/// The lines of every block that has a mark, continued ones joined.
+fn examples(document: &str, fence: &str) -> Vec<String> {
+    let blocks = document.split(fence).skip(1);
     let blocks = blocks.filter_map(|rest| rest.split_once("```").map(|(block, _)| block));
     let lines = blocks.flat_map(|block| {
         let joined = block.replace("\\\n", " ");
@@ -40,9 +40,28 @@ fn run(line: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// The methods that lines of curl call, by what stands in them.
+const CURL_METHODS: [(&str, &str); 7] = [
+    ("/subscriptions?", "CreateSubscription"),
+    (":publish", "PublishEvent"),
+    (":test", "TestSubscription"),
+    ("/tenants/initech/events", "ListEvents"),
+    ("/deliveries?", "ListDeliveries"),
+    ("/regions", "ListRegions"),
+    ("/openapi.json", "Describe"),
+];
+
+fn method_of(line: &str) -> &str {
+    if line.starts_with("curl ") {
+        let found = CURL_METHODS.iter().find(|(part, _)| line.contains(part));
+        return found.map_or("", |(_, method)| method);
+    }
+    line.rsplit('/').next().unwrap_or_default()
+}
+
 /// What a method's answer must say, beyond being one.
 fn check(line: &str, answer: &Value) {
-    let method = line.rsplit('/').next().unwrap_or_default();
+    let method = method_of(line);
     let seen = |pointer: &str| answer.pointer(pointer).cloned().unwrap_or_default();
     match method {
         "CreateSubscription" => {
@@ -55,14 +74,18 @@ fn check(line: &str, answer: &Value) {
         "ListDeliveries" => assert!(seen("/deliveries/0/name").is_string(), "{answer}"),
         "ListRegions" => assert_eq!(seen("/regions/0/name"), "regions/default", "{answer}"),
         "Check" => assert_eq!(seen("/status"), "SERVING", "{answer}"),
+        "Describe" => assert_eq!(seen("/openapi"), "3.1.0", "{answer}"),
         _ => {}
     }
 }
 
 #[tokio::test]
 async fn every_example_works() {
-    let lines = examples(README_PATH);
-    assert!(lines.len() >= 5, "README has {} examples", lines.len());
+    let of_programs = CODE_FENCES.map(|fence| examples(README_PATH, fence));
+    for lines in &of_programs {
+        assert_eq!(lines.len(), 10, "{lines:?}");
+    }
+    let lines = of_programs.concat();
     let folder = tempfile::tempdir().unwrap();
     let listen = format!("127.0.0.1:{}", free_port().unwrap());
     let receiver = format!("127.0.0.1:{}", free_port().unwrap());
@@ -102,7 +125,7 @@ async fn every_example_works() {
 fn only_marked_blocks_are_examples() {
     let document =
         "```sh\nrm -rf here\n```\n```sh grpcurl\n# a comment\none \\\n  two\nthree\n```\n";
-    let found = examples(document);
+    let found = examples(document, CODE_FENCES[0]);
     let found: Vec<Vec<&str>> =
         found.iter().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(found, [vec!["one", "two"], vec!["three"]]);
