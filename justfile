@@ -68,6 +68,10 @@ sim:
 e2e:
     ./tests/run e2e
 
+# docs/openapi.json, and a server that is sent what schemathesis makes of it
+http:
+    ./tests/run http
+
 # README's commands and the five systems' pages
 readme:
     ./tests/run readme
