@@ -1,6 +1,7 @@
 //! A bare HTTP/1.1 connection, with or without TLS.
 //!
-//! Fed by a URL and an authority; feeds the floor and the chain's floor.
+//! Fed by a URL and an authority; feeds the floor, the chain's floor and the publisher over
+//! HTTP.
 //! Guarantees nothing that hyper and rustls do not: no pool, no retry.
 
 use std::path::Path;
@@ -25,8 +26,8 @@ use tokio_rustls::TlsConnector;
 /// Where to connect, and how.
 #[derive(Clone)]
 pub struct Address {
-    authority: String,
-    path: String,
+    pub authority: String,
+    pub path: String,
     tls: Option<Arc<rustls::ClientConfig>>,
 }
 
@@ -37,6 +38,20 @@ impl Address {
         let (authority, path) = rest.split_once('/').context("a URL with a path")?;
         let tls = (scheme == "https").then(|| client_tls(ca_file)).transpose()?;
         Ok(Self { authority: authority.to_owned(), path: format!("/{path}"), tls })
+    }
+}
+
+/// Opens a connection that is kept alive.
+pub async fn connect(address: &Address) -> Result<SendRequest<Full<Bytes>>> {
+    let stream = TcpStream::connect(&address.authority).await?;
+    stream.set_nodelay(true)?;
+    match &address.tls {
+        None => spawn(TokioIo::new(stream)).await,
+        Some(tls) => {
+            let name = ServerName::try_from("127.0.0.1")?;
+            let stream = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await?;
+            spawn(TokioIo::new(stream)).await
+        }
     }
 }
 
@@ -60,16 +75,7 @@ pub struct Connection {
 
 impl Connection {
     pub async fn open(address: &Address) -> Result<Self> {
-        let stream = TcpStream::connect(&address.authority).await?;
-        stream.set_nodelay(true)?;
-        let sender = match &address.tls {
-            None => spawn(TokioIo::new(stream)).await?,
-            Some(tls) => {
-                let name = ServerName::try_from("127.0.0.1")?;
-                let stream = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await?;
-                spawn(TokioIo::new(stream)).await?
-            }
-        };
+        let sender = connect(address).await?;
         let key = Hmac::<Sha256>::new_from_slice(&[7; 32])?;
         Ok(Self { sender, path: address.path.clone(), key })
     }

@@ -159,7 +159,7 @@ fn goal(engine: Engine, scheme: Scheme, mode: Mode) -> Option<Goal> {
     let share = match mode {
         Mode::Unary { in_flight: 64 } => 0.25,
         Mode::Unary { in_flight: 256 } => 0.30,
-        Mode::Unary { .. } => return None,
+        Mode::Unary { .. } | Mode::Json { .. } => return None,
         Mode::Batch | Mode::Stream => 0.50,
     };
     (engine == Engine::Postgres && scheme == Scheme::Https).then_some(Goal::AtLeast(share))

@@ -3,6 +3,7 @@
 //! Fed by orders; feeds the control plane, and sections with what was answered.
 //! Guarantees that orders begin with a connection that is already there.
 
+mod over_http;
 mod pace;
 mod publish;
 
@@ -21,7 +22,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 pub use pace::{Paced, ticks};
 pub use publish::{Mode, Published};
 
-use crate::worker::{self, Worker};
+use crate::worker::{self, Worker, now_ns};
 
 /// Whom to call, and as whom.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -133,6 +134,10 @@ impl Load {
     }
 }
 
+fn micros_since(began_ns: u64) -> u32 {
+    u32::try_from(now_ns().saturating_sub(began_ns) / 1000).unwrap_or(u32::MAX)
+}
+
 /// Serves until the commander ends.
 pub async fn serve(access: Access) -> Result<()> {
     let mut api = Api::with_token(access.channel()?, &access.credential);
@@ -142,7 +147,7 @@ pub async fn serve(access: Access) -> Result<()> {
             Ok(json!(null))
         }
         LoadOrder::Publish { target, mode, events } => {
-            Ok(json!(publish::all(&api, &target, mode, events).await?))
+            Ok(json!(publish::all((&api, &access), &target, mode, events).await?))
         }
         LoadOrder::Pace { targets, per_second, events } => {
             Ok(json!(pace::keep(&api, targets, per_second, events).await?))

@@ -1,6 +1,6 @@
 //! Publishing as fast as the control plane answers.
 //!
-//! Fed by an order; feeds the control plane by one of its three methods.
+//! Fed by an order; feeds the control plane by one of its three methods, or over HTTP.
 //! Guarantees that everything is acknowledged, or tells why not.
 
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use postrider_proto::v1::{PublishEventsRequest, PublishStreamRequest, publish_re
 use postrider_tests::api::Api;
 use serde::{Deserialize, Serialize};
 
-use super::Target;
+use super::over_http::HttpPublisher;
+use super::{Access, Target, micros_since};
 use crate::payload;
 use crate::receiver::Latencies;
 use crate::worker::now_ns;
@@ -26,7 +27,13 @@ const BATCHES_IN_FLIGHT: usize = 8;
 /// How events are published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mode {
-    Unary { in_flight: usize },
+    Unary {
+        in_flight: usize,
+    },
+    /// One event in a call over HTTP/1.1 and JSON.
+    Json {
+        in_flight: usize,
+    },
     Batch,
     Stream,
 }
@@ -36,6 +43,8 @@ impl Mode {
         Self::Unary { in_flight: 16 },
         Self::Unary { in_flight: 64 },
         Self::Unary { in_flight: 256 },
+        Self::Json { in_flight: 16 },
+        Self::Json { in_flight: 64 },
         Self::Batch,
         Self::Stream,
     ];
@@ -43,6 +52,7 @@ impl Mode {
     pub fn name(self) -> String {
         match self {
             Self::Unary { in_flight } => format!("unary, {in_flight} in flight"),
+            Self::Json { in_flight } => format!("unary over HTTP and JSON, {in_flight} in flight"),
             Self::Batch => format!("batches of {EVENTS_PER_BATCH}"),
             Self::Stream => "stream".to_owned(),
         }
@@ -59,19 +69,25 @@ pub struct Published {
 }
 
 /// Publishes so many events; returns once all are acknowledged.
-pub async fn all(api: &Api, target: &Target, mode: Mode, events: u64) -> Result<Published> {
+pub async fn all(
+    (api, access): (&Api, &Access),
+    target: &Target,
+    mode: Mode,
+    events: u64,
+) -> Result<Published> {
+    let http = match mode {
+        Mode::Json { in_flight } => Some(HttpPublisher::connect(access, target, in_flight).await?),
+        Mode::Unary { .. } | Mode::Batch | Mode::Stream => None,
+    };
     let started_ns = now_ns();
     let micros = match mode {
         Mode::Unary { in_flight } => unary(api, target, in_flight, events).await?,
+        Mode::Json { .. } => http.context("no connection")?.publish(events).await?,
         Mode::Batch => batches(api, target, events).await?,
         Mode::Stream => streamed(api, target, events).await?,
     };
     let ended_ns = now_ns();
     Ok(Published { started_ns, ended_ns, answered: Latencies::of(micros) })
-}
-
-fn micros_since(began_ns: u64) -> u32 {
-    u32::try_from(now_ns().saturating_sub(began_ns) / 1000).unwrap_or(u32::MAX)
 }
 
 async fn unary(api: &Api, target: &Target, in_flight: usize, events: u64) -> Result<Vec<u32>> {
