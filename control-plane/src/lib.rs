@@ -18,6 +18,8 @@
 //! - `health`: liveness and readiness.
 //! - `serve`: builds and runs a replica; `dev`: a whole installation in one process, to
 //!   try it. Only `dev` links the agent; it is a feature, on by default.
+//! - `bootstrap_token`, `config_command`: commands that need no server. Those that call one
+//!   are in the crate `postrider-cli`.
 
 // A new variant is to be looked at wherever it may mean something; tests show it anyway.
 #![cfg_attr(not(test), warn(clippy::wildcard_enum_match_arm))]
@@ -25,8 +27,10 @@
 pub mod agents;
 pub mod api;
 pub mod audited_fields;
+pub mod bootstrap_token;
 pub mod callers;
 pub mod clock;
+pub mod config_command;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod event_spans;
@@ -41,4 +45,3 @@ pub mod replicas;
 pub mod serve;
 pub mod settings;
 pub mod state;
-pub mod tokens_command;

@@ -6,12 +6,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use postrider::bootstrap_token::{self, BootstrapTokenArguments};
+use postrider::config_command;
 #[cfg(feature = "dev")]
 use postrider::dev;
 use postrider::serve::{self, key_commands};
 use postrider::settings::Settings;
-use postrider::tokens_command::{self, CreateTokenArguments};
+use postrider_cli::ClientCommand;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
@@ -31,26 +33,33 @@ enum Command {
     Serve(Box<ServeArguments>),
     /// Bring the database's schema up to date, and exit.
     Migrate(DatabaseArguments),
-    /// Make tokens, by which callers show who they are.
-    #[command(subcommand)]
-    Tokens(TokensCommand),
-    /// Make, show and turn over the keys by which secrets are stored.
-    #[command(subcommand)]
-    Keys(KeysCommand),
-    /// Run everything in one process on loopback, and deliver a first webhook.
-    #[cfg(feature = "dev")]
-    Dev(dev::DevArguments),
-}
-
-#[derive(Subcommand)]
-enum TokensCommand {
-    /// Make a token, and print its text, which is shown nowhere again.
-    Create {
+    /// Make a token at the database, without a server: the first administrator's.
+    BootstrapToken {
         #[command(flatten)]
         database: DatabaseArguments,
         #[command(flatten)]
-        wanted: CreateTokenArguments,
+        wanted: BootstrapTokenArguments,
     },
+    /// Make, show and turn over the keys by which secrets are stored, at the database.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Show and check the settings of a replica.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Run everything in one process on loopback, and deliver a first webhook.
+    #[cfg(feature = "dev")]
+    Dev(dev::DevArguments),
+    /// What calls a replica.
+    #[command(flatten)]
+    Client(ClientCommand),
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Print every setting with its value, and where it was given.
+    Print(Box<ServeArguments>),
+    /// Check settings, and the files that they name, as `serve` does at its start.
+    Check(Box<ServeArguments>),
 }
 
 #[derive(Subcommand)]
@@ -163,6 +172,10 @@ impl DatabaseArguments {
 }
 
 impl ServeArguments {
+    fn settings(&self) -> anyhow::Result<Settings> {
+        Ok(Settings::load(self.database.config.as_deref(), &self.flags())?)
+    }
+
     fn flags(&self) -> Vec<(&'static str, String)> {
         let mut flags = self.database.flags();
         flags.extend(given([
@@ -196,8 +209,8 @@ fn given<const N: usize>(all: [(&'static str, &Option<String>); N]) -> Vec<(&'st
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("postrider: {error:#}");
             ExitCode::FAILURE
@@ -205,14 +218,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments) -> anyhow::Result<()> {
-    match arguments.command {
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Client(command) => {
+            return Ok(runtime(1)?.block_on(command.run(Arguments::command)));
+        }
         Command::Serve(arguments) => {
-            let config = arguments.database.config.as_deref();
-            let settings = Settings::load(config, &arguments.flags())?;
+            let settings = arguments.settings()?;
             runtime(settings.worker_threads())?.block_on(serve_until_told(settings))
         }
         Command::Migrate(arguments) => runtime(1)?.block_on(migrate(arguments.settings()?)),
+        Command::Config(ConfigCommand::Print(arguments)) => {
+            config_command::print(arguments.database.config.as_deref(), &arguments.flags())
+        }
+        Command::Config(ConfigCommand::Check(arguments)) => {
+            config_command::check(&arguments.settings()?)
+        }
         Command::Keys(KeysCommand::Create { id, file }) => {
             key_commands::create(&id, file.as_deref())
         }
@@ -222,12 +243,13 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Keys(KeysCommand::Rewrap { database, data }) => {
             runtime(1)?.block_on(rewrap(database.settings()?, data))
         }
-        Command::Tokens(TokensCommand::Create { database, wanted }) => {
-            runtime(1)?.block_on(tokens_command::create(database.settings()?, wanted))
+        Command::BootstrapToken { database, wanted } => {
+            runtime(1)?.block_on(bootstrap_token::create(database.settings()?, wanted))
         }
         #[cfg(feature = "dev")]
         Command::Dev(arguments) => runtime(2)?.block_on(dev::run(arguments)),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn runtime(threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {
@@ -300,6 +322,11 @@ async fn rewrap(settings: Settings, data: bool) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_parser_is_consistent() {
+        Arguments::command().debug_assert();
+    }
 
     #[test]
     fn every_flag_of_serve_names_its_setting() {

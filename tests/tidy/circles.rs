@@ -19,6 +19,7 @@ const CRATE_FOLDERS: &[&str] = &[
     "agent/settings/src",
     "agent/telemetry/src",
     "agent/tls/src",
+    "control-plane/cli/src",
     "control-plane/domain/src",
     "control-plane/fair-batch/src",
     "control-plane/identity/src",
@@ -33,7 +34,7 @@ const CONTROL_PLANE_ROOMS: &[&[&str]] = &[
     &["flow", "callers"],
     &["agents", "replicas", "api", "health"],
     &["serve"],
-    &["dev", "tokens_command"],
+    &["dev", "bootstrap_token", "config_command"],
 ];
 /// How many re-exports a name is followed through.
 const MAX_REEXPORT_STEPS: usize = 8;

@@ -43,6 +43,10 @@ const FORBIDDEN_DEPENDENCIES: &[(&str, &[&str])] = &[
         "postrider-secret-encryption",
         &["postrider", "postrider-domain", "postrider-store", "postrider-proto", "sqlx", "tokio"],
     ),
+    (
+        "postrider-cli",
+        &["postrider", "postrider-domain", "postrider-store", "postrider-agent", "sqlx"],
+    ),
     ("fair-batch", &["postrider-domain", "postrider-store", "postrider-proto", "sqlx", "tonic"]),
     ("postrider-domain", &["tokio", "sqlx", "tonic", "prost", "hyper", "rand", "postrider-proto"]),
     (
@@ -226,6 +230,7 @@ mod tests {
             ("postrider-telemetry", &["hyper"]),
             ("postrider-tls", &["rustls"]),
             ("postrider-secret-encryption", &["ring"]),
+            ("postrider-cli", &["clap"]),
             ("fair-batch", &[]),
             ("postrider-domain", &["helper"]),
             ("postrider-identity", &[]),

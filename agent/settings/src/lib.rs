@@ -6,6 +6,7 @@
 //! with the setting and the place where it was given: the file and line, the variable, or
 //! the flag.
 
+mod effective;
 mod environment;
 mod error;
 mod file;
@@ -15,6 +16,7 @@ mod sources;
 mod values;
 mod written;
 
+pub use effective::EffectiveSetting;
 pub use error::{SettingOrigin, SettingPlaces, SettingsError};
 pub use format::SettingsFormat;
 pub use ranges::{SettingRange, check_range, require_at_most, whole_numbers};

@@ -10,6 +10,7 @@ use std::path::Path;
 use config::ConfigError;
 use serde::de::DeserializeOwned;
 
+use crate::effective::{EffectiveSetting, effective_settings};
 use crate::environment::environment_settings;
 use crate::error::{SettingOrigin, SettingPlaces, SettingsError};
 use crate::file::{file_settings, read_file};
@@ -73,6 +74,11 @@ impl SettingSources {
     pub fn places(&self) -> SettingPlaces {
         let given = self.given.iter();
         SettingPlaces::new(given.map(|setting| (setting.path.clone(), setting.place.clone())))
+    }
+
+    /// Every setting with its value, in the order of the defaults.
+    pub fn effective(&self) -> Result<Vec<EffectiveSetting>, SettingsError> {
+        effective_settings(self.format, &self.given)
     }
 
     /// The first setting that alone makes the configuration invalid.
@@ -355,6 +361,19 @@ mod tests {
         let places = sources(None, &[], &[("post.host", "5")]).unwrap().places();
         assert_eq!(places.name_with_place("post.host"), "post.host (the flag --host)");
         assert_eq!(places.name_with_place("post.ports"), "post.ports");
+    }
+
+    #[test]
+    fn what_is_in_force_is_told_with_its_place() {
+        let sources = sources(Some("horse.legs = 3"), &[], &[("post.host", "5")]).unwrap();
+        let told = sources.effective().unwrap();
+        let value = |path: &str| {
+            let setting = told.iter().find(|setting| setting.path == path).unwrap();
+            (setting.value.as_str(), setting.place.clone())
+        };
+        assert_eq!(value("post.host"), ("\"5\"", Some(SettingOrigin::Flag("--host"))));
+        assert_eq!(value("post.ports"), ("[\"1\", \"2\"]", None));
+        assert_eq!((value("horse.legs").0, value("horse.tame")), ("3", ("false", None)));
     }
 
     #[test]

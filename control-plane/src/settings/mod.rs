@@ -21,7 +21,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use postrider_domain::ids::{Region, TenantId};
-use postrider_settings::{SettingPlaces, SettingSources, SettingsError, SettingsFormat};
+use postrider_settings::{
+    EffectiveSetting, SettingPlaces, SettingSources, SettingsError, SettingsFormat,
+};
 use postrider_telemetry::{ListenAddress, TelemetrySettings};
 use serde::Deserialize;
 
@@ -262,6 +264,14 @@ impl Settings {
         let mut settings = Self::from_sources(&sources)?;
         settings.database.read_url_file().map_err(|error| sources.located(error))?;
         Ok(settings)
+    }
+
+    /// Every setting with its value and its place. Of those that must be checked nothing is.
+    pub fn effective(
+        file: Option<&Path>,
+        flags: &[(&str, String)],
+    ) -> Result<Vec<EffectiveSetting>, SettingsError> {
+        SettingSources::read(&FORMAT, file, std::env::vars_os(), flags)?.effective()
     }
 
     /// The settings of a file's text and of these variables; files that they name are not

@@ -1,4 +1,4 @@
-//! `postrider tokens create`: a token made against the database, without a server.
+//! `postrider bootstrap-token`: a token made at the database, without a server.
 //!
 //! Fed by the command line; feeds the table of tokens, and the terminal with the token's
 //! text, once. Whoever may write the database may make any token.
@@ -21,14 +21,14 @@ use crate::settings::Settings;
 use crate::state::tokens::{COMMAND_TOKEN_BOUNDS, MAX_TOKENS};
 
 /// Who makes a token at the command line, as the list of tokens shows it.
-const COMMAND_CREATOR: &str = "command:tokens";
+const COMMAND_CREATOR: &str = "command:bootstrap-token";
 
 /// As records name the command.
-const COMMAND_RECORD: &str = "postrider tokens create";
+const COMMAND_RECORD: &str = "postrider bootstrap-token";
 
 /// Which token to make.
 #[derive(Args)]
-pub struct CreateTokenArguments {
+pub struct BootstrapTokenArguments {
     /// publisher, reader, subscription-manager, operator, autoscaler or administrator; may
     /// be given several times.
     #[arg(long, value_name = "ROLE", required = true, value_delimiter = ',')]
@@ -46,7 +46,7 @@ pub struct CreateTokenArguments {
 }
 
 /// Makes the token and prints it.
-pub async fn create(settings: Settings, wanted: CreateTokenArguments) -> anyhow::Result<()> {
+pub async fn create(settings: Settings, wanted: BootstrapTokenArguments) -> anyhow::Result<()> {
     check_display_name(&wanted.display_name)
         .map_err(|problem| anyhow!("--display-name {problem}"))?;
     let tenants = wanted.tenant.clone();

@@ -1,0 +1,190 @@
+//! The parser of the client commands, made from their table.
+
+use clap::{Arg, ArgAction, Command};
+
+use crate::output::OutputFormat;
+use crate::table::{
+    AnswerView, ArgumentForm, ArgumentSpec, ArgumentValue, CommandAction, CommandSpec, GROUPS,
+    commands, find,
+};
+
+/// Of options that every client command has.
+const COMMON_HEADING: &str = "Server and output";
+
+/// Whether a word is a client command's first.
+pub fn is_client_command(word: &str) -> bool {
+    commands().any(|command| command.words.first() == Some(&word))
+}
+
+/// The client commands, to be added to a program's.
+pub fn client_commands() -> Vec<Command> {
+    let groups = GROUPS.iter().map(|(word, about)| group(word, about));
+    let alone = commands().filter(|command| command.words.len() == 1);
+    groups.chain(alone.filter_map(|command| Some(leaf(command.words.first()?, command)))).collect()
+}
+
+/// A word under which commands stand. Alone it is their list, where there is one.
+fn group(word: &'static str, about: &'static str) -> Command {
+    let mut parent = match find(&[word, "list"]) {
+        Some(list) => leaf(word, list)
+            .args_conflicts_with_subcommands(true)
+            .subcommand_negates_reqs(true)
+            .after_help(""),
+        None => Command::new(word).subcommand_required(true).arg_required_else_help(true),
+    };
+    parent = parent.about(about);
+    let inside = commands().filter(|command| command.words.first() == Some(&word));
+    parent.subcommands(inside.filter_map(|command| Some(leaf(command.words.get(1)?, command))))
+}
+
+fn leaf(word: &'static str, command: &'static CommandSpec) -> Command {
+    let mut parser = Command::new(word).about(command.about);
+    if !command.examples.is_empty() {
+        let title = if command.examples.starts_with("  postrider") { "Examples:\n" } else { "" };
+        parser = parser.after_help(format!("{title}{}", command.examples));
+    }
+    let own = command.arguments.iter();
+    let own = own.filter(|argument| argument.form != ArgumentForm::Implied).map(argument);
+    parser = parser.args(own);
+    if is_list(command) {
+        let limit = Arg::new("limit").long("limit").value_name("NUMBER").default_value("100");
+        parser = parser.arg(limit.help("Most of them; 0: all"));
+    }
+    parser.args(common_arguments())
+}
+
+fn is_list(command: &CommandSpec) -> bool {
+    matches!(&command.action, CommandAction::Call(call) if matches!(call.view, AnswerView::List(_)))
+}
+
+fn argument(spec: &'static ArgumentSpec) -> Arg {
+    let argument = Arg::new(spec.id).help(spec.help);
+    let argument = match spec.form {
+        ArgumentForm::Positional(title) => return argument.value_name(title).required(true),
+        ArgumentForm::Required => argument.long(spec.id).required(true),
+        ArgumentForm::Optional | ArgumentForm::Implied => argument.long(spec.id),
+    };
+    match spec.value {
+        ArgumentValue::Switch | ArgumentValue::FilterSwitch(_) => {
+            argument.action(ArgAction::SetTrue)
+        }
+        ArgumentValue::Words | ArgumentValue::Names(_) | ArgumentValue::EnumNames(_) => argument
+            .action(ArgAction::Append)
+            .value_delimiter(',')
+            .value_name(value_name(spec.value)),
+        ArgumentValue::Pairs | ArgumentValue::Cleared | ArgumentValue::FilterPair(_) => {
+            argument.action(ArgAction::Append).value_name(value_name(spec.value))
+        }
+        _ => argument.allow_hyphen_values(true).value_name(value_name(spec.value)),
+    }
+}
+
+/// What stands for a value in the help.
+fn value_name(value: ArgumentValue) -> &'static str {
+    match value {
+        ArgumentValue::Number => "NUMBER",
+        ArgumentValue::Time | ArgumentValue::FilterTime(_) => "TIME",
+        ArgumentValue::Span => "SPAN",
+        ArgumentValue::Words | ArgumentValue::Names(_) | ArgumentValue::EnumNames(_) => "WORDS",
+        ArgumentValue::Name(_) | ArgumentValue::FilterName(_, _) => "NAME",
+        ArgumentValue::EnumName(_) | ArgumentValue::FilterWord(_) => "WORD",
+        ArgumentValue::Pairs | ArgumentValue::FilterPair(_) => "KEY=VALUE",
+        ArgumentValue::Document => "JSON",
+        ArgumentValue::Content | ArgumentValue::Payload => "TEXT|@FILE|-",
+        ArgumentValue::Filter => "FILTER",
+        ArgumentValue::Cleared => "FIELD",
+        _ => "TEXT",
+    }
+}
+
+/// What every client command can be told.
+fn common_arguments() -> Vec<Arg> {
+    let option = |id: &'static str, value: &'static str, help: &'static str| {
+        let argument = Arg::new(id).long(id).value_name(value).help(help);
+        argument.help_heading(COMMON_HEADING).hide_short_help(true)
+    };
+    vec![
+        option("tenant", "TENANT", "The tenant's id [variable: POSTRIDER_TENANT]")
+            .allow_hyphen_values(true)
+            .hide_short_help(false),
+        option(
+            "output",
+            "FORMAT",
+            "How to print it; table unless given [variable: POSTRIDER_OUTPUT]",
+        )
+        .value_parser(OutputFormat::NAMES)
+        .hide_short_help(false),
+        option("context", "NAME", "The context to use [variable: POSTRIDER_CONTEXT]")
+            .hide_short_help(false),
+        option("address", "URL", "A replica's address, for callers [variable: POSTRIDER_ADDRESS]"),
+        option(
+            "ca",
+            "FILE",
+            "Certificates that the server's is signed by, PEM; the system's unless given [variable: POSTRIDER_CA]",
+        ),
+        option(
+            "client-cert",
+            "FILE",
+            "The caller's certificate, PEM [variable: POSTRIDER_CLIENT_CERT]",
+        ),
+        option("client-key", "FILE", "Its private key, PEM [variable: POSTRIDER_CLIENT_KEY]"),
+        option(
+            "token-file",
+            "FILE",
+            "A file with the caller's token [variables: POSTRIDER_TOKEN, POSTRIDER_TOKEN_FILE]",
+        ),
+        option("client-config", "FILE", "The file of contexts [variable: POSTRIDER_CLIENT_CONFIG]"),
+        option("timeout", "SPAN", "How long a call may take; 30s unless given"),
+        option("color", "WHEN", "When to use colours; auto unless given")
+            .value_parser(["auto", "always", "never"]),
+        Arg::new("absolute-times")
+            .long("absolute-times")
+            .help("Show times in full instead of by their distance from now")
+            .help_heading(COMMON_HEADING)
+            .hide_short_help(true)
+            .action(ArgAction::SetTrue),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn program() -> Command {
+        Command::new("postrider").subcommands(client_commands())
+    }
+
+    #[test]
+    fn the_parser_is_consistent() {
+        program().debug_assert();
+    }
+
+    #[test]
+    fn a_group_alone_is_its_list() {
+        let matches = program()
+            .try_get_matches_from(["postrider", "attempts", "--failed", "--since", "1h"])
+            .unwrap();
+        let (word, inside) = matches.subcommand().unwrap();
+        assert_eq!((word, inside.subcommand_name()), ("attempts", None));
+        assert!(inside.get_flag("failed"));
+        let matches = program()
+            .try_get_matches_from(["postrider", "attempts", "get", "d/1", "--tenant", "-"])
+            .unwrap();
+        let (_, inside) = matches.subcommand().unwrap();
+        let (word, inside) = inside.subcommand().unwrap();
+        assert_eq!(word, "get");
+        assert_eq!(inside.get_one::<String>("tenant").map(String::as_str), Some("-"));
+    }
+
+    #[test]
+    fn what_is_missing_is_told() {
+        for words in [
+            &["postrider", "tenants", "get"][..],
+            &["postrider", "test", "orders"],
+            &["postrider", "tenants", "list", "--output", "xml"],
+            &["postrider", "nothing"],
+        ] {
+            assert!(program().try_get_matches_from(words).is_err(), "{words:?}");
+        }
+    }
+}

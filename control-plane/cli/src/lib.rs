@@ -1,0 +1,94 @@
+//! The client commands of `postrider`: the public gRPC API from a terminal.
+//!
+//! Fed by the command line, variables and the file of contexts; feeds a replica with
+//! calls, and standard output with answers. Used by the program `postrider`, which mounts
+//! these commands beside its own. Guarantees that a command calls only the public API, as
+//! any caller would; that it ends with an exit code that docs/cli.md lists; and that no
+//! text from elsewhere reaches the terminal as it is.
+//!
+//! - `table`: the commands, a row for each. `arguments`: their parser and their requests.
+//! - `target`: the server, the caller and the tenant. `calls`: calls by descriptors.
+//! - `output`, `values`, `terminal`: how answers are shown.
+//! - `actions`: what is more than a call.
+//! - `session`: what every command has. `program`: what these commands are a part of.
+//! - `exits`, `advice`: how a command ends, and what is told then.
+
+mod actions;
+mod advice;
+mod arguments;
+mod calls;
+mod exits;
+mod output;
+mod program;
+mod session;
+mod table;
+mod target;
+mod terminal;
+mod values;
+
+use std::process::ExitCode;
+
+use clap::{ArgMatches, Command, FromArgMatches, Subcommand};
+
+pub use crate::program::ProgramParser;
+use crate::table::CommandSpec;
+
+/// A client command as it was typed.
+#[derive(Clone, Debug)]
+pub struct ClientCommand {
+    matches: ArgMatches,
+}
+
+impl FromArgMatches for ClientCommand {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self { matches: matches.clone() })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.matches = matches.clone();
+        Ok(())
+    }
+}
+
+impl Subcommand for ClientCommand {
+    fn augment_subcommands(command: Command) -> Command {
+        command.subcommands(arguments::client_commands())
+    }
+
+    fn augment_subcommands_for_update(command: Command) -> Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        arguments::is_client_command(name)
+    }
+}
+
+impl ClientCommand {
+    /// Carries it out, and tells on standard error why it did not succeed.
+    pub async fn run(self, program: ProgramParser) -> ExitCode {
+        let Some((command, matches)) = chosen(&self.matches) else {
+            return exits::USAGE_CODE.into();
+        };
+        match actions::run(command, matches, program).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                if !failure.error.is_silent() {
+                    let text = advice::explained(&failure.error, &failure.address);
+                    eprintln!("postrider: {text}");
+                }
+                failure.error.exit_code().into()
+            }
+        }
+    }
+}
+
+/// The row of what was typed, and what was given to it.
+fn chosen(matches: &ArgMatches) -> Option<(&'static CommandSpec, &ArgMatches)> {
+    let (word, inside) = matches.subcommand()?;
+    if let Some((second, deeper)) = inside.subcommand() {
+        return Some((table::find(&[word, second])?, deeper));
+    }
+    let alone = table::find(&[word]).or_else(|| table::find(&[word, "list"]));
+    Some((alone?, inside))
+}

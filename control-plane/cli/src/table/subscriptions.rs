@@ -1,0 +1,332 @@
+//! Commands about subscriptions.
+
+use super::spec::{
+    ArgumentSpec, ArgumentValue, CommandAction, CommandSpec, ETAG, RAW_FILTER, SUBSCRIPTION,
+    TENANT_PARENT, lists, option, positional, required, shows, shows_field, updates,
+};
+
+const NAME: ArgumentSpec = positional(
+    "SUBSCRIPTION",
+    "The subscription: its id",
+    "name",
+    ArgumentValue::Name(SUBSCRIPTION),
+);
+const REASON: ArgumentSpec =
+    option("reason", "Why, for whoever reads it later", "reason", ArgumentValue::Text);
+
+/// A field of a subscription, in creations and updates.
+const fn field(
+    id: &'static str,
+    help: &'static str,
+    field: &'static str,
+    value: ArgumentValue,
+) -> ArgumentSpec {
+    option(id, help, field, value)
+}
+
+const DISPLAY_NAME: ArgumentSpec =
+    field("display-name", "What people call it", "subscription.display_name", ArgumentValue::Text);
+const URL: ArgumentSpec =
+    field("url", "Where webhooks are sent", "subscription.url", ArgumentValue::Text);
+const EVENT_TYPES: ArgumentSpec = field(
+    "types",
+    "Event types, or prefixes such as payment.*; several with commas",
+    "subscription.event_types",
+    ArgumentValue::Words,
+);
+const ACCOUNTS: ArgumentSpec = field(
+    "accounts",
+    "Only events of these accounts; several with commas",
+    "subscription.accounts",
+    ArgumentValue::Words,
+);
+const CONDITION: ArgumentSpec = field(
+    "condition",
+    "Only events for which this CEL expression is true",
+    "subscription.content_filter",
+    ArgumentValue::Text,
+);
+const REGION: ArgumentSpec = field(
+    "region",
+    "Where its agents are",
+    "subscription.region",
+    ArgumentValue::Name("regions/{}"),
+);
+const ENVELOPE: ArgumentSpec = field(
+    "envelope",
+    "none, standard-webhooks, id-type-payload-date, cloudevents-structured or -binary",
+    "subscription.envelope",
+    ArgumentValue::EnumName("ENVELOPE_"),
+);
+const ORDERING: ArgumentSpec = field(
+    "ordering",
+    "unordered, or per-key",
+    "subscription.ordering",
+    ArgumentValue::EnumName("ORDERING_"),
+);
+const RATE: ArgumentSpec = field(
+    "max-requests-per-second",
+    "Most requests in a second",
+    "subscription.max_requests_per_second",
+    ArgumentValue::Number,
+);
+const IN_FLIGHT: ArgumentSpec = field(
+    "max-in-flight",
+    "Most requests at once",
+    "subscription.max_in_flight",
+    ArgumentValue::Number,
+);
+const TIMEOUT: ArgumentSpec = field(
+    "request-timeout",
+    "How long an attempt may take, as in 10s",
+    "subscription.request_timeout",
+    ArgumentValue::Span,
+);
+const DOCUMENT: ArgumentSpec = field(
+    "json",
+    "Any fields of a subscription, as JSON: the text, @FILE, or - for standard input",
+    "subscription",
+    ArgumentValue::Document,
+);
+
+pub(super) const COMMANDS: &[CommandSpec] = &[
+    CommandSpec {
+        words: &["subscriptions", "list"],
+        about: "List a tenant's subscriptions",
+        examples: "",
+        arguments: &[
+            TENANT_PARENT,
+            option(
+                "status",
+                "enabled, paused or disabled",
+                "",
+                ArgumentValue::FilterWord("status = {}"),
+            ),
+            option(
+                "type",
+                "Only those that would get events of this type",
+                "",
+                ArgumentValue::FilterText("event_type = {}"),
+            ),
+            option(
+                "region",
+                "Only those of this region",
+                "",
+                ArgumentValue::FilterName("region = {}", "regions/{}"),
+            ),
+            option(
+                "search",
+                "A part of the display name or the URL",
+                "search",
+                ArgumentValue::Text,
+            ),
+            option("deleted", "Deleted ones too", "show_deleted", ArgumentValue::Switch),
+            option(
+                "order-by",
+                "name, display_name or create_time",
+                "order_by",
+                ArgumentValue::Text,
+            ),
+            RAW_FILTER,
+        ],
+        action: lists("postrider.v1.SubscriptionService/ListSubscriptions", "subscriptions"),
+    },
+    CommandSpec {
+        words: &["subscriptions", "get"],
+        about: "Show a subscription",
+        examples: "",
+        arguments: &[NAME],
+        action: shows("postrider.v1.SubscriptionService/GetSubscription"),
+    },
+    CommandSpec {
+        words: &["subscriptions", "create"],
+        about: "Create a subscription; a signing secret that is made is shown this once",
+        examples: "  postrider subscriptions create orders --url https://hooks.example/orders \\\n    \
+                   --types 'payment.*' --condition 'data.amount.value > 1000'\n\n  \
+                   Fields that have no option, as JSON:\n    \
+                   --json '{\"retryPolicy\": {\"fixedDelays\": {\"delays\": [\"5s\", \"60s\"]}}}'\n    \
+                   --json '{\"signatureSchemes\": [{\"standardWebhooksV1a\": {}}]}'",
+        arguments: &[
+            positional(
+                "SUBSCRIPTION",
+                "The subscription's id",
+                "subscription_id",
+                ArgumentValue::Text,
+            ),
+            TENANT_PARENT,
+            URL,
+            EVENT_TYPES,
+            ACCOUNTS,
+            CONDITION,
+            REGION,
+            DISPLAY_NAME,
+            ENVELOPE,
+            ORDERING,
+            RATE,
+            IN_FLIGHT,
+            TIMEOUT,
+            field(
+                "status",
+                "enabled, paused or disabled",
+                "subscription.status",
+                ArgumentValue::EnumName("SUBSCRIPTION_STATUS_"),
+            ),
+            field(
+                "signing-secret",
+                "A secret of your own: the text, @FILE, or - for standard input",
+                "subscription.signing_secret",
+                ArgumentValue::Content,
+            ),
+            DOCUMENT,
+        ],
+        action: shows("postrider.v1.SubscriptionService/CreateSubscription"),
+    },
+    CommandSpec {
+        words: &["subscriptions", "update"],
+        about: "Change a subscription: the fields that are given",
+        examples: "  postrider subscriptions update orders --url https://hooks.example/v2/orders\n  \
+                   postrider subscriptions update orders --clear content_filter --clear accounts",
+        arguments: &[
+            positional(
+                "SUBSCRIPTION",
+                "The subscription: its id",
+                "subscription.name",
+                ArgumentValue::Name(SUBSCRIPTION),
+            ),
+            URL,
+            EVENT_TYPES,
+            ACCOUNTS,
+            CONDITION,
+            REGION,
+            DISPLAY_NAME,
+            ENVELOPE,
+            ORDERING,
+            RATE,
+            IN_FLIGHT,
+            TIMEOUT,
+            DOCUMENT,
+            option("clear", "A field to clear, as in accounts", "", ArgumentValue::Cleared),
+            option(
+                "etag",
+                "Only if it still has this etag",
+                "subscription.etag",
+                ArgumentValue::Text,
+            ),
+        ],
+        action: updates("postrider.v1.SubscriptionService/UpdateSubscription", "subscription"),
+    },
+    CommandSpec {
+        words: &["subscriptions", "delete"],
+        about: "Delete a subscription, for good",
+        examples: "",
+        arguments: &[NAME, ETAG],
+        action: shows("postrider.v1.SubscriptionService/DeleteSubscription"),
+    },
+    CommandSpec {
+        words: &["subscriptions", "enable"],
+        about: "Send to it, and what has waited while it was paused",
+        examples: "",
+        arguments: &[NAME, REASON, ETAG],
+        action: shows("postrider.v1.SubscriptionService/EnableSubscription"),
+    },
+    CommandSpec {
+        words: &["subscriptions", "pause"],
+        about: "Send nothing for now; what comes waits",
+        examples: "",
+        arguments: &[NAME, REASON, ETAG],
+        action: shows("postrider.v1.SubscriptionService/PauseSubscription"),
+    },
+    CommandSpec {
+        words: &["subscriptions", "disable"],
+        about: "Send nothing; what comes is suppressed",
+        examples: "",
+        arguments: &[NAME, REASON, ETAG],
+        action: shows("postrider.v1.SubscriptionService/DisableSubscription"),
+    },
+    CommandSpec {
+        words: &["subscriptions", "rotate-secret"],
+        about: "Make a new signing key; the older ones go on signing for a while",
+        examples: "",
+        arguments: &[
+            NAME,
+            option(
+                "grace-period",
+                "How long older keys go on signing, 0s to 7d; 24h unless given",
+                "grace_period",
+                ArgumentValue::Span,
+            ),
+            option(
+                "signing-secret",
+                "A secret of your own: the text, @FILE, or - for standard input",
+                "signing_secret",
+                ArgumentValue::Content,
+            ),
+            option(
+                "kind",
+                "standard, text or ed25519",
+                "kind",
+                ArgumentValue::EnumName("SIGNING_KEY_KIND_"),
+            ),
+            ETAG,
+        ],
+        action: shows_field("postrider.v1.SubscriptionService/RotateSigningSecret", "subscription"),
+    },
+    CommandSpec {
+        words: &["subscriptions", "revoke-signing-key"],
+        about: "Take a signing key out of use at once",
+        examples: "",
+        arguments: &[
+            NAME,
+            required(
+                "key",
+                "The key's id, as the subscription shows it",
+                "key_id",
+                ArgumentValue::Text,
+            ),
+            ETAG,
+        ],
+        action: shows("postrider.v1.SubscriptionService/RevokeSigningKey"),
+    },
+    CommandSpec {
+        words: &["subscriptions", "release-ordering-key"],
+        about: "Let a key go on that is held because a delivery of it was exhausted",
+        examples: "",
+        arguments: &[
+            NAME,
+            required("key", "The ordering key", "ordering_key", ArgumentValue::Text),
+        ],
+        action: shows("postrider.v1.SubscriptionService/ReleaseOrderingKey"),
+    },
+    CommandSpec {
+        words: &["stats"],
+        about: "Show a subscription's figures by hours and days",
+        examples: "",
+        arguments: &[NAME],
+        action: CommandAction::Stats,
+    },
+    CommandSpec {
+        words: &["test"],
+        about: "Send a sample event to a subscription, and show the attempt",
+        examples: "  postrider test orders --type payment.completed\n  \
+                   postrider test orders --type payment.completed \\\n    \
+                   --data '{\"amount\": {\"value\": 4200, \"currency\": \"SEK\"}}'\n\n  \
+                   Ends with 7 if the attempt did not succeed.",
+        arguments: &[
+            NAME,
+            required("type", "The sample's event type", "event_type", ArgumentValue::Text),
+            option(
+                "data",
+                "The sample's body: the text, @FILE, or - for standard input",
+                "",
+                ArgumentValue::Payload,
+            ),
+            option(
+                "retry",
+                "Try again if it fails, as for any event",
+                "retry",
+                ArgumentValue::Switch,
+            ),
+        ],
+        action: CommandAction::TestSubscription,
+    },
+];
