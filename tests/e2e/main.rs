@@ -16,6 +16,7 @@ mod stage;
 
 mod agents;
 mod audit;
+mod command_line;
 mod control;
 mod crashes;
 mod delivery;

@@ -64,6 +64,11 @@ impl Subcommand for ClientCommand {
     }
 }
 
+/// The words of every client command, for tests that want to have run each.
+pub fn command_words() -> Vec<String> {
+    table::commands().map(|command| command.words.join(" ")).collect()
+}
+
 impl ClientCommand {
     /// Carries it out, and tells on standard error why it did not succeed.
     pub async fn run(self, program: ProgramParser) -> ExitCode {

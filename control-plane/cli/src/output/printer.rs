@@ -46,7 +46,13 @@ impl AnswerPrinter {
     /// One resource.
     pub fn message(&self, message: &DynamicMessage) -> Result<(), CliError> {
         match self.format {
-            OutputFormat::Table => self.lines(&details(message, self.times)),
+            OutputFormat::Table => {
+                let lines = details(message, self.times);
+                if lines.is_empty() {
+                    eprintln!("done");
+                }
+                self.lines(&lines)
+            }
             OutputFormat::Json | OutputFormat::Yaml => self.document(message),
         }
     }
