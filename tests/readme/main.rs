@@ -8,6 +8,7 @@
 
 mod backup;
 mod blocks;
+mod command_line;
 mod pages;
 mod readme;
 
