@@ -219,7 +219,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
-    match command {
+    let ended = match command {
         Command::Client(command) => {
             return Ok(runtime(1)?.block_on(command.run(Arguments::command)));
         }
@@ -248,8 +248,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         #[cfg(feature = "dev")]
         Command::Dev(arguments) => runtime(2)?.block_on(dev::run(arguments)),
-    }?;
-    Ok(ExitCode::SUCCESS)
+    };
+    ended.map(|()| ExitCode::SUCCESS)
 }
 
 fn runtime(threads: usize) -> anyhow::Result<tokio::runtime::Runtime> {

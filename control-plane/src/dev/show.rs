@@ -49,6 +49,11 @@ grpcurl -plaintext -H "authorization: Bearer $POSTRIDER_TOKEN" -d '{event}' {add
 grpcurl -plaintext -H "authorization: Bearer $POSTRIDER_TOKEN" -d '{{"parent":"tenants/acme","page_size":5}}' {address} postrider.v1.DeliveryService/ListDeliveries
 grpcurl -plaintext -H "authorization: Bearer $POSTRIDER_TOKEN" -d '{{"parent":"tenants/acme"}}' {address} postrider.v1.DeliveryService/WatchAttempts
 
+# or by postrider itself, in a terminal with the same variable
+export POSTRIDER_ADDRESS=http://{address} POSTRIDER_TENANT=acme
+postrider tail
+postrider deliveries --limit 5
+
 # a test send, and how the endpoint has been doing
 grpcurl -plaintext -H "authorization: Bearer $POSTRIDER_TOKEN" -d '{{"name":"tenants/acme/subscriptions/payments","event_type":"payment.failed"}}' {address} postrider.v1.SubscriptionService/TestSubscription
 grpcurl -plaintext -H "authorization: Bearer $POSTRIDER_TOKEN" -d '{{"name":"tenants/acme/subscriptions/payments"}}' {address} postrider.v1.SubscriptionService/GetSubscriptionStats

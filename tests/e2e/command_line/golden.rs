@@ -11,7 +11,6 @@ use std::process::Command;
 
 use postrider_tests::process;
 
-/// Wide enough that nothing depends on the terminal's width.
 const GOLDEN_FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/postrider-cli");
 
 fn printed(words: &[&str]) -> String {

@@ -79,8 +79,8 @@ impl Terminal {
         let known = postrider_cli::command_words();
         let two = plain.get(..2).map(|two| two.join(" ")).filter(|two| known.contains(two));
         let list = plain.first().map(|word| format!("{word} list"));
-        let one = plain.first().map(|word| (*word).to_owned());
-        let name = two.or_else(|| one.filter(|one| known.contains(one))).or(list);
+        let single = plain.first().map(|word| (*word).to_owned());
+        let name = two.or_else(|| single.filter(|word| known.contains(word))).or(list);
         self.run.lock().extend(name);
         let mut command = process::command("postrider").unwrap();
         command.args(words).current_dir(&self.folder);

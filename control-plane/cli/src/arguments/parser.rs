@@ -53,8 +53,14 @@ fn leaf(word: &'static str, command: &'static CommandSpec) -> Command {
     parser.args(common_arguments())
 }
 
+/// Whether a command's answer has pages.
 fn is_list(command: &CommandSpec) -> bool {
-    matches!(&command.action, CommandAction::Call(call) if matches!(call.view, AnswerView::List(_)))
+    match &command.action {
+        CommandAction::Call(call) => {
+            matches!(call.view, AnswerView::List(_)) && call.method.contains("/List")
+        }
+        _ => false,
+    }
 }
 
 fn argument(spec: &'static ArgumentSpec) -> Arg {
