@@ -6,6 +6,7 @@ use std::io;
 
 use thiserror::Error;
 use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
 
 /// Something failed that has no code of its own.
 pub const FAILURE_CODE: u8 = 1;
@@ -23,6 +24,9 @@ pub const UNAVAILABLE_CODE: u8 = 6;
 pub const MISMATCH_CODE: u8 = 7;
 /// Ctrl-C.
 pub const INTERRUPTED_CODE: u8 = 130;
+
+/// Of streams that were too slow: they go on over another, with a token or a key.
+const RESUMED_REASONS: [&str; 3] = ["WATCH_TOO_SLOW", "READ_TOO_SLOWLY", "RECEIVED_TOO_SLOWLY"];
 
 /// Why a command did not succeed.
 #[derive(Debug, Error)]
@@ -69,6 +73,25 @@ impl CliError {
         }
     }
 
+    /// Whether what was interrupted by it can go on: it passes by waiting, or the connection
+    /// broke.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unavailable(_) => true,
+            Self::Call(status) => match status.get_details_error_info() {
+                Some(info) => {
+                    let is_resumed = RESUMED_REASONS.contains(&info.reason.as_str());
+                    is_resumed || status.get_details_retry_info().is_some()
+                }
+                None => matches!(
+                    status.code(),
+                    Code::Unavailable | Code::Unknown | Code::Cancelled | Code::DeadlineExceeded
+                ),
+            },
+            _ => false,
+        }
+    }
+
     /// Whether there is nothing to say.
     pub fn is_silent(&self) -> bool {
         self.exit_code() == 0
@@ -94,6 +117,11 @@ fn code_of(code: Code) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::time::Duration;
+
+    use tonic_types::ErrorDetails;
+
     use super::*;
 
     #[test]
@@ -105,6 +133,21 @@ mod tests {
         assert_eq!(call(Code::Unavailable), UNAVAILABLE_CODE);
         assert_eq!(call(Code::Internal), FAILURE_CODE);
         assert_eq!(CliError::Mismatch(String::new()).exit_code(), MISMATCH_CODE);
+    }
+
+    #[test]
+    fn what_passes_by_waiting_is_known() {
+        assert!(CliError::from(Status::new(Code::Unknown, "broken")).may_pass());
+        assert!(!CliError::from(Status::new(Code::InvalidArgument, "wrong")).may_pass());
+        let refused = |reason: &str, details: &mut ErrorDetails| {
+            details.set_error_info(reason, "postrider", HashMap::new());
+            let details = details.clone();
+            CliError::from(Status::with_error_details(Code::ResourceExhausted, "x", details))
+        };
+        let mut later = ErrorDetails::with_retry_info(Some(Duration::from_secs(1)));
+        assert!(refused("TOO_MANY_WATCHES", &mut later).may_pass());
+        assert!(refused("WATCH_TOO_SLOW", &mut ErrorDetails::new()).may_pass());
+        assert!(!refused("MESSAGE_TOO_LARGE", &mut ErrorDetails::new()).may_pass());
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod call;
 mod contexts;
 mod doctor;
 mod event_types;
+mod interruption;
 mod operations;
 mod program_files;
 mod progress;

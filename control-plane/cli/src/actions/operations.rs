@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use prost_reflect::DynamicMessage;
 use serde_json::{Value as Json, json};
 
+use super::interruption::CommandInterruption;
 use super::progress::ProgressLine;
 use crate::arguments::{full_name, switch, text};
 use crate::calls::{message_at, number_at, text_at, time_at, unpacked, value_at};
@@ -108,11 +109,12 @@ async fn watched(
 ) -> Result<DynamicMessage, CliError> {
     let line =
         if begin.is_some() { ProgressLine::with_share() } else { ProgressLine::without_end() };
+    let mut interruption = CommandInterruption::listen()?;
     let mut lost_polls = 0;
     loop {
         let polled = tokio::select! {
             polled = session.api.call(GET_METHOD, json!({"name": name})) => polled,
-            _ = tokio::signal::ctrl_c() => return Err(left_running(name)),
+            () = interruption.wait() => return Err(left_running(name)),
         };
         match polled {
             Ok(operation) if number_at(&operation, "done") != 0 => return Ok(operation),
@@ -121,7 +123,7 @@ async fn watched(
                 show(&line, &operation, begin);
             }
             // The operation goes on without us.
-            Err(error) if error.exit_code() == crate::exits::UNAVAILABLE_CODE => {
+            Err(error) if error.may_pass() => {
                 lost_polls += 1;
                 if lost_polls > MAX_LOST_POLLS {
                     return Err(error);
@@ -131,7 +133,7 @@ async fn watched(
         }
         tokio::select! {
             () = tokio::time::sleep(POLL_INTERVAL) => {}
-            _ = tokio::signal::ctrl_c() => return Err(left_running(name)),
+            () = interruption.wait() => return Err(left_running(name)),
         }
     }
 }

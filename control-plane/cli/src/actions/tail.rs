@@ -6,9 +6,10 @@ use clap::ArgMatches;
 use prost_reflect::DynamicMessage;
 use serde_json::{Value as Json, json};
 
+use super::interruption::CommandInterruption;
 use crate::arguments::{switch, text};
 use crate::calls::{ApiClient, message_at, number_at, text_at, time_at, value_at};
-use crate::exits::{CliError, UNAVAILABLE_CODE};
+use crate::exits::CliError;
 use crate::output::{short_name, spoken_enum};
 use crate::session::CommandSession;
 use crate::terminal::{TextTone, one_line};
@@ -57,23 +58,28 @@ pub(super) async fn run(
     let mut token = request["resume_token"].as_str().unwrap_or_default().to_owned();
     request["send_progress"] = json!(true);
     let mut api = session.api.clone();
+    let mut interruption = CommandInterruption::listen()?;
     let mut fruitless = 0;
     loop {
         request["resume_token"] = json!(token);
         let before = token.clone();
-        let error = match watch(session, &api, request.clone(), &mut choice, &mut token).await {
+        let watched = tokio::select! {
+            watched = watch(session, &api, request.clone(), &mut choice, &mut token) => watched,
+            () = interruption.wait() => Err(interrupted(&token)),
+        };
+        let error = match watched {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
         fruitless = if token == before { fruitless + 1 } else { 0 };
         // Without a token what happens in the meantime would be missed unseen.
-        let may_go_on = error.exit_code() == UNAVAILABLE_CODE && !token.is_empty();
+        let may_go_on = error.may_pass() && !token.is_empty();
         if !may_go_on || fruitless > MAX_FRUITLESS_WATCHES {
             return Err(error);
         }
         tokio::select! {
             () = tokio::time::sleep(REOPEN_PAUSE) => {}
-            _ = tokio::signal::ctrl_c() => return Err(interrupted(&token)),
+            () = interruption.wait() => return Err(interrupted(&token)),
         }
         api = api.reconnected();
     }
@@ -87,16 +93,9 @@ async fn watch(
     choice: &mut AttemptChoice,
     token: &mut String,
 ) -> Result<(), CliError> {
-    let mut attempts = tokio::select! {
-        opened = api.watch(WATCH_METHOD, request) => opened?,
-        _ = tokio::signal::ctrl_c() => return Err(interrupted(token)),
-    };
+    let mut attempts = api.watch(WATCH_METHOD, request).await?;
     while choice.remaining != Some(0) {
-        let next = tokio::select! {
-            next = attempts.message() => next?,
-            _ = tokio::signal::ctrl_c() => return Err(interrupted(token)),
-        };
-        let Some(message) = next else {
+        let Some(message) = attempts.message().await? else {
             return Err(CliError::Unavailable("the watch has ended".to_owned()));
         };
         let attempt = message_at(&message, "attempt");

@@ -13,10 +13,11 @@ use tonic::{Code, Streaming};
 
 use super::lines::{LineDefaults, ReadLine, read_lines};
 use super::position::StreamPosition;
+use crate::actions::interruption::CommandInterruption;
 use crate::actions::progress::ProgressLine;
 use crate::arguments::{full_name, text};
 use crate::calls::{ApiClient, message_at, messages_at, number_at, text_at, unpacked};
-use crate::exits::{CliError, UNAVAILABLE_CODE};
+use crate::exits::CliError;
 use crate::session::CommandSession;
 use crate::terminal::one_line;
 
@@ -57,6 +58,7 @@ struct StreamPublisher<'a> {
     tally: StreamTally,
     position: StreamPosition,
     progress: &'a ProgressLine,
+    interruption: CommandInterruption,
 }
 
 /// Publishes every line, and tells what became of them.
@@ -81,6 +83,7 @@ pub(super) async fn run(session: &CommandSession, matches: &ArgMatches) -> Resul
         tally: StreamTally::default(),
         position,
         progress: &progress,
+        interruption: CommandInterruption::listen()?,
     };
     let ended = publisher.publish_all().await;
     progress.clear();
@@ -103,7 +106,7 @@ impl StreamPublisher<'_> {
             };
             let more = self.tally.published + self.tally.duplicates + self.tally.refused;
             fruitless = if more > answered { 0 } else { fruitless + 1 };
-            if error.exit_code() != UNAVAILABLE_CODE || fruitless > MAX_FRUITLESS_STREAMS {
+            if !error.may_pass() || fruitless > MAX_FRUITLESS_STREAMS {
                 return Err(error);
             }
             self.give_up_without_keys();
@@ -115,7 +118,11 @@ impl StreamPublisher<'_> {
 
     /// Waits for a line and notes its event; false at the end.
     async fn read_one(&mut self) -> Result<bool, CliError> {
-        match self.lines.recv().await {
+        let line = tokio::select! {
+            line = self.lines.recv() => line,
+            () = self.interruption.wait() => return Err(self.interrupted()),
+        };
+        match line {
             Some(line) => self.add(line?).map(|_| true),
             None => {
                 self.is_at_end = true;
@@ -144,7 +151,7 @@ impl StreamPublisher<'_> {
         let stream = self.api.exchange(STREAM_METHOD, ReceiverStream::new(receiver));
         let mut answers: Streaming<DynamicMessage> = tokio::select! {
             answers = stream => answers?,
-            _ = tokio::signal::ctrl_c() => return Err(self.interrupted()),
+            () = self.interruption.wait() => return Err(self.interrupted()),
         };
         while !self.unanswered.is_empty() || !self.is_at_end {
             let may_read = !self.is_at_end && self.unanswered.len() < MAX_UNANSWERED_EVENTS;
@@ -163,7 +170,7 @@ impl StreamPublisher<'_> {
                 },
                 () = tokio::time::sleep_until(delayed_until.unwrap_or_else(Instant::now)),
                     if delayed_until.is_some() => self.send_delayed(&sender)?,
-                _ = tokio::signal::ctrl_c() => return Err(self.interrupted()),
+                () = self.interruption.wait() => return Err(self.interrupted()),
             }
         }
         Ok(())
