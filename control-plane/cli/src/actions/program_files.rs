@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use clap::{ArgMatches, Command};
-use clap_complete::Shell;
+use clap_complete::aot::{Shell, generate};
 
 use crate::arguments::text;
 use crate::exits::CliError;
@@ -20,7 +20,7 @@ pub(super) fn completions(matches: &ArgMatches, program: ProgramParser) -> Resul
         .parse()
         .map_err(|_| CliError::Usage(format!("\"{shell}\" is no shell with completions")))?;
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut program(), PROGRAM_NAME, &mut script);
+    generate(shell, &mut program(), PROGRAM_NAME, &mut script);
     std::io::Write::write_all(&mut std::io::stdout().lock(), &script)?;
     Ok(())
 }
