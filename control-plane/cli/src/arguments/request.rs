@@ -78,8 +78,11 @@ impl RequestBuilder<'_> {
             return self.add_implied(request, argument, matches);
         }
         match argument.value {
-            ArgumentValue::Switch if switch(matches, argument.id) => {
-                set(request, argument.field, json!(true));
+            // One without a field is read by code.
+            ArgumentValue::Switch if !argument.field.is_empty() => {
+                if switch(matches, argument.id) {
+                    set(request, argument.field, json!(true));
+                }
             }
             ArgumentValue::FilterSwitch(part) if switch(matches, argument.id) => {
                 filter.push(part.to_owned());

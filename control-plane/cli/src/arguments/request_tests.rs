@@ -112,6 +112,18 @@ fn an_update_has_the_mask_of_what_is_given() {
 }
 
 #[test]
+fn what_code_reads_is_no_field() {
+    assert_eq!(
+        request(&["expunge", "--account", "SE35", "--yes", "--detach", "--dry-run"]).unwrap(),
+        json!({"parent": "tenants/acme", "account": "SE35", "dry_run": true})
+    );
+    let stream = request(&["publish", "--stream", "--from-line", "7", "--key-prefix", "a"]);
+    assert_eq!(stream.unwrap(), json!({"parent": "tenants/acme"}));
+    let token = request(&["tokens", "create", "--role", "reader", "--in", "a", "--ttl", "1h"]);
+    assert_eq!(token.unwrap(), json!({"ttl": "3600.000s"}));
+}
+
+#[test]
 fn a_payload_keeps_its_bytes() {
     let data = r#"{"a": 1.00, "a": 2}"#;
     let event = request(&["publish", "--type", "a", "--data", data]).unwrap();
