@@ -56,8 +56,9 @@ pub(super) async fn import(session: &CommandSession, matches: &ArgMatches) -> Re
         |is_only_checked: bool| json!({"catalogue": catalogue, "validate_only": is_only_checked});
     // It is checked as a whole before anything is shown.
     let checked = session.api.call(IMPORT_METHOD, request(true)).await?;
-    let stored = session.api.list(LIST_METHOD, &json!({"show_archived": true}), "event_types", 0);
-    let changes = changes(&file.event_types, &stored.await?.items);
+    let everything = json!({"show_archived": true});
+    let stored = session.api.list(LIST_METHOD, &everything, "event_types", 0).await?;
+    let changes = changes(&file.event_types, &stored.items);
     show(session, &changes)?;
     if switch(matches, "dry-run") || changes.is_empty() {
         return session.printer.message(&checked);
