@@ -28,7 +28,7 @@ licences:
 buf:
     ./tests/run buf
 
-# generate and compile clients in four languages
+# generate and compile clients in four languages, and run the publishers
 clients:
     ./tests/run clients
 
