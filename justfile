@@ -44,6 +44,10 @@ kubernetes:
 telemetry:
     ./tests/run telemetry
 
+# scale agents by the real KEDA; not among the stages of `all`
+keda:
+    ./tests/run keda
+
 # build everything
 build:
     ./tests/run build

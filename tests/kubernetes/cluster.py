@@ -41,9 +41,9 @@ class ServerEnded(Exception):
 class TestCluster:
     """What runs, and how it is reached."""
 
-    def __init__(self, tools, folder):
+    def __init__(self, tools, folder, server_arguments=()):
         self.programs, self.definitions = tools, tools / "definitions"
-        self.folder = folder
+        self.folder, self.server_arguments = folder, server_arguments
         self.processes = ProcessGroup(folder)
         self.kubeconfig = folder / "kubeconfig"
         self.api = None
@@ -86,6 +86,7 @@ class TestCluster:
             f"--cert-dir={certificates}", f"--token-auth-file={tokens}", "--authorization-mode=RBAC",
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={key}", f"--service-account-signing-key-file={key}",
+            *self.server_arguments,
         )
         authority = certificates / "apiserver.crt"
         self.wait_for("a certificate of the API server", authority.exists)
@@ -145,7 +146,7 @@ class TestCluster:
 
         self.wait_for(f"{len(lists)} kinds of others", are_served)
 
-    def wait_for(self, what, look):
+    def wait_for(self, what, look, seconds=120):
         """For two minutes, unless a server has ended."""
 
         def look_and_check():
@@ -153,7 +154,7 @@ class TestCluster:
                 raise ServerEnded(problem)
             return look()
 
-        wait_for(what, 120, look_and_check)
+        wait_for(what, seconds, look_and_check)
 
     def are_nodes_ready(self):
         nodes = self.api.items("/api/v1/nodes")

@@ -25,11 +25,14 @@ class ProcessGroup:
         self.running, self.servers, self.is_ended = {}, {}, False
 
     def start_server(self, name, *arguments):
+        """It is to run until all is ended."""
+        self.servers[name] = self.start_logged(name, *arguments)
+
+    def start_logged(self, name, *arguments):
         """Its log is in the folder. It is killed when the thread that started it ends."""
         guard = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
         with (self.folder / f"{name}.log").open("wb") as log:
-            process = self.start(name, [*guard, *map(str, arguments)], stdout=log, stderr=log)
-        self.servers[name] = process
+            return self.start(name, [*guard, *map(str, arguments)], stdout=log, stderr=log)
 
     def run(self, arguments, environment):
         """Waits for a program; its status, output and errors."""

@@ -58,11 +58,9 @@ pub fn safe_yaml(yaml: &str) -> String {
 /// What a text means, for its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextTone {
-    Plain,
     Good,
     Warning,
     Bad,
-    Faint,
     Heading,
 }
 
@@ -89,11 +87,9 @@ impl ColorChoice {
     /// The text in the colour of its tone.
     pub fn paint(self, tone: TextTone, text: &str) -> String {
         let code = match tone {
-            TextTone::Plain => return text.to_owned(),
             TextTone::Good => "32",
             TextTone::Warning => "33",
             TextTone::Bad => "31",
-            TextTone::Faint => "2",
             TextTone::Heading => "1",
         };
         if self.is_on { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }

@@ -1,10 +1,9 @@
 //! Turns of callers' reads at the database.
 //!
 //! Fed by the layer around the services with each read; feeds it a turn. Guarantees that no
-//! more reads are worked on than there are connections for, so that none waits in the
-//! store; that a caller has no more than its part of them, and neither have all callers that
-//! count for one tenant together: others' reads are not behind all of its own, however many
-//! tokens it has, and for however many tenants besides.
+//! more reads are worked on than there are connections for, so that none waits in the store;
+//! and that a caller has only its part of them, as have all callers together that count for
+//! one tenant: others' reads are not behind all of its own, however many tokens it has.
 //!
 //! Keeps the invariant `bounded-everything`.
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::*;
 use crate::fixtures;
 
-const ALL: [ErrorReason; 53] = [
+const ALL: [ErrorReason; 54] = [
     ErrorReason::Unauthenticated,
     ErrorReason::PermissionDenied,
     ErrorReason::OriginNotAllowed,

@@ -229,7 +229,7 @@ conformance! {
         let put_back = "UPDATE subscriptions SET credentials = (SELECT credentials FROM kept)";
         database.execute(put_back).await;
         let refused = store.get_subscription(&hook.key()).await;
-        assert!(matches!(refused, Err(StoreError::Corrupt(_))));
+        assert!(matches!(refused, Err(StoreError::UnreadableConfig { .. })));
     }
 
     async fn what_cannot_be_read_is_named_and_is_one_tenants(engine) {

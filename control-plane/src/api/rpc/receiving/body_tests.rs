@@ -133,7 +133,7 @@ async fn the_decoder_sees_a_message_only_when_it_is_whole() {
 
 #[tokio::test]
 async fn a_body_and_a_line_of_http_are_whole_with_their_ends() {
-    let (budget, metrics) = budget(1000, 1000);
+    let (budget, metrics) = ByteBudget::fixture(1000, 1000);
     for framing in [MessageFraming::Whole, MessageFraming::Lines] {
         let (sender, parts) = mpsc::channel(8);
         let body = Body::new(StreamBody::new(ReceiverStream::new(parts)));
@@ -147,7 +147,7 @@ async fn a_body_and_a_line_of_http_are_whole_with_their_ends() {
         }
         let early = tokio::time::timeout(TIMEOUT, body.frame()).await;
         assert!(early.is_err(), "its end is missing");
-        let held = metrics.receiving_bytes("callers").get();
+        let held = metrics.shown_of_callers("postrider_receiving_bytes");
         assert_eq!(held, if framing == MessageFraming::Lines { 4 } else { 7 });
         sender.send(frame(b":1}".to_vec())).await.unwrap();
         drop(sender);

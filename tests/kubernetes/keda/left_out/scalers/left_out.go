@@ -1,0 +1,4 @@
+package scalers
+
+// KEDA has it in the file of another scaler.
+const externalMetricType = "External"
