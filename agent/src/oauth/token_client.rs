@@ -31,7 +31,7 @@ enum ClientProof {
     Header(HeaderValue),
     /// In the body.
     Secret(Zeroizing<String>),
-    Assertion(AssertionSigner),
+    Assertion(Box<AssertionSigner>),
 }
 
 /// A client of a token server.
@@ -72,7 +72,7 @@ impl TokenClient {
             }
             Some(ClientAuthentication::AssertionKey(key)) => {
                 let signer = AssertionSigner::from_wire(key).context("the assertion key")?;
-                (ClientProof::Assertion(signer), "")
+                (ClientProof::Assertion(Box::new(signer)), "")
             }
             None => bail!("the client has no secret and no key"),
         };

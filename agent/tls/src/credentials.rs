@@ -77,8 +77,21 @@ pub fn read_certified_key(
         );
     };
     let certified = CertifiedKey::new(chain, key);
-    ensure!(certified.keys_match().is_ok(), "is not the key of the certificate");
+    ensure!(is_key_of_first(&certified), "is not the key of the certificate");
     Ok(Arc::new(certified))
+}
+
+/// Compares the key with that in the first certificate. `CertifiedKey::keys_match` reads
+/// certificates of version 3 alone. `openssl x509 -req` makes others, and whether those do is
+/// for whoever they are shown to.
+fn is_key_of_first(certified: &CertifiedKey) -> bool {
+    let (Some(first), Some(public)) = (certified.cert.first(), certified.key.public_key()) else {
+        return false;
+    };
+    let Ok((_, parsed)) = X509Certificate::from_der(first) else {
+        return false;
+    };
+    *parsed.public_key().raw == *public
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
@@ -115,6 +128,50 @@ mod tests {
         assert!(key_error(&chain, encrypted).contains("encrypted"));
         let nonsense = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
         assert!(key_error(&chain, nonsense).contains("kind"));
+    }
+
+    /// `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521`. Banks have such keys,
+    /// and ring does not.
+    const P521_KEY: &str = "-----BEGIN PRIVATE KEY-----
+MIHuAgEAMBAGByqGSM49AgEGBSuBBAAjBIHWMIHTAgEBBEIBGrRjvdjmHroO9zIu
+s1rJcTVpVnbv1we7u2MYhsf+G+x5i7ozBP/kaI8g5jpY1mjkul1GyIGtSd68TBKv
+Q6fhwu6hgYkDgYYABAHVzzLX8/xtIvo10dVmbEDKXOZzfq0I4NMEWnWDT9IQqfv3
+JK1Vue2eGN0DrFx2I6FK+pB3yY4pC7cAoyY74BK0TwA7scl2ePxS1w2sky5uww41
+xkys2dT7vlbuvuAL6VV5V0rrAhPlciQ/7ZagNEv5svQMOoMpSfeVAIBeqn5pdI1o
+TQ==
+-----END PRIVATE KEY-----
+";
+
+    #[test]
+    fn a_key_on_p521_is_refused_with_the_kinds_there_are() {
+        let (chain, _) = made();
+        let said = key_error(&chain, P521_KEY);
+        assert!(said.contains("P-256, P-384 or Ed25519"), "{said}");
+    }
+
+    /// What `openssl req -new` and `openssl x509 -req` make: version 1.
+    const VERSION_1: &str = "-----BEGIN CERTIFICATE-----
+MIIBGzCBwQIUDzakYqefZ+OSYQphqG/eptPobvkwCgYIKoZIzj0EAwIwDzENMAsG
+A1UEAwwEYWNtZTAgFw0yNjEyMDEwMzQ1MzlaGA8yMTI2MTEwNzAzNDUzOVowDzEN
+MAsGA1UEAwwEYWNtZTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABGtl3wrWIPQ9
+g+O4l6HFXTsLzi2IPJu4Q/nB5dV9gqh7V2Le3RFvn6Ah/A+BF8Av/aXmKBmCOrEu
+CTDLYKwlSwUwCgYIKoZIzj0EAwIDSQAwRgIhAPMHvlx5e3p5J2MRneTu/8BObzW8
+Ch9BOa9VVKY3XM0kAiEA+znMYPhU4FuPkB21+fI88hbawJU4IosvIBAq6OuHjuY=
+-----END CERTIFICATE-----
+";
+    const VERSION_1_KEY: &str = "-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgz3FEQ+cAm70tZipz
+uGHSY1E1F+asFeZDIrO6T0g1R0OhRANCAARrZd8K1iD0PYPjuJehxV07C84tiDyb
+uEP5weXVfYKoe1di3t0Rb5+gIfwPgRfAL/2l5igZgjqxLgkwy2CsJUsF
+-----END PRIVATE KEY-----
+";
+
+    #[test]
+    fn a_certificate_of_version_1_has_its_key_too() {
+        let chain = read_certificate_list(VERSION_1, 8).unwrap();
+        read_certified_key(chain, VERSION_1_KEY.as_bytes()).unwrap();
+        let (_, other) = made();
+        assert!(key_error(VERSION_1, &other).contains("not the key of"));
     }
 
     #[test]

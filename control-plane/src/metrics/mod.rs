@@ -195,7 +195,7 @@ impl Metrics {
         };
         let kinds = |descriptor, shown: &[&'static str]| {
             let counter = registry.counter(descriptor);
-            shown.iter().for_each(|kind| counter.add(0, &[kind_label(*kind)]));
+            shown.iter().for_each(|kind| counter.add(0, &[kind_label(kind)]));
             counter
         };
         Self(Arc::new(MetricInstruments {

@@ -287,10 +287,10 @@ async fn nobody_waits_for_a_sick_neighbour(engine: Engine) {
     if engine == Engine::Postgres {
         one_holds_every_request(&cluster).await;
         one_times_out(&cluster).await;
-        one_recovers(&cluster).await;
+        Box::pin(one_recovers(&cluster)).await;
     }
-    one_tenant_floods(&cluster).await;
-    many::many_are_served_beside_one_with_a_backlog(&cluster).await;
+    Box::pin(one_tenant_floods(&cluster)).await;
+    Box::pin(many::many_are_served_beside_one_with_a_backlog(&cluster)).await;
     assert_memory_bounded(&mut cluster);
 }
 

@@ -64,6 +64,7 @@ properties! {
     token_requests
     account_windows
     scaler_queries
+    http_requests
     list_filters
     content_filters
     page_tokens

@@ -52,10 +52,13 @@ static RUN_QUEUE: MetricDescriptor = MetricDescriptor::up_down(
     "Tasks that wait in the runtime's shared queue for a thread",
 );
 
-/// Units of `/proc/self/stat` in a second: USER_HZ, which is 100 on every architecture that
+/// Units of `/proc/self/stat` in a second: `USER_HZ`, which is 100 on every architecture that
 /// Linux still has.
 const CLOCK_TICKS_PER_SECOND: f64 = 100.0;
 const BYTES_PER_KIB: u64 = 1_024;
+
+/// Takes a number from a reading, if the kernel tells it.
+type ReadNumber = fn(&ProcessReading) -> Option<u64>;
 
 /// What the kernel and the runtime say of this process.
 struct ProcessReading {
@@ -107,7 +110,7 @@ pub fn observe_process(registry: &MetricRegistry, service: &'static str, version
             tell(*time, mode);
         }
     });
-    let numbers: [(_, fn(&ProcessReading) -> Option<u64>); 5] = [
+    let numbers: [(_, ReadNumber); 5] = [
         (&MEMORY_USAGE, |process| process.memory_bytes),
         (&MEMORY_VIRTUAL, |process| process.virtual_bytes),
         (&FILE_DESCRIPTORS, |process| process.open_files),

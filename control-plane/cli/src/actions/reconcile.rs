@@ -17,7 +17,7 @@ use crate::values::times::TimeStyle;
 const ROW_TYPE: &str = "postrider.v1.ReconciledEvent";
 const STATE_FIELDS: [&str; 7] =
     ["held", "waiting", "in_flight", "succeeded", "exhausted", "cancelled", "suppressed"];
-/// TextTable of a table are aligned with each other in parts of this many.
+/// Rows of a table are aligned with each other in parts of this many.
 const TABLE_PART_ROWS: usize = 1000;
 
 /// Reads the account and shows it; one that does not add up is not as it should be.
@@ -59,7 +59,7 @@ pub(super) async fn run(
     if problems.is_empty() { Ok(()) } else { Err(CliError::Mismatch(problems.join("\n"))) }
 }
 
-/// TextTable as they came, counted.
+/// Rows as they came, counted.
 #[derive(Default)]
 struct SeenRows {
     pairs: i64,

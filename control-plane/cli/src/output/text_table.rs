@@ -1,4 +1,4 @@
-//! TextTable of texts as a table, or as CSV.
+//! Rows of texts as a table, or as CSV.
 
 use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
 

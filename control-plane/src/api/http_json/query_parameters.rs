@@ -24,7 +24,7 @@ const MAX_PARAMETER_DEPTH: usize = 4;
 pub struct QueryParameter {
     /// As JSON has it: "pageSize".
     pub name: String,
-    /// As the proto has it, which is taken too: "page_size".
+    /// As the proto has it, which is taken too: `page_size`.
     pub proto_name: String,
     /// The fields along the way to it.
     pub path: Vec<FieldDescriptor>,

@@ -115,7 +115,7 @@ impl Caller {
             | Principal::Certificate(_)) => known.to_string(),
         };
         let origin = AuditOrigin { actor: who.clone(), address, request_id, method: method.into() };
-        let answer_by = AnswerDeadline::default().from_now();
+        let answer_by = AnswerDeadline::default().begun_now();
         Self { who, identity, access, origin: Arc::new(origin), answer_by }
     }
 

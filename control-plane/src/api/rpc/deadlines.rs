@@ -44,7 +44,7 @@ impl AnswerDeadline {
     }
 
     /// When it is over, for a call that begins now.
-    pub fn from_now(self) -> Instant {
+    pub fn begun_now(self) -> Instant {
         Instant::now() + self.0
     }
 

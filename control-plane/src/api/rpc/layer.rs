@@ -105,7 +105,7 @@ where
             let counted = counted_caller(&call, streams, caller.as_ref());
             let (turn, mut message) = (TurnOfCall::default(), Body::new(message));
             if let Some(mut caller) = caller {
-                caller.answer_by = deadline.from_now();
+                caller.answer_by = deadline.begun_now();
                 spans::record_in_span("who", &caller);
                 if let Some(sender) = call.extensions.get::<RequestCaller>() {
                     sender.tell(caller.counted());

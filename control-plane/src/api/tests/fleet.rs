@@ -60,7 +60,7 @@ async fn each_loop_tells_its_last_round() {
     })
     .await
     .unwrap();
-    assert_eq!(loops.len(), 10, "{loops:?}");
+    assert_eq!(loops.len(), 11, "{loops:?}");
     for known in &loops {
         assert_eq!(known.failure_count, 0, "{known:?}");
         assert!(known.last_failed_round.is_none(), "{known:?}");
@@ -72,7 +72,7 @@ async fn each_loop_tells_its_last_round() {
     assert!(did.counts.keys().all(|what| what.starts_with("shards_") || what == "leases_renewed"));
     assert!(leases.next_round_time.is_some());
 
-    assert_eq!(api.loops(&own).await.unwrap().len(), 10);
+    assert_eq!(api.loops(&own).await.unwrap().len(), 11);
     let unknown = api.loops("replicas/nobody").await.unwrap_err();
     assert_eq!(reason(&unknown), "RESOURCE_NOT_FOUND");
     assert_eq!(reason(&api.loops("nobody").await.unwrap_err()), "INVALID_REQUEST");

@@ -95,7 +95,7 @@ fn of_reader<T>(message: T) -> Request<T> {
             reach: MethodReach::Tenant,
         },
         origin: Arc::new(AuditOrigin::command("a test")),
-        answer_by: AnswerDeadline::default().from_now(),
+        answer_by: AnswerDeadline::default().begun_now(),
     };
     let mut request = Request::new(message);
     request.extensions_mut().insert(caller);

@@ -158,7 +158,7 @@ mod tests {
         let later: TenantId = "zeta".parse().unwrap();
         let token = |number: u32| {
             // A token for another tenant besides counts no less.
-            let others = (number % 2 == 0).then(|| later.clone());
+            let others = number.is_multiple_of(2).then(|| later.clone());
             let scope = GrantScope::Tenants(others.into_iter().chain([acme.clone()]).collect());
             let grants = vec![Grant { role: Role::Reader, scope }];
             let identity =

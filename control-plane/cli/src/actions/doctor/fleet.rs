@@ -16,7 +16,7 @@ use crate::values::times::duration_text;
 
 /// A replica's heart beats every second.
 const MAX_HEARTBEAT_AGE: Duration = Duration::from_secs(10);
-/// As far as agents may be from replicas (ownership.max_clock_skew_seconds).
+/// As far as agents may be from replicas (`ownership.max_clock_skew_seconds`).
 const MAX_CLOCK_DISTANCE: Duration = Duration::from_secs(60);
 /// A round of a loop takes seconds; of maintenance, minutes.
 const MAX_ROUND_TIME: Duration = Duration::from_secs(600);
