@@ -10,7 +10,7 @@ use postrider_webhook_request::UserAgent;
 use tokio::time::timeout;
 
 use super::token::{AccessToken, TokenError};
-use super::token_client::TokenClient;
+use super::token_client::{TokenClient, TokenRequest};
 use crate::client::destination_connections::ConnectionReuse;
 use crate::client::dial::DialProgress;
 use crate::client::pool::ConnectionRequest;
@@ -56,10 +56,10 @@ async fn exchange(
         let wanted = ConnectionRequest { reuse, progress: &progress };
         let connection = http.acquire_connection(destination, &addresses, wanted).await;
         let mut connection = connection.map_err(token_error)?;
-        let request =
-            client.token_request(connection.version(), user_agent, now).map_err(token_error)?;
+        let request = client.token_request(connection.version(), user_agent, now);
+        let TokenRequest { post, echoes } = request.map_err(token_error)?;
         let asked = Instant::now();
-        let response = match connection.send(request).await {
+        let response = match connection.send(post).await {
             Ok(response) => response,
             Err(error) if error.kind != SendFailureKind::MaybeProcessed && number < MAX_TRIES => {
                 reuse = ConnectionReuse::Never;
@@ -73,7 +73,7 @@ async fn exchange(
             TokenError(words.to_owned())
         })?;
         http.give_back(connection, announced_keep_alive(&head.headers));
-        return AccessToken::from_answer(head.status, &body.to_bytes(), &client.secrets, asked);
+        return AccessToken::from_answer(head.status, &body.to_bytes(), &echoes, asked);
     }
     Err(TokenError("the token server closes every connection".to_owned()))
 }

@@ -64,15 +64,15 @@ struct TokenErrorAnswer {
 
 impl AccessToken {
     /// Reads the answer to a request that was made at `now`. What a server says of an error
-    /// is told with `secrets` masked.
+    /// is told with `sent` masked, what the request proved the client with.
     pub fn from_answer(
         status: StatusCode,
         body: &[u8],
-        secrets: &EchoMask,
+        sent: &EchoMask,
         now: Instant,
     ) -> Result<Self, TokenError> {
         if status != StatusCode::OK {
-            return Err(refusal(status, body, secrets));
+            return Err(refusal(status, body, sent));
         }
         let answer: TokenAnswer = serde_json::from_slice(body)
             .map_err(|_| TokenError("the token server's answer has no access_token".to_owned()))?;
@@ -107,13 +107,13 @@ fn usable_for(expires_in: Option<Value>) -> Duration {
     lifetime - (lifetime / UNUSED_FRACTION).min(MAX_UNUSED_TIME)
 }
 
-fn refusal(status: StatusCode, body: &[u8], secrets: &EchoMask) -> TokenError {
+fn refusal(status: StatusCode, body: &[u8], sent: &EchoMask) -> TokenError {
     let words = match serde_json::from_slice::<TokenErrorAnswer>(body) {
         Ok(answer) if answer.error_description.is_empty() => answer.error,
         Ok(answer) => format!("{}: {}", answer.error, answer.error_description),
         Err(_) => String::new(),
     };
-    let words: String = secrets.mask_words(words).chars().take(MAX_WORDS).collect();
+    let words: String = sent.mask_words(words).chars().take(MAX_WORDS).collect();
     let status = status.as_u16();
     TokenError(match words.is_empty() {
         true => format!("the token server answered {status}"),

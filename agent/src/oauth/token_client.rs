@@ -27,19 +27,25 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 
 /// How the client proves who it is.
 enum ClientProof {
-    /// In the header `authorization`.
-    Header(HeaderValue),
+    /// In the header `authorization`, with the secret that it is made of.
+    Header(HeaderValue, Zeroizing<String>),
     /// In the body.
     Secret(Zeroizing<String>),
     Assertion(Box<AssertionSigner>),
+}
+
+/// A request for a token.
+pub struct TokenRequest {
+    pub post: WebhookRequest,
+    /// What it proves the client with, as it stands there: the words of a refusal are not to
+    /// show it.
+    pub echoes: EchoMask,
 }
 
 /// A client of a token server.
 pub struct TokenClient {
     /// The token server, as this client reaches it. Tokens are kept by it.
     pub destination: Arc<Destination>,
-    /// What errors are not to show.
-    pub secrets: EchoMask,
     target: WebhookTarget,
     token_url: String,
     client_id: String,
@@ -63,16 +69,17 @@ impl TokenClient {
     ) -> anyhow::Result<Self> {
         let target = WebhookTarget::parse(&client.token_url, client.allow_insecure_url)
             .context("the token URL")?;
-        let (proof, secret) = match &client.client_authentication {
+        let proof = match &client.client_authentication {
             Some(ClientAuthentication::ClientSecretBasic(secret)) => {
-                (ClientProof::Header(client_header(&client.client_id, secret)?), secret.as_str())
+                let header = client_header(&client.client_id, secret)?;
+                ClientProof::Header(header, Zeroizing::new(secret.clone()))
             }
             Some(ClientAuthentication::ClientSecretPost(secret)) => {
-                (ClientProof::Secret(Zeroizing::new(secret.clone())), secret.as_str())
+                ClientProof::Secret(Zeroizing::new(secret.clone()))
             }
             Some(ClientAuthentication::AssertionKey(key)) => {
                 let signer = AssertionSigner::from_wire(key).context("the assertion key")?;
-                (ClientProof::Assertion(Box::new(signer)), "")
+                ClientProof::Assertion(Box::new(signer))
             }
             None => bail!("the client has no secret and no key"),
         };
@@ -85,7 +92,6 @@ impl TokenClient {
         };
         Ok(Self {
             destination: Arc::new(destination),
-            secrets: EchoMask::of_secrets([secret.as_bytes()]),
             target,
             token_url: client.token_url.clone(),
             client_id: client.client_id.clone(),
@@ -101,14 +107,15 @@ impl TokenClient {
         version: Version,
         user_agent: &UserAgent,
         now: SystemTime,
-    ) -> anyhow::Result<WebhookRequest> {
-        let body = Bytes::from(self.form(now)?);
+    ) -> anyhow::Result<TokenRequest> {
+        let (form, echoes) = self.form(now)?;
+        let body = Bytes::from(form);
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, FORM);
         headers.insert(ACCEPT, JSON);
         user_agent.write(&mut headers);
         headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-        if let ClientProof::Header(value) = &self.proof {
+        if let ClientProof::Header(value, _) = &self.proof {
             headers.insert(AUTHORIZATION, value.clone());
         }
         let uri = if version == Version::HTTP_2 {
@@ -117,15 +124,16 @@ impl TokenClient {
             headers.insert(HOST, self.target.host_header.clone());
             self.target.path.clone()
         };
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
-        *request.version_mut() = version;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = headers;
-        Ok(request)
+        let mut post = Request::new(Full::new(body));
+        *post.method_mut() = Method::POST;
+        *post.version_mut() = version;
+        *post.uri_mut() = uri;
+        *post.headers_mut() = headers;
+        Ok(TokenRequest { post, echoes })
     }
 
-    fn form(&self, now: SystemTime) -> anyhow::Result<String> {
+    /// The body, and what the whole request proves the client with.
+    fn form(&self, now: SystemTime) -> anyhow::Result<(String, EchoMask)> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("grant_type", "client_credentials");
         for (name, value) in [("scope", &self.scope), ("audience", &self.audience)] {
@@ -133,29 +141,37 @@ impl TokenClient {
                 form.append_pair(name, value);
             }
         }
-        match &self.proof {
-            ClientProof::Header(_) => {}
+        let echoes = match &self.proof {
+            ClientProof::Header(value, secret) => {
+                // Without the scheme.
+                let both = value.as_bytes().get(b"Basic ".len()..).unwrap_or_default();
+                let encoded = form_encoded(secret);
+                EchoMask::of_secrets([secret.as_bytes(), encoded.as_bytes(), both])
+            }
             ClientProof::Secret(secret) => {
                 form.append_pair("client_id", &self.client_id);
                 form.append_pair("client_secret", secret);
+                EchoMask::of_secrets([secret.as_bytes(), form_encoded(secret).as_bytes()])
             }
             ClientProof::Assertion(signer) => {
                 let assertion = signer.sign(&self.client_id, &self.token_url, now)?;
                 form.append_pair("client_id", &self.client_id);
                 form.append_pair("client_assertion_type", ASSERTION_TYPE);
                 form.append_pair("client_assertion", &assertion);
+                EchoMask::of_secrets([assertion.as_bytes()])
             }
-        }
-        Ok(form.finish())
+        };
+        Ok((form.finish(), echoes))
     }
 }
 
 /// Both are encoded as in a form first (RFC 6749, section 2.3.1).
 fn client_header(id: &str, secret: &str) -> anyhow::Result<HeaderValue> {
-    let encode = |text: &str| {
-        Zeroizing::new(form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>())
-    };
-    Ok(basic_value(&encode(id), &encode(secret))?)
+    Ok(basic_value(&form_encoded(id), &form_encoded(secret))?)
+}
+
+fn form_encoded(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(form_urlencoded::byte_serialize(text.as_bytes()).collect())
 }
 
 #[cfg(test)]
@@ -170,7 +186,7 @@ mod tests {
             allow_insecure_url: true,
             client_id: "acme:1".to_owned(),
             scope: "hooks other".to_owned(),
-            audience: String::new(),
+            audience: "https://hooks.example/".to_owned(),
             client_authentication: Some(proof),
         };
         TokenClient::from_wire(&client, "acme".into(), Arc::default())
@@ -179,7 +195,7 @@ mod tests {
     async fn parts(client: &TokenClient, version: Version) -> (HeaderMap, String) {
         let user_agent: UserAgent = "Bank-Webhooks/1.2".parse().unwrap();
         let request = client.token_request(version, &user_agent, SystemTime::now()).unwrap();
-        let (head, body) = request.into_parts();
+        let (head, body) = request.post.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         (head.headers, String::from_utf8(body.to_vec()).unwrap())
     }
@@ -194,11 +210,44 @@ mod tests {
         assert_eq!(headers["authorization"], "Basic YWNtZSUzQTE6YStiJTJCYw==");
         assert_eq!(headers["host"], "id.example");
         assert_eq!(headers["user-agent"], "Bank-Webhooks/1.2");
-        assert_eq!(body, "grant_type=client_credentials&scope=hooks+other");
+        let asked = "grant_type=client_credentials&scope=hooks+other\
+                     &audience=https%3A%2F%2Fhooks.example%2F";
+        assert_eq!(body, asked);
         let post = ClientAuthentication::ClientSecretPost("a b+c".to_owned());
         let (headers, body) = parts(&client(URL, post).unwrap(), Version::HTTP_2).await;
         assert!(!headers.contains_key("authorization") && !headers.contains_key("host"));
         assert!(body.ends_with("&client_id=acme%3A1&client_secret=a+b%2Bc"), "{body}");
+    }
+
+    /// Some servers say in their refusal what they were sent.
+    #[tokio::test]
+    async fn an_echo_of_the_proof_is_masked() {
+        let secret = || "SECRET b+c".to_owned();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let key = ClientAuthentication::AssertionKey(wire::AssertionKey {
+            private_key: key.serialize_pem().into_bytes().into(),
+            algorithm: "ES256".to_owned(),
+            key_id: "key-1".to_owned(),
+        });
+        let user_agent: UserAgent = "Bank".parse().unwrap();
+        for (proof, plain) in [
+            (ClientAuthentication::ClientSecretBasic(secret()), secret()),
+            (ClientAuthentication::ClientSecretPost(secret()), secret()),
+            (key, String::new()),
+        ] {
+            let client = client(URL, proof).unwrap();
+            let asked = client.token_request(Version::HTTP_2, &user_agent, SystemTime::now());
+            let TokenRequest { post, echoes } = asked.unwrap();
+            let (head, body) = post.into_parts();
+            let body = body.collect().await.unwrap().to_bytes();
+            let body = String::from_utf8(body.to_vec()).unwrap();
+            let header = head.headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap());
+            let shown = echoes.mask_words(format!("not {plain}, {header:?} and {body}"));
+            for part in ["SECRET", "U0VDUkVU", "ey"] {
+                assert!(!shown.contains(part), "{shown}");
+            }
+            assert!(shown.contains("grant_type=client_credentials"), "{shown}");
+        }
     }
 
     #[test]
