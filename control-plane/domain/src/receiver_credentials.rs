@@ -135,16 +135,18 @@ impl ReceiverCredentials {
         times.filter(|at| *at > after).min()
     }
 
-    /// The warnings that were to be given at a moment: how long before which certificate's
-    /// end it is.
-    pub fn certificate_warnings_at(
+    /// The warnings that were to be given from a moment until now: how long before which
+    /// certificate's end it is. Certificates that were made together end seconds apart, and
+    /// who was away for days gives the last of a certificate's warnings alone.
+    pub fn certificate_warnings_since(
         &self,
         due: Timestamp,
+        now: Timestamp,
     ) -> Vec<(CertificateRole, &CertificateSummary, Duration)> {
         let mut warnings = Vec::new();
         for (role, summary) in self.ending_certificates() {
-            let is_due = |before: &Duration| summary.expire_time - *before == due;
-            let before = CERTIFICATE_WARNING_TIMES.into_iter().find(is_due);
+            let is_due = |before: &Duration| (due..=now).contains(&(summary.expire_time - *before));
+            let before = CERTIFICATE_WARNING_TIMES.into_iter().rev().find(is_due);
             warnings.extend(before.map(|before| (role, summary, before)));
         }
         warnings
@@ -184,16 +186,36 @@ mod tests {
         let credentials = with_client_certificate(100);
         let first = credentials.next_certificate_warning(NOW).unwrap();
         assert_eq!(first, NOW + ONE_DAY * 70);
-        let told = credentials.certificate_warnings_at(first);
+        let told = credentials.certificate_warnings_since(first, first + ONE_DAY);
         let told: Vec<_> = told.into_iter().map(|(role, _, before)| (role, before)).collect();
         assert_eq!(told, [(CertificateRole::Client, ONE_DAY * 30)]);
-        assert!(credentials.certificate_warnings_at(NOW).is_empty());
+        assert!(credentials.certificate_warnings_since(NOW, first - ONE_DAY).is_empty());
         let second = credentials.next_certificate_warning(first).unwrap();
         assert_eq!(second, NOW + ONE_DAY * 93);
         let third = credentials.next_certificate_warning(second).unwrap();
         assert_eq!(third, NOW + ONE_DAY * 99);
         assert_eq!(credentials.next_certificate_warning(third), None);
         assert_eq!(ReceiverCredentials::default().next_certificate_warning(NOW), None);
+    }
+
+    /// A look finds what has become due since the one before, of both.
+    #[test]
+    fn certificates_that_end_one_after_the_other_are_both_warned_of() {
+        let summaries = vec![ending(101)];
+        let ca_certificates = Some(CaCertificates { pem: String::new(), summaries });
+        let credentials = ReceiverCredentials { ca_certificates, ..with_client_certificate(100) };
+        let first = credentials.next_certificate_warning(NOW).unwrap();
+        let told = |until| {
+            let warnings = credentials.certificate_warnings_since(first, until).into_iter();
+            warnings.map(|(role, _, before)| (role, before)).collect::<Vec<_>>()
+        };
+        let (client, authority) = (CertificateRole::Client, CertificateRole::Authority);
+        assert_eq!(told(first), [(client, ONE_DAY * 30)]);
+        assert_eq!(told(first + ONE_DAY), [(client, ONE_DAY * 30), (authority, ONE_DAY * 30)]);
+        // Of what became due while nobody looked, the last of each.
+        assert_eq!(told(first + ONE_DAY * 23), [(client, ONE_DAY * 7), (authority, ONE_DAY * 30)]);
+        let after = credentials.next_certificate_warning(first + ONE_DAY * 23);
+        assert_eq!(after, Some(first + ONE_DAY * 24));
     }
 
     #[test]

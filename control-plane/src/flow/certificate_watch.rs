@@ -81,7 +81,7 @@ impl CertificateWatch {
             return Ok(0);
         };
         let credentials = &subscription.settings.credentials;
-        let warnings = credentials.certificate_warnings_at(due);
+        let warnings = credentials.certificate_warnings_since(due, now);
         let is_wanted =
             snapshot.wants_event(&self.outbox, OperationalEventType::CertificateExpiring);
         let endpoint = EndpointSummary::of(subscription);
