@@ -90,6 +90,11 @@ impl Pki {
         &self.trusted.certificate_pem
     }
 
+    /// The certificate of the authority that nothing trusts.
+    pub fn stranger_pem(&self) -> &str {
+        &self.stranger.certificate_pem
+    }
+
     /// The file that holds [`Self::ca_pem`].
     pub fn ca_file(&self) -> PathBuf {
         self.folder.join("ca.pem")
@@ -127,8 +132,33 @@ impl Pki {
         self.issue(&Wanted { common_name, names, uri, signer, expired: false })
     }
 
+    /// The certificate of somebody on this machine who brings his own key.
+    pub fn certify(&self, common_name: &str, key: &KeyPair) -> Result<String> {
+        let (names, signer) = (LOCAL_NAMES, Signer::Trusted);
+        let wanted = Wanted { common_name, names, uri: None, signer, expired: false };
+        self.sign(&wanted, key)
+    }
+
     /// Makes a certificate as it is wanted and writes it beside its key.
     pub fn issue(&self, wanted: &Wanted<'_>) -> Result<Identity> {
+        let key = KeyPair::generate()?;
+        let certificate_pem = self.sign(wanted, &key)?;
+        // Several certificates can share a common name; their files must not.
+        let stem = format!("{}-{}", wanted.common_name, uuid::Uuid::now_v7().simple());
+        let identity = Identity {
+            certificate_pem,
+            key_pem: key.serialize_pem(),
+            certificate_file: self.folder.join(format!("{stem}.pem")),
+            key_file: self.folder.join(format!("{stem}.key")),
+        };
+        fs::write(&identity.certificate_file, &identity.certificate_pem)
+            .with_context(|| format!("write {}", identity.certificate_file.display()))?;
+        write_secret_file(&identity.key_file, &identity.key_pem)?;
+        Ok(identity)
+    }
+
+    /// Signs a certificate, as PEM.
+    fn sign(&self, wanted: &Wanted<'_>, key: &KeyPair) -> Result<String> {
         let names: Vec<String> = wanted.names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names)?;
         let uri = wanted.uri.map(|uri| uri.try_into().map(SanType::URI)).transpose()?;
@@ -142,24 +172,11 @@ impl Pki {
             params.not_before = date_time_ymd(2020, 1, 1);
             params.not_after = date_time_ymd(2021, 1, 1);
         }
-        let key = KeyPair::generate()?;
         let issuer = match wanted.signer {
             Signer::Trusted => &self.trusted.issuer,
             Signer::Stranger => &self.stranger.issuer,
         };
-        let certificate = params.signed_by(&key, issuer)?;
-        // Several certificates can share a common name; their files must not.
-        let stem = format!("{}-{}", wanted.common_name, uuid::Uuid::now_v7().simple());
-        let identity = Identity {
-            certificate_pem: certificate.pem(),
-            key_pem: key.serialize_pem(),
-            certificate_file: self.folder.join(format!("{stem}.pem")),
-            key_file: self.folder.join(format!("{stem}.key")),
-        };
-        fs::write(&identity.certificate_file, &identity.certificate_pem)
-            .with_context(|| format!("write {}", identity.certificate_file.display()))?;
-        write_secret_file(&identity.key_file, &identity.key_pem)?;
-        Ok(identity)
+        Ok(params.signed_by(key, issuer)?.pem())
     }
 }
 

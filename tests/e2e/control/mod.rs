@@ -6,6 +6,7 @@
 
 mod by_hand;
 mod catalogue;
+mod certificates;
 mod changes;
 mod deletes;
 mod expunge;

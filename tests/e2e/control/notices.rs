@@ -33,14 +33,15 @@ fn within_a_minute() -> Option<AutoDisable> {
 }
 
 /// In the envelope that names the type, so that a receiver can tell.
-fn operators(url: &str, event_types: &[&str]) -> Subscription {
+pub fn operators(url: &str, event_types: &[&str]) -> Subscription {
     let mut wanted =
         Subscription { region: DEFAULT_REGION.to_owned(), ..subscription(url, event_types) };
     wanted.set_envelope(postrider_proto::v1::Envelope::StandardWebhooks);
     wanted
 }
 
-fn told(request: &Received) -> (String, Value) {
+/// The type of an operational event and what it says.
+pub fn told(request: &Received) -> (String, Value) {
     let body: Value = serde_json::from_slice(&request.body).unwrap();
     (body["type"].as_str().unwrap().to_owned(), body["data"].clone())
 }

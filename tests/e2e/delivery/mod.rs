@@ -11,6 +11,8 @@ mod identified;
 mod matching;
 mod ordered;
 mod over_http;
+mod renewed;
+mod token_servers;
 mod ways;
 mod webhook;
 
@@ -38,6 +40,8 @@ async fn what_is_published_arrives_as_asked(engine: Engine) {
         identified::a_certificate_is_shown_to_who_demands_it,
         identified::a_password_or_a_token_goes_along,
         identified::without_a_token_nothing_is_sent,
+        renewed::certificates_are_renewed_without_a_lost_delivery,
+        token_servers::a_token_server_that_hangs_holds_nobody_else,
         matching::accounts_decide_who_gets_an_event,
         matching::event_types_decide_who_gets_an_event,
         matching::an_event_that_nobody_wants_is_kept,

@@ -10,29 +10,27 @@ use std::process::Command;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
-use postrider_proto::v1::receiver_credentials::Authorization;
 use postrider_proto::v1::signature_scheme::Scheme;
 use postrider_proto::v1::test_subscription_request::PayloadForm;
 use postrider_proto::v1::{
-    BasicAuthorization, CustomHeader, DeleteSubscriptionRequest, DeliveryState, GetAttemptRequest,
-    GetSubscriptionRequest, HmacSignature, ListSubscriptionsRequest, OauthClient,
-    ReceiverCredentials, RotateSigningSecretRequest, SignatureScheme, SigningKeyKind,
-    StandardWebhooksV1, StandardWebhooksV1a, StaticSecret, Subscription, TestSubscriptionRequest,
-    UpdateSubscriptionRequest,
+    CustomHeader, DeleteSubscriptionRequest, DeliveryState, GetAttemptRequest,
+    GetSubscriptionRequest, HmacSignature, ListSubscriptionsRequest, RotateSigningSecretRequest,
+    SignatureScheme, SigningKeyKind, StandardWebhooksV1, StandardWebhooksV1a, StaticSecret,
+    Subscription, TestSubscriptionRequest, UpdateSubscriptionRequest,
 };
 use postrider_tests::cluster::{Cluster, Description, Engine};
 use postrider_tests::postgres::Server;
 use postrider_tests::publish::event;
 use postrider_tests::receiver::{Receiver, behaviour};
 use postrider_tests::token::{TEST_TOKEN, TOKEN_FILE};
-use prost::Message;
 use prost_types::FieldMask;
-use tonic::Status;
 
+use super::credentials::subscribe_with_credentials;
 use super::needles::{Needles, bytes_stand_below, holds, stands_below};
 use super::turn_over::{
     both_keys, refuse_without_the_key, sealed_in_postgres, sealed_in_sqlite, turn_over,
 };
+use super::used::Used;
 use crate::stage::{SOON_LIMIT, Stage, delays};
 
 const TENANT_ID: &str = "findable-tenant";
@@ -44,71 +42,6 @@ fn schemes(schemes: impl IntoIterator<Item = Scheme>) -> Vec<SignatureScheme> {
 
 fn header(name: &str, value: &str) -> CustomHeader {
     CustomHeader { name: name.to_owned(), value: value.to_owned(), ..CustomHeader::default() }
-}
-
-fn basic(password: &str) -> Authorization {
-    Authorization::Basic(BasicAuthorization {
-        username: "acme".to_owned(),
-        password: password.to_owned(),
-        ..BasicAuthorization::default()
-    })
-}
-
-/// A client whose token server nobody runs.
-fn oauth(secret: &str) -> Authorization {
-    Authorization::Oauth(OauthClient {
-        token_url: "https://127.0.0.1:1/token".to_owned(),
-        client_id: "acme".to_owned(),
-        client_secret: secret.to_owned(),
-        ..OauthClient::default()
-    })
-}
-
-fn authorized(wanted: Subscription, authorization: Authorization) -> Subscription {
-    let authorization = Some(authorization);
-    let credentials = Some(ReceiverCredentials { authorization, ..Default::default() });
-    Subscription { credentials, retry_policy: Some(delays(&[1])), ..wanted }
-}
-
-/// Paths, and what proves the sender there.
-fn authorizations(used: &mut Used) -> [(&'static str, Authorization); 2] {
-    [
-        ("/basic", basic(&used.secret("SECRETbasic-password"))),
-        ("/oauth", oauth(&used.secret("SECRETclient-secret"))),
-    ]
-}
-
-/// What a scenario used, and what it was told.
-#[derive(Default)]
-struct Used {
-    needles: Needles,
-    /// Answers that may hold no secret, as they came.
-    told: Vec<Vec<u8>>,
-}
-
-impl Used {
-    fn secret(&mut self, text: &str) -> String {
-        self.needles.add(text);
-        text.to_owned()
-    }
-
-    fn whsec(&mut self, bytes: &[u8]) -> String {
-        self.secret(&format!("whsec_{}", STANDARD.encode(bytes)))
-    }
-
-    fn tell(&mut self, answer: &impl Message) {
-        self.told.push(answer.encode_to_vec());
-    }
-
-    fn tell_error(&mut self, error: &Status) {
-        self.told.push(format!("{error:?}").into_bytes());
-        self.told.push(error.details().to_vec());
-    }
-
-    fn found(&self) -> Vec<String> {
-        let told = self.told.iter();
-        told.flat_map(|bytes| self.needles.found_in("an answer", bytes)).collect()
-    }
 }
 
 /// Every way in which a secret is given, used, changed and removed.
@@ -144,12 +77,11 @@ async fn use_secrets(cluster: &Cluster) -> (Used, Receiver) {
         ..stage.wanted("/static")
     };
     let deleted = stage.create(fixed).await;
-    for (path, authorization) in authorizations(&mut used) {
-        kept.push(stage.create(authorized(stage.wanted(path), authorization)).await);
-    }
     let made = stage.subscribe("/made").await;
     used.secret(&made.signing_secret);
     kept.push(made);
+    kept.extend(subscribe_with_credentials(cluster, &stage, &mut used).await);
+    used.failing.push(kept[1].name.clone());
 
     rotate(&mut stage, &mut used, &kept).await;
     let update = UpdateSubscriptionRequest {
@@ -243,9 +175,7 @@ async fn deliver(
     let mut api = stage.api.clone();
     for delivery in api.all_deliveries(&stage.tenant, "").await.unwrap() {
         let ended = [DeliveryState::Succeeded, DeliveryState::Exhausted];
-        // One receiver fails, and one has no token server.
-        let fails = [&kept[1].name, &kept[3].name].contains(&&delivery.subscription);
-        let wanted = ended[usize::from(fails)];
+        let wanted = ended[usize::from(used.failing.contains(&delivery.subscription))];
         api.wait_for_state(&delivery.name, wanted, SOON_LIMIT).await.unwrap();
         for attempt in api.attempts(&delivery.name).await.unwrap() {
             let read = GetAttemptRequest { name: attempt.name.clone() };
