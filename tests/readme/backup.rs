@@ -32,7 +32,7 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 const RETRY_DELAY: Duration = Duration::from_millis(300);
 
 /// The marked blocks by their marks, without their indentation.
-fn marked_blocks(page: &str) -> BTreeMap<&str, String> {
+pub fn marked_blocks(page: &str) -> BTreeMap<&str, String> {
     let mut blocks = BTreeMap::new();
     let mut lines = page.lines();
     while let Some(opening) = lines.next() {

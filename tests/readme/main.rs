@@ -1,8 +1,8 @@
 //! What the documents show, as a reader would paste it.
 //!
-//! Fed by README.md, the pages under examples/ and docs/backup.md; feeds Postrider through a
-//! shell and grpcurl itself. Guarantees that what a document shows works, in its
-//! order, against nothing but what the document itself has made.
+//! Fed by README.md, the pages under examples/, docs/backup.md and docs/receivers.md; feeds
+//! Postrider through a shell and grpcurl itself. Guarantees that what a document shows works,
+//! in its order, against nothing but what the document itself has made.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
@@ -11,6 +11,7 @@ mod blocks;
 mod command_line;
 mod pages;
 mod readme;
+mod receivers;
 
 use std::env;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 // A token server that is not ours: oidc-provider of npm, with clients that prove themselves
 // in three ways. The last argument is the public key of the third, as a JWK. It prints its
-// port once it listens; every token that it gives can be introspected at /token/introspection.
+// port once it listens; every token that it gives can be introspected at /token/introspection,
+// and is let in at /hooks, which is a receiver.
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
@@ -39,6 +40,19 @@ server.listen(0, '127.0.0.1', () => {
       devInteractions: { enabled: false },
     },
   });
-  server.on('request', provider.callback());
+  // Behind nginx it has nginx's URL.
+  provider.proxy = true;
+  const answerAsServer = provider.callback();
+  server.on('request', async (request, response) => {
+    if (request.url !== '/hooks') {
+      answerAsServer(request, response);
+      return;
+    }
+    request.resume();
+    const [, token] = /^Bearer (.+)$/.exec(request.headers.authorization ?? '') ?? [];
+    const given = token && (await provider.ClientCredentials.find(token));
+    response.writeHead(given ? 200 : 401);
+    response.end(given ? `you are ${given.clientId}` : 'you have no token');
+  });
   console.log(port);
 });
