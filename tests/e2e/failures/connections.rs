@@ -78,6 +78,15 @@ pub async fn refused_addresses_are_not_dialled(cluster: &Cluster) {
     let mail = "https://127.0.0.1:25/".to_owned();
     all_end_with(&stage, &[mail], AttemptOutcome::BlockedAddress).await;
     assert_eq!(stage.receiver.connections(), 0);
+    // The tenant is told neither address nor rule; operators are, by the agent's log.
+    let log = std::fs::read_to_string(cluster.folder().join("agent-eu-1.log")).unwrap();
+    let refusals = log.lines().filter(|line| line.contains("the address guard refuses"));
+    let refusals: Vec<_> = refusals.filter(|line| line.contains("tenant=\"refused\"")).collect();
+    for address in ["169.254.169.254", "64:ff9b::a9fe:a9fe"] {
+        let told = |line: &&&str| line.contains(&format!("address={address} "));
+        let line = refusals.iter().find(told).unwrap_or_else(|| panic!("{address}: {log}"));
+        assert!(line.contains("rule=\"link-local\""), "{line}");
+    }
 }
 
 pub async fn bad_certificates_are_refused(cluster: &Cluster) {
