@@ -84,11 +84,14 @@ pub fn callers_api(
     let (v1, v1alpha) = (reflection().build_v1()?, reflection().build_v1alpha()?);
     let gate = gate(CredentialSource::Callers, &context, authenticator)?;
     let table = RouteTable::read(FILE_DESCRIPTOR_SET)?;
+    let has_tls = !context.settings.server.tls_cert.is_empty();
     let api = HttpApi {
         open_api: http_json::open_api::document(&table)?.into(),
         table: Arc::new(table),
         origins: AllowedOrigins::new(&context.settings.server.http_allowed_origins),
         answers: gate.answers.clone(),
+        requests: context.metrics.http().clone(),
+        scheme: if has_tls { "https" } else { "http" },
     };
     let public = services(context, flow).add_service(v1).add_service(v1alpha);
     let routes = Routes::from(public.into_axum_router().layer(CallLayer { gate }));

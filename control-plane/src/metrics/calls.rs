@@ -29,13 +29,33 @@ static ACTIVE: MetricDescriptor = MetricDescriptor::up_down(
     "Calls that are being answered; streams only until they begin",
 );
 
-const SYSTEM: &str = "grpc";
 /// What stands for a method that there is not; its path comes from outside.
 const NO_METHOD: &str = "_OTHER";
-/// Sixty methods at two doors, with three or four codes each.
-const MAX_SERIES: usize = 1_024;
+/// Sixty methods at two doors, at one of them by two systems, with three or four codes each.
+const MAX_SERIES: usize = 1_536;
 /// Of gRPC; their numbers have no gap.
 const CODE_COUNT: usize = Code::Unauthenticated as usize + 1;
+
+/// By what a call came. Where OpenTelemetry's conventions have no name for a system, it has one
+/// of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallSystem {
+    Grpc,
+    /// HTTP and JSON, as the rules `google.api.http` of the protos have it.
+    HttpJson,
+}
+
+const SYSTEM_COUNT: usize = CallSystem::HttpJson as usize + 1;
+
+impl CallSystem {
+    /// The value of `rpc.system.name`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Grpc => "grpc",
+            Self::HttpJson => "http_json",
+        }
+    }
+}
 
 /// Durations of calls. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -61,7 +81,7 @@ impl CallMetrics {
                 method: method.trim_start_matches('/').into(),
                 door,
                 durations: self.durations.clone(),
-                by_code: std::array::from_fn(|_| OnceLock::new()),
+                bound: std::array::from_fn(|_| std::array::from_fn(|_| OnceLock::new())),
             })
         };
         let methods = paths.into_iter().map(|path| (path.into(), of(path))).collect();
@@ -75,16 +95,16 @@ struct MethodCalls {
     method: Arc<str>,
     door: &'static str,
     durations: Histogram<f64>,
-    /// Bound when the first call is answered with a code.
-    by_code: [OnceLock<BoundHistogram<f64>>; CODE_COUNT],
+    /// By system and code, when the first call by one is answered with the other.
+    bound: [[OnceLock<BoundHistogram<f64>>; CODE_COUNT]; SYSTEM_COUNT],
 }
 
 impl MethodCalls {
-    fn answered_with(&self, code: Code) -> &BoundHistogram<f64> {
-        // There is one for each code.
-        self.by_code[code as usize].get_or_init(|| {
+    fn answered_with(&self, system: CallSystem, code: Code) -> &BoundHistogram<f64> {
+        // There is one for each of both.
+        self.bound[system as usize][code as usize].get_or_init(|| {
             self.durations.bind(&[
-                KeyValue::new("rpc.system.name", SYSTEM),
+                KeyValue::new("rpc.system.name", system.name()),
                 KeyValue::new("rpc.method", Arc::clone(&self.method)),
                 KeyValue::new("rpc.response.status_code", code_name(code)),
                 KeyValue::new("door", self.door),
@@ -103,18 +123,19 @@ pub struct DoorCalls {
 
 impl DoorCalls {
     /// A call begins. Nothing of a path that names no method is kept.
-    pub fn begin(&self, path: &str) -> RunningCall {
+    pub fn begin(&self, path: &str, system: CallSystem) -> RunningCall {
         self.active.add(1);
         let method = Arc::clone(self.methods.get(path).unwrap_or(&self.other));
         let (active, began) = (self.active.clone(), Instant::now());
         // What is never answered was given up by its caller.
-        RunningCall { method, active, began, code: Code::Cancelled }
+        RunningCall { method, system, active, began, code: Code::Cancelled }
     }
 }
 
 /// A call until it is answered, or given up; then it is counted.
 pub struct RunningCall {
     method: Arc<MethodCalls>,
+    system: CallSystem,
     active: BoundUpDownCounter<i64>,
     began: Instant,
     code: Code,
@@ -129,7 +150,8 @@ impl RunningCall {
 
 impl Drop for RunningCall {
     fn drop(&mut self) {
-        self.method.answered_with(self.code).record(self.began.elapsed().as_secs_f64());
+        let durations = self.method.answered_with(self.system, self.code);
+        durations.record(self.began.elapsed().as_secs_f64());
         self.active.add(-1);
     }
 }
@@ -163,22 +185,28 @@ mod tests {
     use crate::metrics::shown;
 
     #[test]
-    fn a_call_is_counted_by_method_code_and_door() {
+    fn a_call_is_counted_by_method_code_door_and_system() {
         let registry = MetricRegistry::new(None).unwrap();
         let path = "/postrider.v1.EventService/PublishEvent";
         let calls = CallMetrics::new(&registry).of_door("callers", [path]);
-        let mut answered = calls.begin(path);
+        let mut answered = calls.begin(path, CallSystem::Grpc);
         answered.answered(Code::Ok);
         assert_eq!(shown(&registry, "postrider_rpc_active_calls"), 1.0);
         drop(answered);
-        drop(calls.begin(path));
-        drop(calls.begin("/from.Outside/Method"));
+        drop(calls.begin(path, CallSystem::Grpc));
+        drop(calls.begin("/from.Outside/Method", CallSystem::Grpc));
+        calls.begin(path, CallSystem::HttpJson).answered(Code::Ok);
         assert_eq!(shown(&registry, "postrider_rpc_active_calls"), 0.0);
         let method = "postrider.v1.EventService/PublishEvent";
-        for (code, method) in [("OK", method), ("CANCELLED", method), ("CANCELLED", NO_METHOD)] {
+        for (code, method, system) in [
+            ("OK", method, "grpc"),
+            ("CANCELLED", method, "grpc"),
+            ("CANCELLED", NO_METHOD, "grpc"),
+            ("OK", method, "http_json"),
+        ] {
             let series = format!(
                 "rpc_server_call_duration_seconds_count{{door=\"callers\",rpc_method=\"{method}\",\
-                 rpc_response_status_code=\"{code}\",rpc_system_name=\"grpc\"}}"
+                 rpc_response_status_code=\"{code}\",rpc_system_name=\"{system}\"}}"
             );
             assert_eq!(shown(&registry, &series), 1.0, "{series}");
         }

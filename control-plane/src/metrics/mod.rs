@@ -7,12 +7,13 @@
 //! (`postrider_telemetry::metrics`). `docs/metrics.md` lists them all.
 //!
 //! - `deliveries`: what becomes of them. `regions`: which have labels. `queues`: before the
-//!   writers. `calls`: of the API. `limits`: what is taken of limits. `buckets`: of histograms,
-//!   and why.
+//!   writers. `calls`: of the API. `http_requests`: requests to it over HTTP. `limits`: what is
+//!   taken of limits. `buckets`: of histograms, and why.
 
 mod buckets;
 mod calls;
 mod deliveries;
+mod http_requests;
 mod limits;
 mod queues;
 mod regions;
@@ -30,8 +31,9 @@ use postrider_telemetry::metrics::{
 };
 
 use self::buckets::{BATCH_ITEMS, CALL_SECONDS};
-pub use self::calls::{CallMetrics, DoorCalls, RunningCall};
+pub use self::calls::{CallMetrics, CallSystem, DoorCalls, RunningCall};
 pub use self::deliveries::{DeliveryMetrics, RegionMetrics, outcome_name};
+pub use self::http_requests::{HttpMetrics, RunningRequest};
 pub use self::limits::LimitMetrics;
 use self::queues::QueueFamilies;
 pub use self::queues::{QueueMetrics, QueueTicket};
@@ -154,6 +156,7 @@ struct MetricInstruments {
     deliveries: DeliveryMetrics,
     queues: QueueFamilies,
     calls: CallMetrics,
+    http: HttpMetrics,
     publish_commits: CommitInstruments,
     result_commits: CommitInstruments,
     database_calls: Histogram<f64>,
@@ -186,7 +189,7 @@ impl Metrics {
     pub fn new(registry: &MetricRegistry, named: &[Region]) -> Self {
         let deliveries = DeliveryMetrics::new(registry, named);
         let queues = QueueFamilies::new(registry);
-        let calls = CallMetrics::new(registry);
+        let (calls, http) = (CallMetrics::new(registry), HttpMetrics::new(registry));
         let (durations, items) =
             (registry.histogram(&COMMIT_DURATION), registry.histogram(&COMMIT_ITEMS));
         let commits = |kind| {
@@ -202,6 +205,7 @@ impl Metrics {
             deliveries,
             queues,
             calls,
+            http,
             publish_commits: commits("publish"),
             result_commits: commits("results"),
             database_calls: registry.histogram(&DATABASE_CALLS),
@@ -237,6 +241,11 @@ impl Metrics {
     /// Calls of the API.
     pub fn calls(&self) -> &CallMetrics {
         &self.0.calls
+    }
+
+    /// Requests over HTTP.
+    pub fn http(&self) -> &HttpMetrics {
+        &self.0.http
     }
 
     /// A group's transaction has ended.

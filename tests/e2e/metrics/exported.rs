@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postrider_proto::v1::DeliveryState;
 use postrider_tests::cluster::{Description, Engine};
+use postrider_tests::json_api::JsonApi;
 use postrider_tests::metrics::Metrics;
 use postrider_tests::wait;
 
@@ -31,6 +32,9 @@ const OF_POSTGRES: [&str; 3] = [
     "db_client_connection_max",
     "db_client_operation_duration_seconds",
 ];
+
+/// What is called over HTTP here.
+const OVER_HTTP: (&str, &str) = ("rpc_method", "postrider.v1.TenantService/GetTenant");
 
 /// What a program shows of one metric.
 #[derive(Debug, Default)]
@@ -103,6 +107,10 @@ async fn every_metric_is_listed_and_shown(engine: Engine) {
     for event in stage.publish_many(3).await {
         stage.wait_for(&event, DeliveryState::Succeeded).await;
     }
+    let over_http = JsonApi::of(&cluster).unwrap();
+    for (path, status) in [("GET /v1/tenants/secret-tenant", 200), ("GET /v1/secret-tenant", 404)] {
+        assert_eq!(over_http.call(path, "", "").await.unwrap().status, status);
+    }
     // It is counted a moment after the commit that can be seen.
     let replica = wait::until("ends to be counted", SOON_LIMIT, || async {
         let scrape = cluster.replicas[0].metrics().await.map_err(|error| error.to_string())?;
@@ -140,6 +148,19 @@ async fn every_metric_is_listed_and_shown(engine: Engine) {
         ("rpc_response_status_code", "OK"),
     ];
     assert!(replica.sum("rpc_server_call_duration_seconds_count", &calls).unwrap() >= 3.0);
+    for (name, labels) in [
+        ("rpc_server_call_duration_seconds_count", [("rpc_system_name", "http_json"), OVER_HTTP]),
+        (
+            "http_server_request_duration_seconds_count",
+            [("http_route", "/v1/tenants/{tenant}"), ("http_response_status_code", "200")],
+        ),
+        (
+            "http_server_request_duration_seconds_count",
+            [("http_request_method", "GET"), ("http_response_status_code", "404")],
+        ),
+    ] {
+        assert_eq!(replica.sum(name, &labels).unwrap(), 1.0, "{name} {labels:?}");
+    }
     assert!(replica.sum("postrider_queue_depth", &[("queue", "publish")]).unwrap() == 0.0);
     assert!(agent.sum("postrider_agent_attempts_total", &[("fact", "response")]).unwrap() >= 3.0);
 }

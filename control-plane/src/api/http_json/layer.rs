@@ -29,9 +29,11 @@ use super::http_call::{HttpCall, malformed};
 use super::media_types::{BodyForm, EVENTS, JSON, LINES, accepts_events, body_form};
 use super::origins::{self, AllowedOrigins, OriginJudgement};
 use super::routes::{FoundRoute, RouteTable};
+use crate::api::rpc::call_trace::HttpTarget;
 use crate::api::rpc::receiving::{MessageFraming, RequestCaller};
 use crate::api::rpc::request_ids::{self, REQUEST_ID_HEADER};
 use crate::api::rpc::unsent_answers::AnswerBounds;
+use crate::metrics::{HttpMetrics, RunningRequest};
 
 /// Where the description of all paths is.
 const OPEN_API_PATH: &str = "/openapi.json";
@@ -53,6 +55,9 @@ pub struct HttpApi {
     pub answers: AnswerBounds,
     /// The description of all paths.
     pub open_api: Bytes,
+    pub requests: HttpMetrics,
+    /// "http" or "https".
+    pub scheme: &'static str,
 }
 
 /// Wraps all that the callers' door serves.
@@ -113,6 +118,7 @@ impl HttpApi {
     where
         S: Service<Request<Body>, Response = Response<Body>>,
     {
+        let mut running = self.requests.begin(request.method(), self.scheme);
         let request_id = request_ids::of_call(request.headers());
         let origin = self.origins.judge(request.headers());
         let is_preflight = origins::is_preflight(request.method(), request.headers());
@@ -120,9 +126,10 @@ impl HttpApi {
             OriginJudgement::Refused => self.error(ErrorAnswer::refused_origin()),
             OriginJudgement::Allowed(_) if is_preflight => no_content(),
             OriginJudgement::Allowed(_) | OriginJudgement::None => {
-                self.call(inner, request, &request_id).await?
+                self.call(inner, request, &request_id, &mut running).await?
             }
         };
+        running.answered(answer.status());
         let headers = answer.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -143,23 +150,26 @@ impl HttpApi {
         mut inner: S,
         request: Request<Body>,
         request_id: &str,
+        running: &mut RunningRequest,
     ) -> Result<Response<Body>, S::Error>
     where
         S: Service<Request<Body>, Response = Response<Body>>,
     {
         let caller = RequestCaller::default();
         let outcome = if request.uri().path() == OPEN_API_PATH {
+            let route: Arc<str> = Arc::from(OPEN_API_PATH);
+            running.found(&route);
             if *request.method() != Method::GET {
                 return Ok(self.error(ErrorAnswer::no_method(&[Method::GET])));
             }
             let uri = Uri::from_static(REFLECTION_PATH);
-            let mut asked = rpc_request(request, uri, request_id).map(|_| Body::empty());
+            let mut asked = rpc_request(request, uri, route, request_id).map(|_| Body::empty());
             asked.extensions_mut().insert(MessageFraming::Lines);
             asked.extensions_mut().insert(caller.clone());
             let judged = inner.call(asked).await?;
             require_ok(judged.headers()).and_then(|()| self.json(self.open_api.clone(), &caller))
         } else {
-            let call = match self.route(&request) {
+            let call = match self.route(&request, running) {
                 Ok(call) => Arc::new(call),
                 Err(error) => {
                     // What is judged further in has its line from there.
@@ -171,7 +181,8 @@ impl HttpApi {
                 true => MessageFraming::Lines,
                 false => MessageFraming::Whole,
             };
-            let mut rpc = rpc_request(request, call.route.rpc_uri.clone(), request_id);
+            let (uri, label) = (call.route.rpc_uri.clone(), Arc::clone(&call.route.label));
+            let mut rpc = rpc_request(request, uri, label, request_id);
             rpc.extensions_mut().insert(framing);
             rpc.extensions_mut().insert(Arc::clone(&call));
             rpc.extensions_mut().insert(caller.clone());
@@ -182,13 +193,18 @@ impl HttpApi {
     }
 
     /// The call that a request is.
-    fn route(&self, request: &Request<Body>) -> Result<HttpCall, ErrorAnswer> {
+    fn route(
+        &self,
+        request: &Request<Body>,
+        running: &mut RunningRequest,
+    ) -> Result<HttpCall, ErrorAnswer> {
         let headers = request.headers();
         let (route, captures) = match self.table.find(request.method(), request.uri().path()) {
             FoundRoute::Route(route, captures) => (route, captures),
             FoundRoute::OtherMethods(methods) => return Err(ErrorAnswer::no_method(&methods)),
             FoundRoute::Nothing => return Err(ErrorAnswer::no_path()),
         };
+        running.found(&route.label);
         if headers.contains_key(GRPC_TIMEOUT) {
             return Err(malformed("grpc-timeout is for gRPC").into());
         }
@@ -273,13 +289,19 @@ fn no_content() -> Response<Body> {
 }
 
 /// The request as gRPC would send it, with the connection that it came on.
-fn rpc_request(received: Request<Body>, uri: Uri, request_id: &str) -> Request<Body> {
+fn rpc_request(
+    received: Request<Body>,
+    uri: Uri,
+    route: Arc<str>,
+    request_id: &str,
+) -> Request<Body> {
     let (head, body) = received.into_parts();
     let mut rpc = Request::new(body);
     *rpc.method_mut() = Method::POST;
     *rpc.uri_mut() = uri;
     *rpc.version_mut() = Version::HTTP_2;
     *rpc.extensions_mut() = head.extensions;
+    rpc.extensions_mut().insert(HttpTarget { method: head.method, route });
     let headers: &mut HeaderMap = rpc.headers_mut();
     for name in PASSED_HEADERS {
         for value in head.headers.get_all(name) {

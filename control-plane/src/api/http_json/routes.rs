@@ -56,6 +56,8 @@ pub struct HttpRoute {
     /// Which of its method's rules it is, from 0.
     pub rule_index: usize,
     pub template: PathTemplate,
+    /// The path as OpenAPI has it, by which it is counted.
+    pub label: Arc<str>,
     /// The fields of the template's variables, in their order.
     pub path_fields: Vec<Vec<FieldDescriptor>>,
     pub body: RouteBody,
@@ -106,6 +108,7 @@ impl HttpRoute {
         Ok(Self {
             http_method: binding.method.clone(),
             rule_index,
+            label: template.open_api_path().0.into(),
             template,
             path_fields,
             body,

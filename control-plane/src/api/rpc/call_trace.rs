@@ -2,10 +2,14 @@
 //!
 //! Fed by `layer` with the headers and answer of each call that the gate has let in; feeds the
 //! layer of `tracing-opentelemetry` with a span, and the services with what their own spans are
-//! below. Names are those of OpenTelemetry's conventions for gRPC. Nothing is recorded for
-//! whoever may not call: he could have the collector filled, with names of his choice.
+//! below. Names are those of OpenTelemetry's conventions for RPC, and for a call over HTTP those
+//! for HTTP besides. Nothing is recorded for whoever may not call: he could have the collector
+//! filled, with names of his choice.
 
-use http::HeaderMap;
+use std::sync::Arc;
+
+use http::request::Parts;
+use http::{Extensions, Method};
 use postrider_telemetry::{
     EXPORTED_TARGET, SpanContext, process_tracer, remote_context, start_span,
 };
@@ -13,8 +17,26 @@ use tonic::Code;
 use tracing::field::Empty;
 use tracing::{Span, info_span};
 
+use crate::metrics::CallSystem;
+
 /// Probes and reflection are not traced.
 const TRACED_PACKAGE: &str = "/postrider.v1.";
+
+/// Where a call came that came over HTTP, in a request's extensions.
+#[derive(Clone, Debug)]
+pub struct HttpTarget {
+    pub method: Method,
+    /// The path, with names in the place of what its variables stand for.
+    pub route: Arc<str>,
+}
+
+/// By what a call came, as its extensions say.
+pub fn call_system(extensions: &Extensions) -> CallSystem {
+    match extensions.get::<HttpTarget>() {
+        Some(_) => CallSystem::HttpJson,
+        None => CallSystem::Grpc,
+    }
+}
 
 /// A call whose trace is recorded; the span that others are below, in a request's extensions.
 #[derive(Clone, Debug)]
@@ -30,8 +52,9 @@ pub struct CallTrace {
 impl CallTrace {
     /// Begins the span of a call that was judged, so that its path is a method's; if its trace
     /// is recorded: as the caller's `traceparent` says, and otherwise by chance.
-    pub fn begin(path: &str, headers: &HeaderMap, request_id: &str) -> Option<Self> {
+    pub fn begin(call: &Parts, request_id: &str) -> Option<Self> {
         process_tracer()?;
+        let path = call.uri.path();
         if !path.starts_with(TRACED_PACKAGE) {
             return None;
         }
@@ -43,13 +66,19 @@ impl CallTrace {
             otel.name = method,
             otel.kind = "server",
             otel.status_code = Empty,
-            rpc.system.name = "grpc",
+            rpc.system.name = call_system(&call.extensions).name(),
             rpc.method = method,
             rpc.response.status_code = Empty,
+            http.request.method = Empty,
+            http.route = Empty,
             postrider.request.id = request_id,
             "error.type" = Empty,
         );
-        let context = start_span(&span, remote_context(headers))?;
+        let context = start_span(&span, remote_context(&call.headers))?;
+        if let Some(target) = call.extensions.get::<HttpTarget>() {
+            span.record("http.request.method", target.method.as_str());
+            span.record("http.route", &*target.route);
+        }
         Some(Self { span, context })
     }
 

@@ -24,7 +24,7 @@ use crate::api::rpc::methods::{self, MethodTable};
 use crate::api::rpc::unsent_answers::AnswerBounds;
 use crate::callers::{Authenticator, CredentialRefusal};
 use crate::listeners::Door;
-use crate::metrics::{DoorCalls, RunningCall};
+use crate::metrics::{CallSystem, DoorCalls, RunningCall};
 use crate::state::context::ReplicaContext;
 use crate::state::rate_limits::{RateLimits, RatedCall};
 use crate::state::read_turns::ReadTurns;
@@ -93,8 +93,8 @@ impl CallGate {
     }
 
     /// Counts a call from now on. Nothing of a path that names no method is kept.
-    pub fn begin_call(&self, path: &Uri) -> RunningCall {
-        self.calls.begin(path.path())
+    pub fn begin_call(&self, path: &Uri, system: CallSystem) -> RunningCall {
+        self.calls.begin(path.path(), system)
     }
 
     /// Judges a call by all that comes before its message.

@@ -23,7 +23,7 @@ use tonic::{Code, Status};
 use tower::{Layer, Service};
 use tracing::Instrument as _;
 
-use crate::api::rpc::call_trace::CallTrace;
+use crate::api::rpc::call_trace::{CallTrace, call_system};
 use crate::api::rpc::caller::{self, CallPlace, Caller, CountedCaller};
 use crate::api::rpc::deadlines::AnswerDeadline;
 use crate::api::rpc::gate::{CallGate, Judged};
@@ -81,7 +81,7 @@ where
         let address = caller::address(&call.extensions);
         let request_id = request_ids::of_call(&call.headers);
         let span = spans::call_span(call.uri.path(), &address, &request_id);
-        let mut running = gate.begin_call(&call.uri);
+        let mut running = gate.begin_call(&call.uri, call_system(&call.extensions));
         let answered = async move {
             let method = call.uri.path().trim_start_matches('/').to_owned();
             let place = CallPlace { address, request_id: request_id.clone(), method };
@@ -94,7 +94,7 @@ where
                 }
             };
             let Judged { caller, streams, rate_limits, read_turns } = judged;
-            let trace = CallTrace::begin(call.uri.path(), &call.headers, &request_id);
+            let trace = CallTrace::begin(&call, &request_id);
             if let Some(trace) = &trace {
                 call.extensions.insert(trace.span());
             }
