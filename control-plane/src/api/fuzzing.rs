@@ -283,6 +283,7 @@ pub fn read_http_request(
         query: query.to_owned(),
         sends_events: false,
         last_event_id: None,
+        idempotency_key: None,
     };
     Some(call.read_body(body).map(|message| (rpc_path, message.encode_to_vec())))
 }

@@ -144,9 +144,16 @@ mod tests {
         let FoundRoute::Route(route, captures) = table.find(&Method::GET, path) else {
             panic!("{path}");
         };
-        let (query, last_event_id) = (String::new(), None);
-        let has_lines = false;
-        Arc::new(HttpCall { table, route, captures, query, has_lines, sends_events, last_event_id })
+        Arc::new(HttpCall {
+            table,
+            route,
+            captures,
+            query: String::new(),
+            has_lines: false,
+            sends_events,
+            last_event_id: None,
+            idempotency_key: None,
+        })
     }
 
     fn grpc(messages: &[Vec<u8>], end: Status) -> Response<Body> {

@@ -13,6 +13,7 @@ use prost::Message as _;
 use prost_reflect::{DynamicMessage, FieldDescriptor, MessageDescriptor, Value};
 use tonic::Status;
 
+use super::idempotency_keys::key_field;
 use super::json_entries::{JsonEntryCounter, JsonFault};
 use super::payload_members::AnswerForm;
 use super::query_parameters;
@@ -41,6 +42,8 @@ pub struct HttpCall {
     pub sends_events: bool,
     /// The id of the last event that a client saw before it connected again.
     pub last_event_id: Option<String>,
+    /// The key that a header gives; only where the request has one.
+    pub idempotency_key: Option<String>,
 }
 
 impl HttpCall {
@@ -73,6 +76,7 @@ impl HttpCall {
             }
         }
         self.bind_path(&mut message)?;
+        self.bind_key(&mut message)?;
         self.resume(&mut message);
         Ok(message)
     }
@@ -134,6 +138,16 @@ impl HttpCall {
         Ok(())
     }
 
+    /// The key of a header is the request's, which may have the same.
+    fn bind_key(&self, message: &mut DynamicMessage) -> Result<(), Status> {
+        let Some(key) = &self.idempotency_key else { return Ok(()) };
+        let Some(field) = key_field(&self.route.rpc.input()) else { return Ok(()) };
+        match bind(message, std::slice::from_ref(&field), key) {
+            true => Ok(()),
+            false => Err(errors::invalid(field.name(), "differs from the header Idempotency-Key")),
+        }
+    }
+
     /// Goes on after the last event that the client saw, unless it says from where.
     fn resume(&self, message: &mut DynamicMessage) {
         let Some(last) = &self.last_event_id else { return };
@@ -178,7 +192,7 @@ impl HttpCall {
 }
 
 /// The field with which a stream is taken up again.
-fn resume_field(message: &MessageDescriptor) -> Option<FieldDescriptor> {
+pub(super) fn resume_field(message: &MessageDescriptor) -> Option<FieldDescriptor> {
     message.get_field_by_name(RESUME_FIELD)
 }
 

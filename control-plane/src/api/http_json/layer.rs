@@ -26,6 +26,7 @@ use tower::{Layer, Service};
 use super::answers::{answer_stream, require_ok, whole_answer};
 use super::error_answer::ErrorAnswer;
 use super::http_call::{HttpCall, malformed};
+use super::idempotency_keys;
 use super::media_types::{BodyForm, EVENTS, JSON, LINES, accepts_events, body_form};
 use super::origins::{self, AllowedOrigins, OriginJudgement};
 use super::routes::{FoundRoute, RouteTable};
@@ -222,6 +223,7 @@ impl HttpApi {
             }
             BodyForm::Empty | BodyForm::Json | BodyForm::Lines => {}
         }
+        let idempotency_key = idempotency_keys::given(headers, &route)?;
         let last_event_id = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
         Ok(HttpCall {
             table: Arc::clone(&self.table),
@@ -231,6 +233,7 @@ impl HttpApi {
             query: request.uri().query().unwrap_or_default().to_owned(),
             has_lines: form == BodyForm::Lines,
             last_event_id: last_event_id.map(str::to_owned),
+            idempotency_key,
         })
     }
 

@@ -9,7 +9,7 @@
 //!   `media_types`: forms of bodies.
 //! - `routes`: which path is whose; of `path_template`, `query_parameters`, `message_fields`.
 //! - `http_call`: messages of a call, to and from JSON. `payload_members`: payloads in it.
-//!   `json_entries`: how much may repeat in it.
+//!   `json_entries`: how much may repeat in it. `idempotency_keys`: a key in a header.
 //! - `request_body`, `answers`: bodies, to and from gRPC's frames. `transcoding`: where that
 //!   is done. `error_answer`: errors.
 //! - `open_api`: the description of it all.
@@ -17,6 +17,7 @@
 mod answers;
 mod error_answer;
 mod http_call;
+mod idempotency_keys;
 mod json_entries;
 mod layer;
 mod media_types;

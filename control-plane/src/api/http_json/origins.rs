@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderValue, Method};
 
 /// What a page may send.
 const ALLOWED_HEADERS: &str =
-    "authorization, content-type, last-event-id, traceparent, tracestate, x-request-id";
+    "authorization,content-type,idempotency-key,last-event-id,traceparent,tracestate,x-request-id";
 /// What a page may read, besides what it always may.
 const EXPOSED_HEADERS: &str = "retry-after, x-request-id";
 const ALLOWED_METHODS: &str = "DELETE, GET, PATCH, POST";

@@ -184,6 +184,29 @@ async fn an_error_is_grpcs_with_its_details() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_in_a_header_is_the_event_s() {
+    let mut api = TestApi::start().await;
+    api.tenant("acme").await;
+    let door = api.plane.addresses.callers;
+    let (publish, key) = (format!("POST {PUBLISH}"), ("idempotency-key", "order-1"));
+    let event = r#"{"event":{"eventType":"payment.completed","data":1}}"#;
+    let first = called(door, &publish, &[JSON, key], event).await;
+    let again = called(door, &publish, &[JSON, ("idempotency-key", "\"order-1\"")], event).await;
+    assert_eq!((first.status, again.value()["duplicate"].clone()), (200, true.into()));
+    assert_eq!(again.value()["event"], first.value()["event"], "{}", again.text);
+    let same = event.replacen('{', r#"{"idempotencyKey":"order-1","#, 1);
+    assert_eq!(called(door, &publish, &[JSON, key], &same).await.value()["duplicate"], true);
+    let resend = format!("POST /v1/{}:resend", first.value()["event"].as_str().unwrap());
+    let other = same.replace("order-1", "order-2");
+    for (call, body) in [(publish.as_str(), other.as_str()), (resend.as_str(), "")] {
+        let refused = called(door, call, &[JSON, key], body).await;
+        assert_eq!((refused.status, refused.reason()), (400, "INVALID_REQUEST".to_owned()));
+        assert!(refused.text.contains("idempotency_key"), "{}", refused.text);
+    }
+    api.plane.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_are_lines_or_events() {
     let mut api = TestApi::start().await;
     api.tenant("acme").await;

@@ -7,8 +7,14 @@ use serde_json::{Value, json};
 
 use super::comments::ProtoComments;
 use super::schemas::SchemaWriter;
+use crate::api::http_json::http_call::resume_field;
+use crate::api::http_json::idempotency_keys::key_field;
 use crate::api::http_json::media_types::{EVENTS, JSON, LINES};
 use crate::api::http_json::routes::{HttpRoute, RouteBody};
+
+const KEY_DESCRIPTION: &str = "The idempotencyKey of the body, which may have the same.";
+const LAST_EVENT_DESCRIPTION: &str =
+    "The id of the last server-sent event that was seen: the resumeToken after which to go on.";
 
 /// A name's segment may have what ids may have; a slash never.
 const SEGMENT_PATTERN: &str = "^[^/]+$";
@@ -64,7 +70,25 @@ fn parameters(
             "schema": schemas.field(field),
         }));
     }
+    parameters.extend(headers(route));
     parameters
+}
+
+/// The headers that say what a field of the request can say too.
+fn headers(route: &HttpRoute) -> Vec<Value> {
+    let input = route.rpc.input();
+    let header = |name: &str, description: &str| {
+        let schema = json!({"type": "string"});
+        json!({"name": name, "in": "header", "description": description, "schema": schema})
+    };
+    let mut headers = Vec::new();
+    if !route.streams_requests() && key_field(&input).is_some() {
+        headers.push(header("Idempotency-Key", KEY_DESCRIPTION));
+    }
+    if route.streams_answers() && resume_field(&input).is_some() {
+        headers.push(header("Last-Event-ID", LAST_EVENT_DESCRIPTION));
+    }
+    headers
 }
 
 fn body(route: &HttpRoute, schemas: &mut SchemaWriter<'_>) -> Option<Value> {
