@@ -2,12 +2,13 @@
 //!
 //! Fed by the statuses of calls; feeds callers over HTTP with the same code, message, reason
 //! and details. Guarantees that every error has the form of every other: `{"error": {"code":
-//! 404, "status": "NOT_FOUND", "message": …, "details": […]}}`.
+//! 404, "status": "NOT_FOUND", "message": …, "details": […]}}`, and that no HTTP status asks
+//! for a repetition that fails again.
 
 use std::time::Duration;
 
-use http::header::{ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Method, StatusCode};
+use http::header::{ACCEPT, ACCEPT_ENCODING, ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde_json::{Value, json};
 use tonic::{Code, Status};
@@ -26,15 +27,26 @@ pub struct ErrorAnswer {
     http_status: StatusCode,
     code: Code,
     status: Status,
-    /// The methods that a path has.
-    allowed: Option<HeaderValue>,
+    /// What would have been taken.
+    taken: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl From<Status> for ErrorAnswer {
     fn from(status: Status) -> Self {
         let code = status.code();
-        Self { http_status: http_status(code), code, status, allowed: None }
+        let http_status = match is_too_large(&status) {
+            // Whoever is told 429 sends it again.
+            true => StatusCode::PAYLOAD_TOO_LARGE,
+            false => http_status(code),
+        };
+        Self { http_status, code, status, taken: Vec::new() }
     }
+}
+
+fn is_too_large(status: &Status) -> bool {
+    let info = || status.get_details_error_info();
+    status.code() == Code::ResourceExhausted
+        && info().is_some_and(|info| info.reason == ErrorReason::MessageTooLarge.name())
 }
 
 /// The mapping of `google.rpc.Code`.
@@ -87,24 +99,31 @@ impl ErrorAnswer {
     pub fn no_path() -> Self {
         let status = errors::status(ErrorReason::MethodNotFound, "there is no such path");
         let (http_status, code) = (StatusCode::NOT_FOUND, Code::NotFound);
-        Self { http_status, code, status, allowed: None }
+        Self { http_status, code, status, taken: Vec::new() }
     }
 
-    /// The path has other methods only.
+    /// The path has other methods only. What can be read with GET can be asked for by HEAD.
     pub fn no_method(methods: &[Method]) -> Self {
         let mut names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+        if methods.contains(&Method::GET) {
+            names.push("HEAD");
+        }
         names.sort_unstable();
         let names = names.join(", ");
         let message = format!("the path has only {names}");
         let status = errors::status(ErrorReason::MethodNotFound, message);
         let (http_status, code) = (StatusCode::METHOD_NOT_ALLOWED, status.code());
-        Self { http_status, code, status, allowed: HeaderValue::from_str(&names).ok() }
+        let allowed = HeaderValue::from_str(&names).ok().map(|names| (ALLOW, names));
+        Self { http_status, code, status, taken: allowed.into_iter().collect() }
     }
 
-    /// The body is in a form that is not taken.
-    pub fn other_media_type(message: &str) -> Self {
+    /// The body is in a form that is not taken; `taken` are those that are.
+    pub fn other_media_type(message: &str, taken: &'static str) -> Self {
         let status = errors::status(ErrorReason::MalformedRequest, message);
-        Self { http_status: StatusCode::UNSUPPORTED_MEDIA_TYPE, ..Self::from(status) }
+        let http_status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        let taken = [(ACCEPT, taken), (ACCEPT_ENCODING, "identity")];
+        let taken = taken.map(|(name, value)| (name, HeaderValue::from_static(value)));
+        Self { http_status, taken: taken.into(), ..Self::from(status) }
     }
 
     /// A page of an origin that is not allowed sent it.
@@ -129,9 +148,8 @@ impl ErrorAnswer {
     }
 
     /// What the headers tell besides.
-    pub fn headers(&self) -> Vec<(http::HeaderName, HeaderValue)> {
-        let allowed = self.allowed.clone().map(|methods| (ALLOW, methods));
-        let mut headers: Vec<_> = allowed.into_iter().collect();
+    pub fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let mut headers = self.taken.clone();
         if self.status.code() == Code::Unauthenticated {
             headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
         }
@@ -205,10 +223,31 @@ mod tests {
     fn a_path_that_has_other_methods_names_them() {
         let answer = ErrorAnswer::no_method(&[Method::POST, Method::GET]);
         assert_eq!(answer.http_status, 405);
-        assert_eq!(answer.headers(), [(ALLOW, HeaderValue::from_static("GET, POST"))]);
+        assert_eq!(answer.headers(), [(ALLOW, HeaderValue::from_static("GET, HEAD, POST"))]);
+        let answer = ErrorAnswer::no_method(&[Method::POST]);
+        assert_eq!(answer.headers(), [(ALLOW, HeaderValue::from_static("POST"))]);
         assert_eq!(ErrorAnswer::no_path().http_status, 404);
-        assert_eq!(ErrorAnswer::other_media_type("no").http_status, 415);
         assert_eq!(ErrorAnswer::refused_origin().http_status, 403);
+    }
+
+    #[test]
+    fn a_form_that_is_not_taken_is_answered_with_those_that_are() {
+        let answer = ErrorAnswer::other_media_type("no", "application/json");
+        assert_eq!(answer.http_status, 415);
+        let taken = [(ACCEPT, "application/json"), (ACCEPT_ENCODING, "identity")];
+        assert_eq!(
+            answer.headers(),
+            taken.map(|(name, value)| (name, HeaderValue::from_static(value)))
+        );
+    }
+
+    #[test]
+    fn what_is_too_large_is_not_asked_for_again() {
+        let (large, told) = told(errors::limit_reached(ErrorReason::MessageTooLarge, "no", "max"));
+        assert_eq!((large.http_status.as_u16(), &told["error"]["code"]), (413, &json!(413)));
+        assert_eq!(told["error"]["status"], "RESOURCE_EXHAUSTED");
+        let passes = errors::limit_passes(ErrorReason::TooMuchReceived, "later", "max");
+        assert_eq!(ErrorAnswer::from(passes).http_status, 429);
     }
 
     #[test]

@@ -27,7 +27,7 @@ use super::answers::{answer_stream, require_ok, whole_answer};
 use super::error_answer::ErrorAnswer;
 use super::http_call::{HttpCall, malformed};
 use super::idempotency_keys;
-use super::media_types::{BodyForm, EVENTS, JSON, LINES, accepts_events, body_form};
+use super::media_types::{BodyForm, EVENTS, JSON, JSON_OR_LINES, LINES, accepts_events, body_form};
 use super::origins::{self, AllowedOrigins, OriginJudgement};
 use super::routes::{FoundRoute, RouteTable};
 use crate::api::rpc::call_trace::HttpTarget;
@@ -115,11 +115,20 @@ fn is_grpc(request: &Request<Body>) -> bool {
 }
 
 impl HttpApi {
-    async fn serve<S>(&self, inner: S, request: Request<Body>) -> Result<Response<Body>, S::Error>
+    async fn serve<S>(
+        &self,
+        inner: S,
+        mut request: Request<Body>,
+    ) -> Result<Response<Body>, S::Error>
     where
         S: Service<Request<Body>, Response = Response<Body>>,
     {
         let mut running = self.requests.begin(request.method(), self.scheme);
+        let is_head = *request.method() == Method::HEAD;
+        if is_head {
+            // It is answered as GET, without the body.
+            *request.method_mut() = Method::GET;
+        }
         let request_id = request_ids::of_call(request.headers());
         let origin = self.origins.judge(request.headers());
         let is_preflight = origins::is_preflight(request.method(), request.headers());
@@ -131,6 +140,9 @@ impl HttpApi {
             }
         };
         running.answered(answer.status());
+        if is_head {
+            answer = answer.map(|_| Body::empty());
+        }
         let headers = answer.headers_mut();
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -210,16 +222,21 @@ impl HttpApi {
             return Err(malformed("grpc-timeout is for gRPC").into());
         }
         let takes_lines = route.streams_requests() || route.lines_field.is_some();
+        let taken = match (route.streams_requests(), takes_lines) {
+            (true, _) => LINES,
+            (false, true) => JSON_OR_LINES,
+            (false, false) => JSON,
+        };
         let form = body_form(request);
-        let form = form.map_err(|problem| ErrorAnswer::other_media_type(&problem))?;
+        let form = form.map_err(|problem| ErrorAnswer::other_media_type(&problem, taken))?;
         match form {
             BodyForm::Lines if !takes_lines => {
                 let problem = "this method takes one JSON value, as application/json";
-                return Err(ErrorAnswer::other_media_type(problem));
+                return Err(ErrorAnswer::other_media_type(problem, taken));
             }
             BodyForm::Json if route.streams_requests() => {
                 let problem = "this method takes JSON values as lines, as application/x-ndjson";
-                return Err(ErrorAnswer::other_media_type(problem));
+                return Err(ErrorAnswer::other_media_type(problem, taken));
             }
             BodyForm::Empty | BodyForm::Json | BodyForm::Lines => {}
         }

@@ -11,6 +11,8 @@ use tonic::body::Body;
 pub const JSON: &str = "application/json";
 /// JSON values as lines. There is no registered name.
 pub const LINES: &str = "application/x-ndjson";
+/// What a method takes that takes both.
+pub const JSON_OR_LINES: &str = "application/json, application/x-ndjson";
 /// Other names of the same.
 const OTHER_LINES: [&str; 3] = ["application/ndjson", "application/jsonl", "application/jsonlines"];
 /// Server-sent events.

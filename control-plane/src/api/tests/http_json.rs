@@ -132,6 +132,12 @@ async fn resources_are_made_read_changed_and_deleted() {
     assert_eq!(paused.value()["status"], "SUBSCRIPTION_STATUS_PAUSED", "{}", paused.text);
     let listed = called(door, "GET /v1/tenants/acme/subscriptions?pageSize=1", &[], "").await;
     assert_eq!(listed.value()["subscriptions"][0]["name"], "tenants/acme/subscriptions/erp");
+    let read = called(door, "GET /v1/tenants/acme/subscriptions/erp", &[], "").await;
+    let head = called(door, "HEAD /v1/tenants/acme/subscriptions/erp", &[], "").await;
+    assert_eq!((head.status, head.text.as_str()), (200, ""));
+    assert_eq!(head.header("content-length"), read.header("content-length"));
+    let head = called(door, "HEAD /v1/tenants/acme/subscriptions/none", &[], "").await;
+    assert_eq!((head.status, head.text.as_str()), (404, ""));
     let deleted = called(door, "DELETE /v1/tenants/acme/subscriptions/erp", &[], "").await;
     assert_eq!((deleted.status, deleted.text.as_str()), (200, "{}"));
     // A record says who called what, as of a call over gRPC.
@@ -176,7 +182,9 @@ async fn an_error_is_grpcs_with_its_details() {
         assert!(!refused.header("x-request-id").is_empty());
     }
     let other = called(door, "PUT /v1/tenants/acme", &[], "").await;
-    assert_eq!(other.header("allow"), "DELETE, GET, PATCH");
+    assert_eq!(other.header("allow"), "DELETE, GET, HEAD, PATCH");
+    let other = called(door, &publish, AS_TEXT, "{}").await;
+    assert_eq!(other.header("accept"), "application/json");
     let two = r#"{"event":{"eventType":"a.b","data":1,"payload":"MQ=="}}"#;
     let refused = called(door, &publish, &[JSON], two).await;
     assert_eq!(refused.reason(), "MALFORMED_REQUEST", "{}", refused.text);
@@ -312,7 +320,7 @@ async fn a_body_keeps_to_the_limits() {
     let publish = format!("POST {PUBLISH}");
     let large = format!("{{\"idempotencyKey\":\"{}\"}}", "x".repeat(100_000));
     let refused = called(door, &publish, &[JSON], &large).await;
-    assert_eq!((refused.status, refused.reason()), (429, "MESSAGE_TOO_LARGE".to_owned()));
+    assert_eq!((refused.status, refused.reason()), (413, "MESSAGE_TOO_LARGE".to_owned()));
     // More is announced than comes.
     let mut slow = TcpStream::connect(door).await.unwrap();
     let head = format!("POST {PUBLISH} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n");
