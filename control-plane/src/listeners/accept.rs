@@ -29,6 +29,7 @@ use super::denials::DenialLog;
 use super::door::{Door, HolderCheck};
 use super::handshakes::HandshakeQueue;
 use super::holder_bytes::HolderBytes;
+use super::keepalive;
 use super::slots::{ConnectionSlot, ConnectionSlots};
 use crate::metrics::LimitMetrics;
 use crate::settings::ConnectionSettings;
@@ -155,6 +156,7 @@ impl ConnectionIntake {
         tls: Option<Reloading<ServerConfig>>,
     ) -> anyhow::Result<DoorConnection> {
         stream.set_nodelay(true)?;
+        keepalive::watch(&stream, self.times.write_timeout)?;
         let Some(tls) = tls else {
             let slot = self.take_slot(address)?;
             return Ok(DoorConnection::plain(address, stream, &self.times, slot));

@@ -70,7 +70,7 @@ impl ConnectionPeer {
 pub(super) struct ConnectionTimes {
     pub handshake_timeout: Duration,
     preface_timeout: Duration,
-    write_timeout: Duration,
+    pub write_timeout: Duration,
     /// The age from which it is not used, and how long what it still does may take.
     age: Option<(Duration, Duration)>,
     pub metrics: LimitMetrics,

@@ -3,9 +3,11 @@
 //! Fed by the services with answers in gRPC's frames; feeds callers with one JSON message, or
 //! with a stream of them as lines (NDJSON) or as server-sent events. Guarantees that an error
 //! is told: as the answer's status where nothing was sent yet, otherwise as the last line or
-//! event, since a status that was sent cannot be taken back.
+//! event, since a status that was sent cannot be taken back; and that a stream of events is
+//! never silent for long.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures::stream;
@@ -20,6 +22,12 @@ use super::http_call::{FRAME_HEAD_BYTES, HttpCall};
 use super::payload_members::AnswerForm;
 use super::transcoding::transcode;
 use crate::api::rpc::errors::{self, ErrorReason};
+
+/// After so long without an event a comment is sent: proxies close what is silent for a minute,
+/// and WHATWG HTML advises "every 15 seconds or so".
+const MAX_EVENT_SILENCE: Duration = Duration::from_secs(15);
+/// A comment, which readers of events pass over.
+const EVENT_COMMENT: &[u8] = b":\n\n";
 
 /// The JSON of an answer that is one message.
 pub(super) async fn whole_answer(
@@ -47,7 +55,8 @@ pub(super) async fn whole_answer(
 pub(super) fn answer_stream(call: Arc<HttpCall>, answer: Response<Body>) -> Result<Body, Status> {
     let (parts, body) = answer.into_parts();
     require_ok(&parts.headers)?;
-    let reader = AnswerReader { call, body, frames: BytesMut::new() };
+    let (frames, max_silence) = (BytesMut::new(), MAX_EVENT_SILENCE);
+    let reader = AnswerReader { call, body, frames, max_silence };
     let texts = stream::unfold(Some(reader), |reader| async move {
         let mut reader = reader?;
         match reader.next_text().await {
@@ -87,6 +96,8 @@ struct AnswerReader {
     call: Arc<HttpCall>,
     body: Body,
     frames: BytesMut,
+    /// Where they are events.
+    max_silence: Duration,
 }
 
 impl AnswerReader {
@@ -101,7 +112,14 @@ impl AnswerReader {
                 });
                 return text.await.map(Some);
             }
-            let Some(frame) = self.body.frame().await else { return Ok(None) };
+            let arrived = match self.call.sends_events {
+                true => tokio::time::timeout(self.max_silence, self.body.frame()).await,
+                false => Ok(self.body.frame().await),
+            };
+            let Ok(arrived) = arrived else {
+                return Ok(Some(Bytes::from_static(EVENT_COMMENT)));
+            };
+            let Some(frame) = arrived else { return Ok(None) };
             match frame?.into_data() {
                 Ok(data) => self.frames.extend_from_slice(&data),
                 Err(frame) => frame.trailers_ref().map_or(Ok(()), require_ok)?,
@@ -205,6 +223,24 @@ mod tests {
             streamed(true, Status::ok("")).await,
             "id: a\ndata: {\"resumeToken\":\"a\"}\n\nid: b\ndata: {\"resumeToken\":\"b\"}\n\n"
         );
+    }
+
+    #[tokio::test]
+    async fn events_are_never_silent_for_long() {
+        let max_silence = Duration::from_millis(10);
+        let silent = |sends_events| AnswerReader {
+            call: call("/v1/tenants/acme/attempts:watch", sends_events),
+            body: Body::new(StreamBody::new(stream::pending::<Result<Frame<Bytes>, Status>>())),
+            frames: BytesMut::new(),
+            max_silence,
+        };
+        let mut events = silent(true);
+        for _ in 0..2 {
+            assert_eq!(events.next_text().await.unwrap().unwrap(), EVENT_COMMENT);
+        }
+        let mut lines = silent(false);
+        let nothing = tokio::time::timeout(max_silence * 10, lines.next_text()).await;
+        assert!(nothing.is_err(), "a comment is no line");
     }
 
     #[tokio::test]
