@@ -7,6 +7,7 @@ mod callers;
 mod configuration;
 mod fleet;
 mod history;
+mod http_disconnects;
 mod http_json;
 mod layer;
 mod limits;

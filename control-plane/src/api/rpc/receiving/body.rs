@@ -12,8 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::Frame;
 use tokio::time::Sleep;
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code, Status};
 
 use super::caller_share::{CallerShare, ShareExceeded};
 use super::entries::EntryFault;
@@ -164,7 +164,7 @@ impl ReceivedBody {
                 Ok(ready) => ready.map(|ready| Some(Ok(Frame::data(ready)))),
                 Err(status) => Some(self.refuse(status)),
             },
-            Some(Err(status)) => Some(self.refuse(status)),
+            Some(Err(status)) => Some(self.refuse(broken_off(status))),
             Some(Ok(Err(trailers))) => self.end(Some(Ok(trailers))),
             None => self.end(None),
         }
@@ -186,6 +186,15 @@ impl ReceivedBody {
         self.inner = None;
         None
     }
+}
+
+/// What the connection says of a body that it cannot read on. Over HTTP/1.1 its client went
+/// away, or sends no HTTP: that is no fault of this end, as which it would be told and counted.
+fn broken_off(status: Status) -> Status {
+    if status.code() != Code::Unknown || !status.details().is_empty() {
+        return status;
+    }
+    errors::status(ErrorReason::MalformedRequest, "the body of the request broke off")
 }
 
 /// The refusal of a message for what is wrong with its entries.

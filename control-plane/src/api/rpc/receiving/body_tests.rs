@@ -7,7 +7,6 @@ use http_body_util::{BodyExt as _, StreamBody};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use super::*;
@@ -228,4 +227,19 @@ async fn a_request_has_its_time_and_a_stream_may_be_silent_between_messages() {
     assert_eq!(reason(&refused), "RECEIVED_TOO_SLOWLY");
     assert_eq!(metrics.shown_of_callers("postrider_receiving_bytes"), 0);
     assert_eq!(metrics.times_reached("requests.receive_timeout_seconds"), 2);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_its_client_s_fault() {
+    let (budget, _) = ByteBudget::fixture(1000, 1000);
+    for (status, told) in [
+        (Status::unknown("error reading a body from connection"), Code::InvalidArgument),
+        (Status::cancelled("reset"), Code::Cancelled),
+    ] {
+        let frames = vec![frame(framed(50, 20)), Err(status)];
+        let body = Body::new(StreamBody::new(futures::stream::iter(frames)));
+        let held = alone(budget.hold(Arc::default()));
+        let body = ReceivedBody::new(body, (RULE, MessageFraming::Grpc), held, TIMEOUT);
+        assert_eq!(body.collect().await.unwrap_err().code(), told);
+    }
 }
