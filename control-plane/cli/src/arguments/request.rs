@@ -11,6 +11,10 @@ use crate::exits::CliError;
 use crate::table::{ArgumentForm, ArgumentSpec, ArgumentValue, CommandSpec};
 use crate::values::times::{parse_span, parse_time};
 
+/// What an update is told beside what it changes: which resource, of which version, and the
+/// secret that whoever shows it to others has to know.
+const UNMASKED_FIELDS: [&str; 3] = ["name", "etag", "signingSecret"];
+
 /// The text of an option; `None` where it is not given, or is not one of the command's.
 pub fn text<'a>(matches: &'a ArgMatches, id: &str) -> Option<&'a str> {
     matches.try_get_one::<String>(id).ok().flatten().map(String::as_str)
@@ -250,8 +254,9 @@ fn cleared(command: &CommandSpec, matches: &ArgMatches) -> Vec<String> {
 /// The fields of a resource that were given, and those to be cleared, in the form of JSON.
 fn mask(resource: Option<&Json>, cleared: &[String]) -> Vec<String> {
     let given = resource.and_then(Json::as_object).into_iter().flat_map(|fields| fields.keys());
-    let given = given.filter(|name| !["name", "etag"].contains(&name.as_str()));
-    let mut mask: Vec<String> = given.chain(cleared).map(|name| camel_case(name)).collect();
+    let given = given.map(|name| camel_case(name));
+    let given = given.filter(|name| !UNMASKED_FIELDS.contains(&name.as_str()));
+    let mut mask: Vec<String> = given.chain(cleared.iter().map(|name| camel_case(name))).collect();
     mask.sort_unstable();
     mask.dedup();
     mask

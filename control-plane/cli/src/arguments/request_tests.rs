@@ -107,6 +107,13 @@ fn an_update_has_the_mask_of_what_is_given() {
             "update_mask": "displayName,labels",
         })
     );
+    // It proves something, and changes nothing.
+    let proof = r#"{"signingSecret": "s", "signatureSchemes": []}"#;
+    let clearing = &["--signing-secret", "s", "--clear", "signature_schemes"];
+    for words in [&["--json", proof][..], clearing] {
+        let update = [&["subscriptions", "update", "orders"][..], words].concat();
+        assert_eq!(request(&update).unwrap()["update_mask"], "signatureSchemes");
+    }
     let problem = request(&["tenants", "update", "globex"]).unwrap_err().to_string();
     assert_eq!(problem, "nothing to change is given");
 }

@@ -185,7 +185,9 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         words: &["subscriptions", "update"],
         about: "Change a subscription: the fields that are given",
         examples: "  postrider subscriptions update orders --url https://hooks.example/v2/orders\n  \
-                   postrider subscriptions update orders --clear content_filter --clear accounts",
+                   postrider subscriptions update orders --clear content_filter --clear accounts\n  \
+                   postrider subscriptions update orders --signing-secret @secret \\\n    \
+                   --json '{\"signatureSchemes\": [{\"staticSecret\": {\"header\": \"x-secret\"}}]}'",
         arguments: &[
             positional(
                 "SUBSCRIPTION",
@@ -204,6 +206,12 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
             RATE,
             IN_FLIGHT,
             TIMEOUT,
+            field(
+                "signing-secret",
+                "The secret in use, where the change would show it: the text, @FILE, or -",
+                "subscription.signing_secret",
+                ArgumentValue::Content,
+            ),
             DOCUMENT,
             option("clear", "A field to clear, as in accounts", "", ArgumentValue::Cleared),
             option(
