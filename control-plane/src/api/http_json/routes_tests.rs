@@ -70,6 +70,11 @@ fn a_request_finds_its_method() {
     assert_eq!(names, ["installation"]);
     let (method, _) = found(Method::POST, "/v1/tenants/acme/operations/op:cancel").unwrap();
     assert_eq!(method, "/google.longrunning.Operations/CancelOperation");
+    for parent in ["tenants/acme/deliveries/d", "tenants/acme/subscriptions/erp", "tenants/acme"] {
+        let (method, names) = found(Method::GET, &format!("/v1/{parent}/attempts")).unwrap();
+        assert_eq!(method, "/postrider.v1.DeliveryService/ListAttempts");
+        assert_eq!(names, [parent]);
+    }
     assert!(found(Method::GET, "/v1/nothing").is_none());
     assert!(found(Method::POST, "/postrider.v1.EventService/PublishEvent").is_none());
 }
