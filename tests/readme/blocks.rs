@@ -2,7 +2,8 @@
 //!
 //! Fed by a page's text; feeds the pages' tests. Guarantees that a block is
 //! found only when its info string marks it, that a mark that nobody knows is an
-//! error rather than a block left out, and that a finding says where it stands.
+//! error rather than a block left out, that what a page defines for its reader's
+//! shell stands before each later block, and that a finding says where it stands.
 
 use std::fmt;
 use std::process::Output;
@@ -16,6 +17,8 @@ const CODE_FENCE: &str = "```";
 pub enum Wanted {
     /// Ends well and prints JSON.
     Answer,
+    /// Ends well and says something to people.
+    Words,
     /// Fails, and says this reason.
     Refusal(String),
 }
@@ -46,6 +49,7 @@ impl fmt::Display for Finding {
 /// The marked blocks of a page, in their order.
 pub fn blocks(page: &str) -> Result<Vec<Block>, String> {
     let mut found = Vec::new();
+    let mut setup = String::new();
     let mut lines = (1..).zip(page.lines());
     while let Some((line, opening)) = lines.next() {
         let Some(info) = opening.strip_prefix(CODE_FENCE) else { continue };
@@ -58,15 +62,18 @@ pub fn blocks(page: &str) -> Result<Vec<Block>, String> {
             command.push_str(text);
             command.push('\n');
         }
-        match info.split_whitespace().collect::<Vec<_>>()[..] {
-            ["sh", "grpcurl"] => found.push(Block { line, wanted: Wanted::Answer, command }),
-            ["sh", "refused", reason] => {
-                let wanted = Wanted::Refusal(reason.to_owned());
-                found.push(Block { line, wanted, command });
+        let wanted = match info.split_whitespace().collect::<Vec<_>>()[..] {
+            ["sh", "setup"] => {
+                setup.push_str(&command);
+                continue;
             }
+            ["sh", "grpcurl" | "curl"] => Wanted::Answer,
+            ["sh", "postrider"] => Wanted::Words,
+            ["sh", "refused", reason] => Wanted::Refusal(reason.to_owned()),
             ["sh", ..] => return Err(format!("line {line}: the mark {info:?} means nothing")),
-            _ => {}
-        }
+            _ => continue,
+        };
+        found.push(Block { line, wanted, command: format!("{setup}{command}") });
     }
     Ok(found)
 }
@@ -77,8 +84,12 @@ impl Block {
         let stdout = String::from_utf8_lossy(&output.stdout);
         let stderr = String::from_utf8_lossy(&output.stderr);
         let problem = match &self.wanted {
-            Wanted::Answer if !output.status.success() => Some("failed".to_owned()),
+            Wanted::Answer | Wanted::Words if !output.status.success() => Some("failed".to_owned()),
             Wanted::Answer => self.problem_of(&stdout),
+            Wanted::Words if stdout.trim().is_empty() && stderr.trim().is_empty() => {
+                Some("said nothing".to_owned())
+            }
+            Wanted::Words => None,
             Wanted::Refusal(reason) if output.status.success() => {
                 Some(format!("was to be refused with {reason}"))
             }
@@ -112,11 +123,18 @@ impl Block {
             if let Some(error) = refused {
                 return Some(format!("one of its events was refused: {error}"));
             }
-            if self.command.contains("/List") && lists_nothing(answer) {
+            if self.is_read() && lists_nothing(answer) {
                 return Some("listed nothing".to_owned());
             }
         }
         None
+    }
+
+    /// Whether it shows a list by grpcurl, or anything by curl.
+    fn is_read(&self) -> bool {
+        let writes = ["--json", "--data-binary", "-X "].iter();
+        let has = |part: &str| self.command.contains(part);
+        has("/List") || (has("curl -sS") && !writes.copied().any(has))
     }
 }
 
@@ -158,6 +176,17 @@ mod tests {
     }
 
     #[test]
+    fn what_a_page_defines_stands_before_its_blocks() {
+        let page = "```sh setup\napi() { curl; }\n```\n```sh curl\napi\n```\n\
+            ```sh postrider\npostrider\n```\n";
+        let setup = "api() { curl; }\n";
+        let answer = Block { line: 4, wanted: Wanted::Answer, command: format!("{setup}api\n") };
+        let words =
+            Block { line: 7, wanted: Wanted::Words, command: format!("{setup}postrider\n") };
+        assert_eq!(blocks(page), Ok(vec![answer, words]));
+    }
+
+    #[test]
     fn a_mark_that_nobody_knows_is_an_error() {
         assert!(blocks("```sh grpcurls\none\n```\n").is_err());
         assert!(blocks("```sh refused\none\n```\n").is_err());
@@ -177,6 +206,14 @@ mod tests {
         let list = block(Wanted::Answer, "grpcurl …/ListEvents");
         assert!(list.judge(&output(0, r#"{"events": [{}]}"#, "")).is_ok());
         assert!(list.judge(&output(0, "{}", "")).is_err());
+        let read = block(Wanted::Answer, "curl -sS 127.0.0.1/v1/tenants");
+        assert!(read.judge(&output(0, "{}", "")).is_err());
+        let deleted = block(Wanted::Answer, "curl -sS -X DELETE 127.0.0.1/v1/tenants/a");
+        assert!(deleted.judge(&output(0, "{}", "")).is_ok());
+        let words = block(Wanted::Words, "postrider contexts set");
+        assert!(words.judge(&output(0, "", "written")).is_ok());
+        assert!(words.judge(&output(0, "", "")).is_err());
+        assert!(words.judge(&output(7, "a table", "")).is_err());
         assert!(list.judge(&output(0, r#"{"log": []}"#, "")).is_err());
     }
 

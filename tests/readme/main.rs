@@ -1,8 +1,8 @@
 //! What the documents show, as a reader would paste it.
 //!
 //! Fed by README.md, the pages under examples/, docs/backup.md and docs/receivers.md; feeds
-//! Postrider through a shell and grpcurl itself. Guarantees that what a document shows works,
-//! in its order, against nothing but what the document itself has made.
+//! Postrider through a shell and grpcurl, curl and postrider themselves. Guarantees that what a
+//! document shows works, in its order, against nothing but what the document itself has made.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
@@ -17,6 +17,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use postrider_tests::process;
 use postrider_tests::token::TEST_TOKEN;
 
 /// Where Postrider listens, and `dev`'s receiver, when nobody says otherwise.
@@ -29,15 +30,22 @@ fn grpcurl_folder() -> Option<PathBuf> {
     program.parent().map(Path::to_owned)
 }
 
-/// Runs a command in a shell, from the top of the repository.
-fn shell(command: &str) -> Output {
+/// A command for a shell, at the top of the repository, that finds grpcurl and postrider.
+fn shell_command(command: &str) -> Command {
     let path = env::var_os("PATH").unwrap_or_default();
-    let folders = grpcurl_folder().into_iter().chain(env::split_paths(&path).collect::<Vec<_>>());
-    Command::new("sh")
+    let program = process::binary("postrider").unwrap();
+    let own = grpcurl_folder().into_iter().chain(program.parent().map(Path::to_owned));
+    let folders = own.chain(env::split_paths(&path).collect::<Vec<_>>());
+    let mut shell = process::without_settings(Command::new("sh"));
+    shell
         .args(["-c", command])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .env("PATH", env::join_paths(folders).unwrap())
-        .env("POSTRIDER_TOKEN", TEST_TOKEN)
-        .output()
-        .unwrap()
+        .env("POSTRIDER_TOKEN", TEST_TOKEN);
+    shell
+}
+
+/// Runs a command in a shell.
+fn shell(command: &str) -> Output {
+    shell_command(command).output().unwrap()
 }
