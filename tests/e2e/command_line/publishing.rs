@@ -89,6 +89,19 @@ pub async fn a_stream_goes_on_where_it_ended(terminal: &Terminal) {
     assert!(String::from_utf8_lossy(&output.stdout).contains("published: 1"));
     let output = terminal.output_with_input(&["publish", "--stream"], "{").await;
     assert_eq!(output.status.code(), Some(2));
+
+    // One that cannot be read ends it, after the answers to those before.
+    let line = "{\"type\": \"without.key\", \"data\": 1}\n";
+    let wrong = format!("{}{{\n{line}", line.repeat(300));
+    let words = ["publish", "--stream", "--output", "json"];
+    let output = terminal.output_with_input(&words, &wrong).await;
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("lines are done up to 300") && told.contains("line 301: "), "{told}");
+    let tally: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&tally["published"], &tally["unknown"]), (&300.into(), &0.into()), "{tally}");
+    let stored = terminal.json(&["events", "--type", "without.key", "--limit", "0"]).await;
+    assert_eq!(stored.as_array().unwrap().len(), 300);
 }
 
 pub async fn hostile_text_is_escaped(cluster: &Cluster, terminal: &Terminal) {

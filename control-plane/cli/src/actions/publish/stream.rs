@@ -54,6 +54,8 @@ struct StreamPublisher<'a> {
     /// Those to be sent again, and when.
     delayed: VecDeque<(Instant, u64)>,
     is_at_end: bool,
+    /// Why no more lines are read, if one was wrong.
+    fault: Option<CliError>,
     last_line: u64,
     tally: StreamTally,
     position: StreamPosition,
@@ -79,6 +81,7 @@ pub(super) async fn run(session: &CommandSession, matches: &ArgMatches) -> Resul
         unanswered: BTreeMap::new(),
         delayed: VecDeque::new(),
         is_at_end: false,
+        fault: None,
         last_line: first - 1,
         tally: StreamTally::default(),
         position,
@@ -97,11 +100,11 @@ impl StreamPublisher<'_> {
         loop {
             // A stream is opened for something.
             if self.unanswered.is_empty() && !self.read_one().await? {
-                return Ok(());
+                return self.fault.take().map_or(Ok(()), Err);
             }
             let answered = self.tally.published + self.tally.duplicates + self.tally.refused;
             let error = match self.exchange().await {
-                Ok(()) => return Ok(()),
+                Ok(()) => return self.fault.take().map_or(Ok(()), Err),
                 Err(error) => error,
             };
             let more = self.tally.published + self.tally.duplicates + self.tally.refused;
@@ -120,15 +123,21 @@ impl StreamPublisher<'_> {
     async fn read_one(&mut self) -> Result<bool, CliError> {
         let line = tokio::select! {
             line = self.lines.recv() => line,
-            () = self.interruption.wait() => return Err(self.interrupted()),
+            () = self.interruption.wait() => return Err(interrupted()),
         };
-        match line {
-            Some(line) => self.add(line?).map(|_| true),
-            None => {
-                self.is_at_end = true;
-                Ok(false)
-            }
+        Ok(self.take(line).is_some())
+    }
+
+    /// Takes what was read and gives the request of a line. With the end, or a line that is
+    /// wrong, reading ends; what was read before has its answers first.
+    fn take(&mut self, line: Option<ReadLine>) -> Option<DynamicMessage> {
+        match line.map(|line| line.and_then(|line| self.add(line))) {
+            Some(Ok(request)) => return Some(request),
+            Some(Err(fault)) => self.fault = Some(fault),
+            None => {}
         }
+        self.is_at_end = true;
+        None
     }
 
     /// Notes a line's event as unanswered, and gives its request.
@@ -151,7 +160,7 @@ impl StreamPublisher<'_> {
         let stream = self.api.exchange(STREAM_METHOD, ReceiverStream::new(receiver));
         let mut answers: Streaming<DynamicMessage> = tokio::select! {
             answers = stream => answers?,
-            () = self.interruption.wait() => return Err(self.interrupted()),
+            () = self.interruption.wait() => return Err(interrupted()),
         };
         while !self.unanswered.is_empty() || !self.is_at_end {
             let may_read = !self.is_at_end && self.unanswered.len() < MAX_UNANSWERED_EVENTS;
@@ -161,16 +170,14 @@ impl StreamPublisher<'_> {
                     Some(answer) => self.record(&answer)?,
                     None => return Err(CliError::Unavailable("the stream has ended".to_owned())),
                 },
-                line = self.lines.recv(), if may_read => match line {
-                    Some(line) => {
-                        let request = self.add(line?)?;
+                line = self.lines.recv(), if may_read => {
+                    if let Some(request) = self.take(line) {
                         send(&sender, request)?;
                     }
-                    None => self.is_at_end = true,
-                },
+                }
                 () = tokio::time::sleep_until(delayed_until.unwrap_or_else(Instant::now)),
                     if delayed_until.is_some() => self.send_delayed(&sender)?,
-                () = self.interruption.wait() => return Err(self.interrupted()),
+                () = self.interruption.wait() => return Err(interrupted()),
             }
         }
         Ok(())
@@ -232,7 +239,7 @@ impl StreamPublisher<'_> {
         Some(Duration::new(seconds, part).max(DEFAULT_RETRY_DELAY))
     }
 
-    /// After a stream that broke: an event without a key might become two.
+    /// After a stream that broke or was left: an event without a key might become two.
     fn give_up_without_keys(&mut self) {
         let progress = self.progress;
         let before = self.unanswered.len();
@@ -253,17 +260,16 @@ impl StreamPublisher<'_> {
         self.unanswered.first_key_value().map_or(self.last_line, |(number, _)| number - 1)
     }
 
-    fn interrupted(&self) -> CliError {
-        let next = self.done() + 1;
-        CliError::Interrupted(format!("interrupted; to go on: --from-line {next}"))
-    }
-
     /// Keeps the position, and tells what became of the lines.
     fn finish(
         mut self,
         session: &CommandSession,
         ended: Result<(), CliError>,
     ) -> Result<(), CliError> {
+        if ended.is_err() {
+            // Whoever goes on behind what is done sends them again otherwise.
+            self.give_up_without_keys();
+        }
         let done = self.done();
         self.position.write(done)?;
         let tally = &self.tally;
@@ -281,7 +287,13 @@ impl StreamPublisher<'_> {
         }
         if let Err(error) = ended {
             eprintln!("lines are done up to {done}");
-            return Err(error);
+            let next = done + 1;
+            return Err(match error {
+                CliError::Interrupted(_) => {
+                    CliError::Interrupted(format!("interrupted; to go on: --from-line {next}"))
+                }
+                other => other,
+            });
         }
         match (tally.unknown, tally.refused) {
             (0, 0) => Ok(()),
@@ -289,6 +301,11 @@ impl StreamPublisher<'_> {
             (unknown, _) => Err(CliError::Unavailable(format!("{unknown} events have no answer"))),
         }
     }
+}
+
+/// Where to go on is told at the end.
+fn interrupted() -> CliError {
+    CliError::Interrupted(String::new())
 }
 
 fn send(sender: &mpsc::Sender<DynamicMessage>, request: DynamicMessage) -> Result<(), CliError> {
