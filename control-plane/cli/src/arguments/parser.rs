@@ -165,6 +165,38 @@ mod tests {
         program().debug_assert();
     }
 
+    /// What a shell makes of a line, as far as the examples need one.
+    fn shell_words(line: &str) -> Vec<String> {
+        let (mut words, mut word, mut is_quoted) = (Vec::new(), String::new(), false);
+        for letter in line.chars() {
+            match letter {
+                '\'' => is_quoted = !is_quoted,
+                '<' | '>' | '#' if !is_quoted && word.is_empty() => break,
+                ' ' if !is_quoted => words.extend(Some(std::mem::take(&mut word))),
+                _ => word.push(letter),
+            }
+        }
+        words.push(word);
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
+    #[test]
+    fn what_takes_options_has_an_example_and_examples_can_be_typed() {
+        for command in commands() {
+            let takes_options = command.arguments.iter().any(|argument| {
+                matches!(argument.form, ArgumentForm::Optional | ArgumentForm::Required)
+            });
+            assert!(!takes_options || !command.examples.is_empty(), "{:?}", command.words);
+            let text = command.examples.replace("\\\n", "");
+            for line in text.lines().filter(|line| line.starts_with("  postrider ")) {
+                let matches = program().try_get_matches_from(shell_words(line));
+                let matches = matches.unwrap_or_else(|error| panic!("{line}: {error}"));
+                assert_eq!(matches.subcommand_name(), command.words.first().copied(), "{line}");
+            }
+        }
+    }
+
     #[test]
     fn a_group_alone_is_its_list() {
         let matches = program()

@@ -39,7 +39,8 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         words: &["event-types", "list"],
         about: "List the catalogue",
-        examples: "",
+        examples: "  postrider event-types --group payments\n  \
+                   postrider event-types --search refund --archived",
         arguments: &[
             option("group", "Only those of this group", "group", ArgumentValue::Text),
             option(
@@ -83,7 +84,8 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         words: &["event-types", "update"],
         about: "Change an event type: the fields that are given",
-        examples: "",
+        examples: "  postrider event-types update payment.completed --schema @payment.schema.json\n  \
+                   postrider event-types update payment.completed --validation warn --clear description",
         arguments: &[
             positional("TYPE", "The type", "event_type.name", EVENT_TYPE),
             DESCRIPTION,
@@ -104,21 +106,21 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         words: &["event-types", "archive"],
         about: "Take an event type out of use",
-        examples: "",
+        examples: "  postrider event-types archive payment.completed",
         arguments: &[NAME, ETAG],
         action: shows("postrider.v1.EventTypeService/ArchiveEventType"),
     },
     CommandSpec {
         words: &["event-types", "unarchive"],
         about: "Take it back into use",
-        examples: "",
+        examples: "  postrider event-types unarchive payment.completed",
         arguments: &[NAME, ETAG],
         action: shows("postrider.v1.EventTypeService/UnarchiveEventType"),
     },
     CommandSpec {
         words: &["event-types", "delete"],
         about: "Delete an event type",
-        examples: "",
+        examples: "  postrider event-types delete payment.completed",
         arguments: &[
             NAME,
             ETAG,

@@ -111,7 +111,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         words: &["events", "get"],
         about: "Show an event with its payload",
-        examples: "",
+        examples: "  postrider events get evt_0123456789abcdef0123456789abcdef --output json",
         arguments: &[
             NAME,
             option("view", "basic or full", "view", ArgumentValue::EnumName("EVENT_VIEW_")),
@@ -121,7 +121,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         words: &["resend"],
         about: "Send an event again, to one subscription or to all that it went to",
-        examples: "",
+        examples: "  postrider resend evt_0123456789abcdef0123456789abcdef --subscription orders",
         arguments: &[
             NAME,
             option(

@@ -21,7 +21,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         words: &["agents", "list"],
         about: "List agents",
-        examples: "",
+        examples: "  postrider agents --region eu --state draining",
         arguments: &[
             option(
                 "region",

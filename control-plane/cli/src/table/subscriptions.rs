@@ -93,7 +93,8 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         words: &["subscriptions", "list"],
         about: "List a tenant's subscriptions",
-        examples: "",
+        examples: "  postrider subscriptions --status disabled\n  \
+                   postrider subscriptions --type payment.completed --output json",
         arguments: &[
             TENANT_PARENT,
             option(
@@ -226,35 +227,36 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         words: &["subscriptions", "delete"],
         about: "Delete a subscription, for good",
-        examples: "",
+        examples: "  postrider subscriptions delete orders",
         arguments: &[NAME, ETAG],
         action: shows("postrider.v1.SubscriptionService/DeleteSubscription"),
     },
     CommandSpec {
         words: &["subscriptions", "enable"],
         about: "Send to it, and what has waited while it was paused",
-        examples: "",
+        examples: "  postrider subscriptions enable orders --reason 'the receiver is back'",
         arguments: &[NAME, REASON, ETAG],
         action: shows("postrider.v1.SubscriptionService/EnableSubscription"),
     },
     CommandSpec {
         words: &["subscriptions", "pause"],
         about: "Send nothing for now; what comes waits",
-        examples: "",
+        examples: "  postrider subscriptions pause orders --reason 'the ERP is being moved'",
         arguments: &[NAME, REASON, ETAG],
         action: shows("postrider.v1.SubscriptionService/PauseSubscription"),
     },
     CommandSpec {
         words: &["subscriptions", "disable"],
         about: "Send nothing; what comes is suppressed",
-        examples: "",
+        examples: "  postrider subscriptions disable orders --reason 'the shop is closed'",
         arguments: &[NAME, REASON, ETAG],
         action: shows("postrider.v1.SubscriptionService/DisableSubscription"),
     },
     CommandSpec {
         words: &["subscriptions", "rotate-secret"],
         about: "Make a new signing key; the older ones go on signing for a while",
-        examples: "",
+        examples: "  postrider subscriptions rotate-secret orders --grace-period 72h\n  \
+                   postrider subscriptions rotate-secret orders --signing-secret @secret --grace-period 0s",
         arguments: &[
             NAME,
             option(
@@ -282,7 +284,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         words: &["subscriptions", "revoke-signing-key"],
         about: "Take a signing key out of use at once",
-        examples: "",
+        examples: "  postrider subscriptions revoke-signing-key orders --key key-93e5eec6a074edc8",
         arguments: &[
             NAME,
             required(
@@ -298,7 +300,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         words: &["subscriptions", "release-ordering-key"],
         about: "Let a key go on that is held because a delivery of it was exhausted",
-        examples: "",
+        examples: "  postrider subscriptions release-ordering-key orders --key SE35",
         arguments: &[
             NAME,
             required("key", "The ordering key", "ordering_key", ArgumentValue::Text),

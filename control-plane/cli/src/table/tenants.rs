@@ -34,7 +34,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         words: &["tenants", "list"],
         about: "List tenants",
-        examples: "",
+        examples: "  postrider tenants --label tier=gold --order-by 'create_time desc'",
         arguments: &[
             option(
                 "label",
@@ -100,7 +100,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         words: &["tenants", "delete"],
         about: "Delete a tenant, for good",
-        examples: "",
+        examples: "  postrider tenants delete globex --force",
         arguments: &[
             NAME,
             ETAG,

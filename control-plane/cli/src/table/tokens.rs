@@ -12,7 +12,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         words: &["tokens", "list"],
         about: "List tokens, ended ones included until they are forgotten",
-        examples: "",
+        examples: "  postrider tokens --portal",
         arguments: &[option("portal", "Portal tokens too", "show_portal", ArgumentValue::Switch)],
         action: lists("postrider.v1.TokenService/ListTokens", "tokens"),
     },
