@@ -16,6 +16,7 @@ use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use postrider_proto::v1::{DeliveryState, Event, PublishEventRequest, Subscription};
 use postrider_tests::cluster::{Cluster, Description, Engine};
+use postrider_tests::json_api::JsonApi;
 use postrider_tests::otlp_collector::OtlpCollector;
 use postrider_tests::pki::Pki;
 use postrider_tests::ports::free_port;
@@ -190,6 +191,26 @@ async fn who_may_not_call_records_nothing() {
     for refused in ["PublishEvents", "NameOfHisChoice"] {
         let is_there = collector.spans().iter().any(|span| span.name().contains(refused));
         assert!(!is_there, "{refused}");
+    }
+    assert_call_over_http(&cluster, &collector).await;
+}
+
+/// A call over HTTP has the span of a call, which says by what it came and where.
+async fn assert_call_over_http(cluster: &Cluster, collector: &OtlpCollector) {
+    let over_http = JsonApi::of(cluster).unwrap();
+    over_http.call("GET /v1/tenants/traced", "", "").await.unwrap();
+    let span = wait::until("the span of a call over HTTP", SOON_LIMIT, || async {
+        let mut spans = collector.spans().into_iter();
+        spans.find(|span| span.name().ends_with("/GetTenant")).ok_or("it is not there".to_owned())
+    });
+    let span = span.await.unwrap();
+    for (name, value) in [
+        ("rpc.system.name", "http_json"),
+        ("rpc.response.status_code", "OK"),
+        ("http.request.method", "GET"),
+        ("http.route", "/v1/tenants/{tenant}"),
+    ] {
+        assert_eq!(span.attribute(name), value, "{name}");
     }
 }
 
