@@ -50,7 +50,7 @@ async fn event_count(api: &mut TestApi) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watch_whose_client_goes_away_gives_its_place_back() {
-    let mut api = TestApi::with(&[("api.max_watchers_per_tenant", "1")]).await;
+    let mut api = TestApi::with(&[("api.max_watchers", "1")]).await;
     api.tenant("acme").await;
     let door = api.plane.addresses.callers;
     let watch = "GET /v1/tenants/acme/attempts:watch?sendProgress=true HTTP/1.1\r\nhost: x\r\n\r\n";
