@@ -72,20 +72,36 @@ impl ClaimMapping {
         let granted = self.0.iter().filter_map(|rule| rule.grant(claims));
         granted.take(MAX_GRANTS).collect()
     }
+
+    /// Whether a rule grants nothing only because a claim names more tenants than a grant may
+    /// have.
+    pub fn has_too_many_tenants(&self, claims: &Value) -> bool {
+        self.0.iter().any(|rule| rule.has_too_many_tenants(claims))
+    }
 }
 
 impl ClaimRule {
     fn grant(&self, claims: &Value) -> Option<Grant> {
-        let found = texts(&self.claim, claim(claims, &self.claim)?);
-        let applies = match &self.value {
-            Some(wanted) => found.contains(&wanted.as_str()),
-            None => !found.is_empty(),
-        };
         let scope = match &self.scope {
             ClaimScope::Fixed(scope) => scope.clone(),
             ClaimScope::TenantsOf(path) => GrantScope::Tenants(tenants(claim(claims, path)?)?),
         };
-        applies.then_some(Grant { role: self.role, scope })
+        self.applies(claims).then_some(Grant { role: self.role, scope })
+    }
+
+    fn applies(&self, claims: &Value) -> bool {
+        let Some(value) = claim(claims, &self.claim) else { return false };
+        let found = texts(&self.claim, value);
+        match &self.value {
+            Some(wanted) => found.contains(&wanted.as_str()),
+            None => !found.is_empty(),
+        }
+    }
+
+    fn has_too_many_tenants(&self, claims: &Value) -> bool {
+        let ClaimScope::TenantsOf(path) = &self.scope else { return false };
+        let named = claim(claims, path).and_then(Value::as_array);
+        named.is_some_and(|named| named.len() > MAX_GRANT_TENANTS) && self.applies(claims)
     }
 }
 
@@ -192,6 +208,20 @@ mod tests {
             assert_eq!(scope(json!({"sub": "x", "tenants": none})), None, "{none}");
         }
         assert_eq!(scope(json!({"sub": "x"})), None);
+    }
+
+    #[test]
+    fn a_claim_with_too_many_tenants_is_told_apart() {
+        let names = |count: usize| (0..count).map(|n| format!("t{n}")).collect::<Vec<_>>();
+        let by_claim = ClaimScope::TenantsOf("tenants".to_owned());
+        let mapping = ClaimMapping(vec![rule("groups", Some("ops"), by_claim)]);
+        let tell = |group: &str, count: usize| {
+            let claims = json!({"groups": group, "tenants": names(count)});
+            (mapping.grants(&claims).len(), mapping.has_too_many_tenants(&claims))
+        };
+        assert_eq!(tell("ops", MAX_GRANT_TENANTS), (1, false));
+        assert_eq!(tell("ops", MAX_GRANT_TENANTS + 1), (0, true));
+        assert_eq!(tell("dev", MAX_GRANT_TENANTS + 1), (0, false), "no rule applies");
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl AuditFields {
 
     pub fn text(&mut self, field: impl Into<String>, value: &str) -> &mut Self {
         if !value.is_empty() {
-            self.0.insert(field.into(), FieldValue::Shown(cut(value)));
+            self.0.insert(field.into(), FieldValue::Shown(cut_value(value)));
         }
         self
     }
@@ -144,15 +144,20 @@ fn difference(name: &str, old: Option<&FieldValue>, new: Option<&FieldValue>) ->
         }
         (_, new) => new.map(shown),
     };
-    FieldChange { field: cut(name), before: old.map(shown), after }
+    FieldChange { field: cut_value(name), before: old.map(shown), after }
 }
 
-/// The beginning of a long value, and by what it differs from others that begin so.
-fn cut(value: &str) -> String {
-    if value.len() <= MAX_VALUE_BYTES {
+fn cut_value(value: &str) -> String {
+    cut(value, MAX_VALUE_BYTES, KEPT_VALUE_BYTES)
+}
+
+/// The beginning of a text that is longer than `most` bytes, and by what it differs from
+/// others that begin so.
+pub(super) fn cut(value: &str, most: usize, kept: usize) -> String {
+    if value.len() <= most {
         return value.to_owned();
     }
-    let kept = value.get(..value.floor_char_boundary(KEPT_VALUE_BYTES)).unwrap_or_default();
+    let kept = value.get(..value.floor_char_boundary(kept)).unwrap_or_default();
     let hash = hex::encode(Sha256::digest(value.as_bytes()));
     format!("{kept}… ({} bytes, SHA-256 {hash})", value.len())
 }

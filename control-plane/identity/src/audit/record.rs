@@ -11,7 +11,7 @@ use postrider_domain::ids::TenantId;
 use postrider_domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::fields::{AuditFields, BoundedChanges, FieldChange};
+use super::fields::{AuditFields, BoundedChanges, FieldChange, cut};
 use super::hash::ChainHash;
 use crate::grant::{Grant, GrantScope};
 
@@ -238,12 +238,10 @@ pub struct AuditRecord {
     pub draft: AuditDraft,
 }
 
-/// Text from outside, printable and cut at a bound.
+/// Text from outside, printable, and of a long one the beginning and the hash of the whole.
 fn printable(text: &str, most: usize) -> String {
-    let end = text.floor_char_boundary(most);
-    let kept = text.get(..end).unwrap_or_default();
     let shown = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    kept.chars().map(shown).collect()
+    cut(text, most, most).chars().map(shown).collect()
 }
 
 #[cfg(test)]
@@ -340,6 +338,10 @@ mod tests {
         let draft = origin.draft("tenants/acme", Timestamp::default());
         assert!(draft.actor.len() <= 2 * MAX_ACTOR_BYTES);
         assert!(draft.actor.starts_with("subject:a\u{fffd}\u{fffd}é"), "{}", draft.actor);
+        let other = AuditOrigin { actor: format!("{}!", origin.actor), ..origin };
+        let other = other.draft("tenants/acme", Timestamp::default());
+        assert_ne!(draft.actor, other.actor, "two that begin alike are not one");
+        assert_eq!(draft.actor.split('…').next(), other.actor.split('…').next());
         assert_eq!(AuditOrigin::system("x").draft("", Timestamp::default()).actor, "system");
         assert_eq!(AuditOrigin::command("x").draft("", Timestamp::default()).actor, "command");
     }

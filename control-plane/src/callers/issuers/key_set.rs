@@ -80,7 +80,7 @@ pub struct KeySet {
 type FetchTurn = tokio::sync::OwnedMutexGuard<()>;
 
 impl KeySet {
-    /// Reads the file; an address is asked when a key is needed.
+    /// Reads the file, in which there must be keys; an address is asked when one is needed.
     pub fn new(settings: &IssuerSettings) -> anyhow::Result<Self> {
         let source = match settings.jwks_file.is_empty() {
             true => KeySource::Address(KeyAddress::new(settings)?),
@@ -88,7 +88,10 @@ impl KeySet {
         };
         let mut state = KeySetState::default();
         if let KeySource::File(path) = &source {
-            state.take(read_file(path)?, Instant::now());
+            let keys = read_file(path).context("jwks_file")?;
+            // Whoever means to accept nobody's tokens names no issuer.
+            anyhow::ensure!(!keys.is_empty(), "jwks_file: no key of {} is used", path.display());
+            state.take(keys, Instant::now());
         }
         Ok(Self { source, state: Mutex::new(state), fetching: Arc::default() })
     }

@@ -36,6 +36,8 @@ const VERIFIED_AGE: Duration = Duration::from_secs(60);
 const MAX_VERIFIED_JWTS: usize = 4096;
 /// Longest subject or issuer that is shown. Either is an address or an id.
 const MAX_NAME_CHARACTERS: usize = 256;
+const TOO_MANY_TENANTS: &str =
+    "its claim of tenants names more than 1000, and so a rule of this installation gives no role";
 
 type JwtHash = [u8; 32];
 
@@ -169,17 +171,25 @@ impl Issuer {
         let end = Timestamp::from_micros((end as i64).saturating_mul(1_000_000)) + self.leeway;
         let grants = self.mapping.grants(claims);
         if grants.is_empty() {
-            return Err("no rule of this installation gives its holder a role");
+            return Err(match self.mapping.has_too_many_tenants(claims) {
+                true => TOO_MANY_TENANTS,
+                false => "no rule of this installation gives its holder a role",
+            });
         }
         let principal = Principal::Subject { issuer: shown(&self.name), subject: shown(subject) };
         Ok(CallerIdentity { principal, grants, expire_time: Some(end) })
     }
 }
 
-/// A name as logs may have it.
+/// A name as logs and records may have it. One that cannot be shown as it is has the hash of
+/// the whole: two callers are never one.
 fn shown(name: &str) -> String {
     let printable = name.chars().map(|letter| if is_unprintable(letter) { '?' } else { letter });
-    printable.take(MAX_NAME_CHARACTERS).collect()
+    let kept: String = printable.take(MAX_NAME_CHARACTERS).collect();
+    if kept == name {
+        return kept;
+    }
+    format!("{kept}… ({} bytes, SHA-256 {})", name.len(), hex::encode(Sha256::digest(name)))
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "all others are told alike")]

@@ -2,6 +2,7 @@
 
 mod provider;
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -13,6 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{EncodingKey, Header};
+use postrider_identity::MAX_GRANT_TENANTS;
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -109,6 +111,11 @@ impl KeyServer {
 }
 
 fn issuers(keys: &str) -> Issuers {
+    let settings = settings_with(keys);
+    Issuers::new(&settings.auth, SystemClock::starting_at(wall_clock())).unwrap()
+}
+
+fn settings_with(keys: &str) -> Settings {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("postrider.toml");
     let text = format!(
@@ -117,8 +124,7 @@ fn issuers(keys: &str) -> Issuers {
          role = \"operator\"\ntenants_claim = \"tenants\"\n"
     );
     std::fs::write(&path, text).unwrap();
-    let settings = Settings::load(Some(&path), &[]).unwrap();
-    Issuers::new(&settings.auth, SystemClock::starting_at(wall_clock())).unwrap()
+    Settings::load(Some(&path), &[]).unwrap()
 }
 
 fn now() -> i64 {
@@ -291,6 +297,52 @@ async fn a_bearer_token_is_sent_and_a_file_of_keys_is_read() {
     std::fs::write(&keys, json!({ "keys": [key.jwk()] }).to_string()).unwrap();
     let by_file = issuers(&format!("jwks_file = \"{}\"", keys.display()));
     by_file.verify(&key.sign(&claims())).await.unwrap();
+}
+
+#[tokio::test]
+async fn subjects_that_begin_alike_are_not_one_caller() {
+    let (server, key) = (KeyServer::start().await, IssuerSigningKey::create("k1"));
+    server.serve(&[&key]);
+    let issuers = issuers(&format!("jwks_url = \"{}\"", server.url));
+    let mut seen = HashSet::new();
+    let long = "x".repeat(MAX_NAME_CHARACTERS);
+    for subject in [&*long, &format!("{long}1"), &format!("{long}2"), "a?", "a\u{7}", "a\u{8}"] {
+        let caller = issuers.verify(&key.sign(&with("sub", json!(subject)))).await.unwrap();
+        let shown = caller.principal.to_string();
+        assert!(shown.len() < 2 * MAX_NAME_CHARACTERS, "{shown}");
+        assert!(seen.insert(shown), "{subject}");
+    }
+}
+
+#[tokio::test]
+async fn a_jwt_with_too_many_tenants_is_told_so() {
+    let (server, key) = (KeyServer::start().await, IssuerSigningKey::create("k1"));
+    server.serve(&[&key]);
+    let issuers = issuers(&format!("jwks_url = \"{}\"", server.url));
+    let tenants: Vec<String> = (0..=MAX_GRANT_TENANTS).map(|number| format!("t{number}")).collect();
+    let refused = issuers.verify(&key.sign(&with("tenants", json!(tenants)))).await;
+    let told = refused.err().unwrap();
+    assert!(told.contains(&MAX_GRANT_TENANTS.to_string()), "{told}");
+}
+
+#[tokio::test]
+async fn a_file_without_keys_ends_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let refused = |file: &str| {
+        let keys = format!("jwks_file = \"{}\"", directory.path().join(file).display());
+        let settings = settings_with(&keys);
+        let refused = Issuers::new(&settings.auth, SystemClock::starting_at(wall_clock()));
+        format!("{:#}", refused.err().unwrap())
+    };
+    let missing = refused("missing.json");
+    assert!(missing.contains("https://id.example"), "{missing}");
+    assert!(missing.contains("jwks_file: cannot read "), "{missing}");
+    let symmetric = json!({ "keys": [{ "kty": "oct", "k": "AAAA", "alg": "HS256" }] });
+    for text in [json!({ "keys": [] }), symmetric] {
+        std::fs::write(directory.path().join("none.json"), text.to_string()).unwrap();
+        let empty = refused("none.json");
+        assert!(empty.contains("jwks_file: no key of "), "{empty}");
+    }
 }
 
 #[tokio::test]
