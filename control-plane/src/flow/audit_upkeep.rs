@@ -6,7 +6,7 @@
 //! of a tenant's shard logs its chain's head when it gets the shard, once it has changed,
 //! and at its own end, and says when a head was set back, a chain removed, or one is no longer
 //! that of which a head was logged; and that one replica tells of triggers that others have at
-//! the tables of records.
+//! any of the tables.
 //!
 //! Keeps the invariant `audit-records-chained`.
 
@@ -107,12 +107,12 @@ impl AuditUpkeep {
         Ok(())
     }
 
-    /// Tells of what can drop or change records as they are written; the same once.
+    /// Tells of what can drop or change records past this program; the same once.
     async fn look_for_triggers(&mut self) -> StoreResult<()> {
-        let triggers = self.store.foreign_audit_triggers(MAX_TOLD_TRIGGERS).await?;
+        let triggers = self.store.foreign_triggers(MAX_TOLD_TRIGGERS).await?;
         if self.triggers != triggers && !triggers.is_empty() {
             self.metrics.audit_alarm("foreign_trigger");
-            tracing::error!(?triggers, "others have triggers at the tables of records");
+            tracing::error!(?triggers, "others have triggers at the tables");
         }
         self.triggers = triggers;
         Ok(())

@@ -57,9 +57,11 @@ pub trait AuditStore {
     /// transaction; nothing if there is a key. Before anything else is recorded.
     async fn begin_audit_log(&self, now: Timestamp) -> StoreResult<()>;
 
-    /// What could drop or change records as they are written: triggers, rules and policies of
-    /// their tables, or views in place of these. Postrider has none. As "trigger NAME".
-    async fn foreign_audit_triggers(&self, limit: u32) -> StoreResult<Vec<String>>;
+    /// What could drop or change records, or anything else, past Postrider: triggers, rules and
+    /// policies of its tables, constraints that work as triggers, heirs, views in their place,
+    /// functions that their columns and indexes call, and triggers of the database's events.
+    /// Postrider has none of these. As "trigger NAME".
+    async fn foreign_triggers(&self, limit: u32) -> StoreResult<Vec<String>>;
 
     /// Removes the records from before a time at the beginning of the next chain after
     /// this one that has some, and leaves a signed checkpoint. A record that is not what
@@ -157,7 +159,7 @@ pub(crate) fn require_appended(
     }
     Err(codec::corrupt(format_args!(
         "the record {} of the audit chain \"{}\" was not stored as it was written: look for \
-         triggers and rules of audit_records and audit_chains",
+         triggers and rules of Postrider's tables",
         sent.sequence,
         sent.draft.chain.stored()
     )))

@@ -33,6 +33,17 @@ pub(crate) struct MinimumProgram {
 /// because the database keeps its checksum.
 pub(crate) type KnownMigration = (i64, &'static str, &'static str);
 
+/// The driver's own table, of what was applied.
+const APPLIED_TABLE: &str = "_sqlx_migrations";
+
+/// The tables that migrations make, and the driver's. Partitions are made beside them.
+pub(crate) fn table_names(known: &[KnownMigration]) -> Vec<&'static str> {
+    let lines = known.iter().flat_map(|(_, _, sql)| sql.lines());
+    let made = lines.filter_map(|line| line.strip_prefix("CREATE TABLE "));
+    let is_over = |letter: char| !(letter == '_' || letter.is_ascii_alphanumeric());
+    made.filter_map(|rest| rest.split(is_over).next()).chain([APPLIED_TABLE]).collect()
+}
+
 pub(crate) fn migrator(known: &[KnownMigration]) -> Migrator {
     let migration = |(version, description, sql): &KnownMigration| {
         let (kind, description) = (MigrationType::Simple, (*description).into());
@@ -140,6 +151,16 @@ mod tests {
 
     fn judge(versions: &[i64], migration: Option<&str>) -> StoreResult<bool> {
         is_current(&migrator(KNOWN), &applied(versions), &minimum(migration))
+    }
+
+    #[test]
+    fn tables_are_known_by_the_migrations_that_make_them() {
+        let made =
+            "-- CREATE TABLE no (\nCREATE TABLE one (\n    id text\n);\nCREATE TABLE two_2 (a);";
+        let known: &[KnownMigration] =
+            &[(1, "one", made), (2, "two", "CREATE INDEX x ON one (id);")];
+        assert_eq!(table_names(known), ["one", "two_2", APPLIED_TABLE]);
+        assert_eq!(migrator(known).table_name, APPLIED_TABLE);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use postrider_domain::ids::{AgentId, AttemptKey, DeliveryId, Region, ReplicaId, Shard, TenantId};
 use postrider_domain::time::{StoppedClock, Timestamp};
+use postrider_identity::AuditOrigin;
 use postrider_secret_encryption::LocalKeys;
 use postrider_store::{
     AgentSighting, DeliveryQuery, MaintenanceOptions, OpenOptions, RegionClock, ReplicaRow,
@@ -49,6 +50,32 @@ where
     let value = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     value
+}
+
+/// A schema of the role's own name comes before others in PostgreSQL's path.
+#[tokio::test]
+async fn tables_in_a_schema_that_comes_first_are_not_used_on_postgres() {
+    with_database(async |url| {
+        let earlier = postrider_store::open(&url, &options(true)).await.unwrap();
+        let shadowing = "DO $$ BEGIN EXECUTE format('CREATE SCHEMA %1$I;
+            CREATE TABLE %1$I.audit_chains (LIKE public.audit_chains INCLUDING ALL);
+            CREATE TABLE %1$I.audit_records (LIKE public.audit_records INCLUDING ALL)',
+            current_user); END $$";
+        execute(&url, shadowing).await;
+        let later = postrider_store::open(&url, &options(true)).await.unwrap();
+        let now = later.now().await.unwrap();
+        for store in [&earlier, &later] {
+            let draft = AuditOrigin::system("test").draft("tenants/acme", now);
+            store.append_audit_record(&draft).await.unwrap();
+        }
+        let count: i64 = one(&url, "SELECT count(*) FROM public.audit_records").await;
+        assert_eq!(count, 2);
+        let shadowed: i64 = one(&url, "SELECT count(*) FROM audit_records").await;
+        assert_eq!(shadowed, 0, "the path leads there");
+        earlier.close().await;
+        later.close().await;
+    })
+    .await;
 }
 
 #[tokio::test]

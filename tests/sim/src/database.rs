@@ -112,7 +112,7 @@ passed_on!(AuditStore {
     list_audit_chains(after: Option<&AuditChain>, limit: u32) -> StoreResult<Vec<ChainState>>;
     audit_key() -> StoreResult<AuditKey>;
     begin_audit_log(now: Timestamp) -> StoreResult<()>;
-    foreign_audit_triggers(limit: u32) -> StoreResult<Vec<String>>;
+    foreign_triggers(limit: u32) -> StoreResult<Vec<String>>;
     forget_audit_records(after: Option<&AuditChain>, before: Timestamp, now: Timestamp) -> StoreResult<Option<ForgottenRecords>>;
 });
 

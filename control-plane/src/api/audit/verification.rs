@@ -38,7 +38,7 @@ pub async fn verify(
     let (chain, page) = call.finish::<_, ChainPosition>(chain)?;
     let must_have_begun = require_chain(context, &chain).await?;
     let key = context.store.audit_key().await.map_err(errors::store)?.of_chain(&chain);
-    let triggers = context.store.foreign_audit_triggers(MAX_TOLD_TRIGGERS).await;
+    let triggers = context.store.foreign_triggers(MAX_TOLD_TRIGGERS).await;
     let triggers = triggers.map_err(errors::store)?;
     let foreign_triggers: Vec<String> =
         triggers.iter().map(|name| name.chars().take(MAX_TRIGGER_NAME).collect()).collect();
@@ -114,7 +114,7 @@ fn report(context: &ReplicaContext, chain: &AuditChain, findings: &ChainFindings
 
 fn report_triggers(context: &ReplicaContext, triggers: &[String]) {
     if !triggers.is_empty() {
-        tracing::error!(?triggers, "a check found triggers of others at the tables of records");
+        tracing::error!(?triggers, "a check found triggers of others at the tables");
         context.metrics.audit_alarm("foreign_trigger");
     }
 }

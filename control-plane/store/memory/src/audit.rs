@@ -81,7 +81,7 @@ impl AuditStore for MemoryStore {
         }
     }
 
-    async fn foreign_audit_triggers(&self, _limit: u32) -> StoreResult<Vec<String>> {
+    async fn foreign_triggers(&self, _limit: u32) -> StoreResult<Vec<String>> {
         Ok(Vec::new())
     }
 

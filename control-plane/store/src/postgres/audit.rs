@@ -19,6 +19,7 @@ use sqlx::postgres::PgRow;
 use super::call::DatabaseCall;
 use super::engine::PostgresStore;
 use super::rows::{self, get, time};
+use super::schema;
 use crate::audit::{
     AuditPosition, AuditQuery, AuditScope, AuditStore, ForgottenRecords, MAX_FORGOTTEN_RECORDS,
     changes_from_json, forgettable, hash_from, left_out_from,
@@ -26,6 +27,7 @@ use crate::audit::{
 use crate::codec;
 use crate::error::StoreResult;
 use crate::sealing::{AUDIT_KEY_ID, audit_key_of, no_tenant};
+use crate::sql_file::without_comment;
 
 /// Retention removes with one statement after another. As long as other maintenance.
 const FORGET_LIMIT: Duration = Duration::from_secs(600);
@@ -90,20 +92,8 @@ const SET_CHECKPOINT: &str = "UPDATE audit_chains
     SET checkpoint_sequence = $2, checkpoint_hash = $3, checkpoint_time = $4,
         checkpoint_signature = $5
     WHERE chain = $1";
-/// Postrider has none. A view in a table's place has a rule.
-const FOREIGN_TRIGGERS: &str = "SELECT found.told FROM (
-        SELECT format('trigger %s of %s', tgname, tgrelid::regclass) AS told, tgrelid AS of_table
-        FROM pg_trigger
-        WHERE NOT tgisinternal
-        UNION ALL
-        SELECT format('rule %s of %s', rulename, ev_class::regclass), ev_class
-        FROM pg_rewrite
-        UNION ALL
-        SELECT format('policy %s of %s', polname, polrelid::regclass), polrelid
-        FROM pg_policy
-    ) found
-    WHERE found.of_table IN ('audit_records'::regclass, 'audit_chains'::regclass)
-    ORDER BY found.told LIMIT $1";
+const FOREIGN_TRIGGERS: &str =
+    without_comment(include_str!("../../sql/postgres/foreign_triggers.sql"));
 /// Waits for another replica that draws one at the same moment.
 const INSERT_AUDIT_KEY: &str =
     "INSERT INTO data_keys (tenant, id, wrapped_by, wrapped, create_time)
@@ -255,9 +245,10 @@ impl AuditStore for PostgresStore {
         call.commit().await
     }
 
-    async fn foreign_audit_triggers(&self, limit: u32) -> StoreResult<Vec<String>> {
-        let mut call = self.read_call("foreign_audit_triggers");
-        call.values(sqlx::query(FOREIGN_TRIGGERS).bind(i64::from(limit))).await
+    async fn foreign_triggers(&self, limit: u32) -> StoreResult<Vec<String>> {
+        let mut call = self.read_call("foreign_triggers");
+        let find = sqlx::query(FOREIGN_TRIGGERS).bind(i64::from(limit));
+        call.values(find.bind(schema::own_tables())).await
     }
 
     async fn forget_audit_records(
@@ -338,11 +329,12 @@ fn chain_state(row: &PgRow) -> StoreResult<ChainState> {
     })
 }
 
+/// A record, in either of PostgreSQL's formats: of bytes as text a copy is read.
 pub(super) fn record(row: &PgRow) -> StoreResult<AuditRecord> {
     Ok(AuditRecord {
         sequence: get(row, "sequence")?,
-        previous: hash_from(get(row, "previous")?),
-        hash: hash_from(get(row, "hash")?),
+        previous: hash_from(&get::<Vec<u8>>(row, "previous")?),
+        hash: hash_from(&get::<Vec<u8>>(row, "hash")?),
         draft: AuditDraft {
             chain: AuditChain::from_stored(get(row, "chain")?),
             time: time(row, "record_time")?,

@@ -18,15 +18,16 @@ use futures::TryStreamExt as _;
 use futures::future::BoxFuture;
 use sqlx::postgres::PgRow;
 use sqlx::{
-    Connection as _, Decode, Either, Error, Executor as _, PgPool, Postgres, Row as _, SqlSafeStr,
+    Connection as _, Either, Error, Executor as _, PgPool, Postgres, Row as _, SqlSafeStr,
+    Transaction,
 };
-use sqlx::{Transaction, Type};
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
 use super::errors::{Checked as _, StatementError, is_taken};
 use super::pool::{DatabasePools, DatabaseSilence};
-use super::query::PgQuery;
+use super::query::{ColumnValue, PgQuery};
+use super::schema::SchemaPath;
 use super::server_list::NamedServer;
 use super::server_watch::ServerWatch;
 use super::servers::TimelineId;
@@ -54,6 +55,7 @@ impl DatabaseDoor {
     pub(super) async fn open(
         servers: Vec<NamedServer>,
         (place, timeline): (usize, TimelineId),
+        path: &SchemaPath,
         most: (u32, u32),
         observer: Arc<dyn CallObserver>,
     ) -> StoreResult<Self> {
@@ -62,7 +64,7 @@ impl DatabaseDoor {
             StoreError::Rejected("the database URL names no such server".to_owned())
         })?;
         let (silence, suspicion) = (DatabaseSilence::default(), ServerSuspicion::new());
-        let pools = DatabasePools::open(&connect, most, &silence, &suspicion).await?;
+        let pools = DatabasePools::open(&connect, path, most, &silence, &suspicion).await?;
         let found = (place, timeline);
         let watch = ServerWatch::start(servers, found, suspicion.clone(), pools.clone());
         Ok(Self { pools, silence, suspicion, watch, observer })
@@ -185,14 +187,25 @@ impl DatabaseCall<'_> {
         self.checked(answer)
     }
 
-    /// The row that there must be.
-    pub(super) async fn one_row(&mut self, query: PgQuery<'_>) -> StoreResult<PgRow> {
+    /// The first row of statements that have no parameters, one after the other in one round
+    /// trip, in the call's transaction.
+    pub(super) async fn row_of(
+        &mut self,
+        statements: impl SqlSafeStr + Send + 'static,
+    ) -> StoreResult<Option<PgRow>> {
+        let sql = sqlx::raw_sql(statements);
         let statement = match &mut self.transaction {
-            Some(transaction) => transaction.as_mut().fetch_one(query),
-            None => self.pool.fetch_one(query),
+            Some(transaction) => transaction.as_mut().fetch_optional(sql),
+            None => self.pool.fetch_optional(sql),
         };
         let answer = self.limit.within(statement).await;
         self.checked(answer)
+    }
+
+    /// The row that there must be.
+    pub(super) async fn one_row(&mut self, query: PgQuery<'_>) -> StoreResult<PgRow> {
+        let row = self.row(query).await?;
+        row.ok_or_else(|| self.failed(StatementError::Answered(Error::RowNotFound)))
     }
 
     /// The first column of the row that there must be.
@@ -362,14 +375,6 @@ impl Drop for DatabaseCall<'_> {
         self.observer.ended(self.method, self.outcome, self.begin.elapsed());
     }
 }
-
-/// What a column is read as.
-pub(super) trait ColumnValue:
-    for<'r> Decode<'r, Postgres> + Type<Postgres> + Send + Unpin
-{
-}
-
-impl<T: for<'r> Decode<'r, Postgres> + Type<Postgres> + Send + Unpin> ColumnValue for T {}
 
 #[cfg(test)]
 mod tests {

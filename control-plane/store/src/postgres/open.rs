@@ -11,6 +11,7 @@ use sqlx::Connection as _;
 use super::call::DatabaseDoor;
 use super::engine::PostgresStore;
 use super::errors::Checked as _;
+use super::schema::SchemaPath;
 use super::server_list::named_servers;
 use super::servers::{WritableServer, find_writable};
 use super::{ownership, partitions, pooler, schema, tail};
@@ -41,13 +42,15 @@ impl PostgresStore {
         if let Some(server) = servers.get(place) {
             pooler::refuse_shared_sessions(&server.connect, &mut connection).await?;
         }
+        let path = SchemaPath::pin(&mut connection).await?;
         if options.migrate {
             schema::migrate(&mut connection, options.shards).await?;
         }
         schema::check(&mut connection, options.shards).await?;
         connection.close().await.checked()?;
         let most = (options.max_connections, options.max_read_connections);
-        let door = DatabaseDoor::open(servers, (place, timeline), most, observer).await?;
+        let found = (place, timeline);
+        let door = DatabaseDoor::open(servers, found, &path, most, observer).await?;
         let sealer = SecretSealer::new(Arc::clone(&options.keys));
         let store = Self { door, shards: options.shards, sealer, turns: Turns::default() };
         store.prepare(options.migrate).await?;

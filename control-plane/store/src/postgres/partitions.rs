@@ -24,7 +24,8 @@ pub(super) const PARTITIONED_TABLES: &[(&str, &str)] =
 const SELECT_PARTITIONS: &str = "SELECT child.relname::text FROM pg_inherits i
     JOIN pg_class child ON child.oid = i.inhrelid
     JOIN pg_class parent ON parent.oid = i.inhparent
-    WHERE parent.relkind = 'p' AND parent.relnamespace = current_schema()::regnamespace
+    JOIN pg_namespace n ON n.oid = parent.relnamespace
+    WHERE parent.relkind = 'p' AND n.nspname = current_schema()
         AND NOT i.inhdetachpending";
 
 /// How often a lock is requested that others hold. Chosen, not measured: the next run of

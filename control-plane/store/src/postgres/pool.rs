@@ -12,9 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection as _, Executor as _, PgPool};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgPool};
 
 use super::errors::Checked as _;
+use super::schema::SchemaPath;
 use super::servers::says_read_only;
 use super::suspicion::ServerSuspicion;
 use crate::error::StoreResult;
@@ -31,8 +32,8 @@ const PING_AFTER_IDLE: Duration = Duration::from_secs(5);
 /// connection, which is what comes instead.
 const RELEASE_PING_LIMIT: Duration = Duration::from_secs(5);
 
-/// What each connection of the pool is set to, and whether its server can only be read; in
-/// one round trip.
+/// What each connection of the pool is set to besides its schema, and whether its server can
+/// only be read; in one round trip.
 ///
 /// A statement that takes longer than the time-out turns into `Unavailable`. The
 /// planner is kept to nested loops along indexes, and makes one plan of each
@@ -84,11 +85,15 @@ pub(super) struct DatabasePools {
 impl DatabasePools {
     pub(super) async fn open(
         connect: &PgConnectOptions,
+        path: &SchemaPath,
         (max_connections, max_read_connections): (u32, u32),
         silence: &DatabaseSilence,
         suspicion: &ServerSuspicion,
     ) -> StoreResult<Self> {
-        let open = |most: u32| pool(connect.clone(), most, silence.clone(), suspicion.clone());
+        let session: Arc<str> = format!("{};\n    {SESSION}", path.0).into();
+        let open = |most: u32| {
+            pool(connect.clone(), Arc::clone(&session), most, silence.clone(), suspicion.clone())
+        };
         Ok(Self {
             shared: open(max_connections).await?,
             readers: open(max_read_connections).await?,
@@ -122,6 +127,7 @@ impl DatabasePools {
 
 async fn pool(
     connect: PgConnectOptions,
+    session: Arc<str>,
     max_connections: u32,
     silence: DatabaseSilence,
     suspicion: ServerSuspicion,
@@ -163,9 +169,10 @@ async fn pool(
         })
         // What a standby has would be read late, and a change would fail.
         .after_connect(move |connection, _| {
-            let suspicion = suspicion.clone();
+            let (suspicion, session) = (suspicion.clone(), Arc::clone(&session));
             Box::pin(async move {
-                let row = connection.fetch_one(sqlx::raw_sql(SESSION)).await?;
+                let set = sqlx::raw_sql(AssertSqlSafe(session));
+                let row = connection.fetch_one(set).await?;
                 if says_read_only(&row)? {
                     suspicion.suspect();
                     return Err(sqlx::Error::Protocol("the server can only be read".to_owned()));

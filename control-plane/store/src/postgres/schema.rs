@@ -1,7 +1,13 @@
-//! The schema: brought up to date, or checked to be.
+//! The schema: found, brought up to date, or checked to be.
+//!
+//! Fed by `open` with a connection; feeds the pools with the schema in which all connections
+//! work. Guarantees that this is the one that holds the tables: another one that comes before
+//! it in somebody's `search_path`, such as one of the role's own name, is not looked into.
 
-use sqlx::PgConnection;
+use std::sync::Arc;
+
 use sqlx::migrate::{Migrate as _, Migrator};
+use sqlx::{AssertSqlSafe, Executor as _, PgConnection};
 
 use super::errors::{Checked as _, store_error};
 use crate::error::{StoreError, StoreResult};
@@ -23,6 +29,44 @@ const MIGRATIONS: &[KnownMigration] = &[
 ];
 
 const SHARDS_KEY: &str = "shards";
+
+/// Where the tables are, or will be, by the connection's own path; quoted.
+const SELECT_SCHEMA: &str = "SELECT quote_ident(coalesce((
+        SELECT n.nspname
+        FROM pg_class c
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.oid = to_regclass($1)
+    ), current_schema()))";
+
+/// The tables of this program.
+pub(super) fn own_tables() -> Vec<&'static str> {
+    schema::table_names(MIGRATIONS)
+}
+
+/// A statement by which a connection works in one schema alone, whatever its role's path
+/// says. Tables that a session makes for itself come last: they would be found first.
+#[derive(Clone, Debug)]
+pub(super) struct SchemaPath(pub(super) Arc<str>);
+
+impl SchemaPath {
+    /// Finds the schema that holds the tables, and keeps the connection to it.
+    pub(super) async fn pin(connection: &mut PgConnection) -> StoreResult<Self> {
+        let table = schema::migrator(MIGRATIONS).table_name;
+        let found: Option<String> = sqlx::query_scalar(SELECT_SCHEMA)
+            .bind(table.as_ref())
+            .fetch_one(&mut *connection)
+            .await
+            .checked()?;
+        let found = found.ok_or_else(|| {
+            let told = "no schema of the role's search_path is there, or may be used";
+            StoreError::Faulty(told.to_owned())
+        })?;
+        let path = Self(format!("SET search_path TO {found}, pg_temp").into());
+        let pin = sqlx::raw_sql(AssertSqlSafe(Arc::clone(&path.0)));
+        connection.execute(pin).await.checked()?;
+        Ok(path)
+    }
+}
 
 /// Applies what is missing, under a lock: several replicas may start at once.
 pub(super) async fn migrate(connection: &mut PgConnection, shards: u16) -> StoreResult<()> {

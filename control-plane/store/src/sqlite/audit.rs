@@ -14,6 +14,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::bulk::BoundValues;
 use super::engine::SqliteStore;
 use super::errors::stored;
+use super::open::own_tables;
 use super::rows::RowReader;
 use crate::audit::{
     AuditPosition, AuditQuery, AuditScope, AuditStore, ForgottenRecords, MAX_FORGOTTEN_RECORDS,
@@ -22,6 +23,7 @@ use crate::audit::{
 use crate::codec;
 use crate::error::StoreResult;
 use crate::sealing::{AUDIT_KEY_ID, audit_key_of, no_tenant};
+use crate::sql_file::without_comment;
 
 const SELECT_CHAIN: &str = "SELECT chain, sequence, hash, checkpoint_sequence, checkpoint_hash,
         checkpoint_time, checkpoint_signature
@@ -69,11 +71,8 @@ const SET_CHECKPOINT: &str = "UPDATE audit_chains
     SET checkpoint_sequence = ?2, checkpoint_hash = ?3, checkpoint_time = ?4,
         checkpoint_signature = ?5
     WHERE chain = ?1";
-/// Postrider has no triggers, and both are tables.
-const FOREIGN_TRIGGERS: &str = "SELECT type || ' ' || name FROM sqlite_master
-    WHERE (type = 'trigger' AND lower(tbl_name) IN ('audit_records', 'audit_chains'))
-        OR (type = 'view' AND lower(name) IN ('audit_records', 'audit_chains'))
-    ORDER BY 1 LIMIT ?";
+const FOREIGN_TRIGGERS: &str =
+    without_comment(include_str!("../../sql/sqlite/foreign_triggers.sql"));
 const INSERT_AUDIT_KEY: &str =
     "INSERT INTO data_keys (tenant, id, wrapped_by, wrapped, create_time)
     VALUES (?, ?, ?, ?, ?)";
@@ -244,9 +243,9 @@ impl AuditStore for SqliteStore {
         tx.commit().await
     }
 
-    async fn foreign_audit_triggers(&self, limit: u32) -> StoreResult<Vec<String>> {
+    async fn foreign_triggers(&self, limit: u32) -> StoreResult<Vec<String>> {
         let mut values = BoundValues::default();
-        values.add(i64::from(limit));
+        values.add(i64::from(limit)).text(&codec::to_json(&own_tables())?);
         let rows = values.run(&mut *self.list_reader().await?, FOREIGN_TRIGGERS).await?;
         rows.iter().map(|row| readable(&mut RowReader::of(row))).collect()
     }

@@ -62,6 +62,11 @@ const MIGRATIONS: &[KnownMigration] = &[
 
 const DELETE_REPLICAS: &str = "DELETE FROM replicas";
 
+/// The tables of this program.
+pub(super) fn own_tables() -> Vec<&'static str> {
+    schema::table_names(MIGRATIONS)
+}
+
 pub(super) async fn open(path: &str, options: &OpenOptions) -> StoreResult<SqliteStore> {
     let path = path.strip_prefix("//").unwrap_or(path);
     if path.is_empty() || path == ":memory:" {
