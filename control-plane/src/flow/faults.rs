@@ -116,6 +116,7 @@ const fn failure_words(error: &StoreError) -> &'static str {
         StoreError::UnreadableConfig { .. } => {
             "a tenant's configuration cannot be read; the log names it"
         }
+        StoreError::UnreadableRow { .. } => "a row cannot be read; the log names it",
         StoreError::Faulty(_) | StoreError::Corrupt(_) => {
             "the database fails calls of this kind and must be repaired"
         }

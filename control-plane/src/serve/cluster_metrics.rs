@@ -44,6 +44,11 @@ static STREAKS: MetricDescriptor = MetricDescriptor::up_down(
     "{subscription}",
     "Subscriptions of this replica's shards of which every attempt fails",
 );
+static UNREADABLE_ROWS: MetricDescriptor = MetricDescriptor::gauge(
+    "postrider.unreadable_rows",
+    "{row}",
+    "Rows that this replica could not read in the last hour, and passed over",
+);
 static POOL_CONNECTIONS: MetricDescriptor = MetricDescriptor::up_down(
     "db.client.connection.count",
     "{connection}",
@@ -69,6 +74,7 @@ struct ClusterReading {
     sweep_age: Option<f64>,
     holds: u64,
     streaks: u64,
+    unreadable: u64,
     pools: Vec<ConnectionPoolSize>,
 }
 
@@ -92,6 +98,7 @@ impl ClusterReading {
             sweep_age: context.metrics.last_sweep().map(sweep_age),
             holds: cluster.holds().count_active(now) as u64,
             streaks: context.failure_streaks.count() as u64,
+            unreadable: context.store.unreadable_rows(),
             pools: context.store.connection_pools(),
         }
     }
@@ -121,6 +128,7 @@ pub fn observe_cluster(registry: &MetricRegistry, context: ReplicaContext) {
     age(&SWEEP_AGE, |cluster| cluster.sweep_age);
     count(&HOLDS, |cluster| cluster.holds);
     count(&STREAKS, |cluster| cluster.streaks);
+    count(&UNREADABLE_ROWS, |cluster| cluster.unreadable);
     registry.observe_counts(&POOL_CONNECTIONS, &state, |cluster, tell| {
         for pool in &cluster.pools {
             let used = pool.open.saturating_sub(pool.idle);

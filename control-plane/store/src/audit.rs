@@ -143,7 +143,8 @@ pub(crate) fn append_error(chain: &AuditChain, error: StoreError) -> StoreError 
         other @ (StoreError::Unavailable(_)
         | StoreError::Faulty(_)
         | StoreError::Corrupt(_)
-        | StoreError::UnreadableConfig { .. }) => other,
+        | StoreError::UnreadableConfig { .. }
+        | StoreError::UnreadableRow { .. }) => other,
     }
 }
 

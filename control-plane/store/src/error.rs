@@ -34,6 +34,14 @@ pub enum StoreError {
         resource: String,
         problem: String,
     },
+    /// One row of the history, of work or of tokens is not what this program wrote. It fails
+    /// until somebody repairs it; all others can be read (bad-row-isolated). Of calls that read.
+    #[error("{row} cannot be read: {problem}")]
+    UnreadableRow {
+        /// The name of what it holds: "tenants/acme/events/evt_…".
+        row: String,
+        problem: String,
+    },
 }
 
 impl StoreError {
@@ -68,6 +76,14 @@ impl StoreError {
         }
     }
 
+    /// As the fault of one row.
+    pub(crate) fn in_row(self, row: impl FnOnce() -> String) -> Self {
+        match self {
+            Self::Corrupt(problem) => Self::UnreadableRow { row: row(), problem },
+            other => other,
+        }
+    }
+
     /// The error's label in metrics.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -75,7 +91,7 @@ impl StoreError {
             Self::Rejected(_) => "rejected",
             Self::Faulty(_) => "faulty",
             Self::Corrupt(_) => "corrupt",
-            Self::UnreadableConfig { .. } => "unreadable",
+            Self::UnreadableConfig { .. } | Self::UnreadableRow { .. } => "unreadable",
         }
     }
 }

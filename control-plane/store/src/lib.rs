@@ -37,6 +37,7 @@ pub mod sqlite;
 mod store;
 mod tokens;
 mod turns;
+mod unreadable;
 mod work;
 
 use std::sync::Arc;

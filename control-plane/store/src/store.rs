@@ -42,6 +42,12 @@ pub trait Store:
     + Sync
     + 'static
 {
+    /// How many rows it met in the last hour that are not what this program writes, and left
+    /// out of what it read.
+    fn unreadable_rows(&self) -> u64 {
+        0
+    }
+
     /// The connections that it has open now; none where it has no pools.
     fn connection_pools(&self) -> Vec<ConnectionPoolSize> {
         Vec::new()

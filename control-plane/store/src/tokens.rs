@@ -24,7 +24,7 @@ pub trait TokenStore {
 
     async fn get_token(&self, id: &TokenId) -> StoreResult<Option<TokenRecord>>;
 
-    /// Tokens in the order of their ids.
+    /// Tokens in the order of their ids; one that cannot be read is told and left out.
     async fn list_tokens(&self, query: &TokenQuery) -> StoreResult<Vec<TokenRecord>>;
 
     /// Revokes a token that was not revoked; false if it was, or is not there.
@@ -103,6 +103,11 @@ pub struct TokenQuery {
     pub after: Option<TokenId>,
     /// At least 1.
     pub limit: u32,
+}
+
+/// The name of a token, for whoever has to look at its row.
+pub(crate) fn row_name(id: &str) -> String {
+    format!("tokens/{id}")
 }
 
 pub(crate) fn token_kind(code: i64) -> StoreResult<TokenKind> {

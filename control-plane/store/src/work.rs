@@ -72,8 +72,9 @@ pub trait WorkStore {
     ) -> StoreResult<Vec<Delivery>>;
 
     /// IN_FLIGHT deliveries at exactly these epochs with ids above `after`, in the
-    /// order of their ids; at most `limit`. What of them is in nobody's memory was
-    /// never dispatched (invariant `no-invented-unknown`).
+    /// order of their ids; with fewer than `limit` there are no more. What of them is in
+    /// nobody's memory was never dispatched (invariant `no-invented-unknown`). As in all
+    /// methods that find work, a row that cannot be read is told and left out.
     async fn own_in_flight(
         &self,
         shards: &[(Shard, Epoch)],

@@ -160,6 +160,10 @@ pub enum ErrorReason {
     /// operator has to repair it; the log names what cannot be read. A publish was not committed;
     /// a change may have been made. The history of events, deliveries and attempts can be read.
     ConfigurationUnreadable,
+    /// An event, a delivery, an attempt or a token that the database holds is not what was written
+    /// to it; the message names it. An operator has to repair or remove its row. Lists that begin
+    /// after it, and with other filters, can be read.
+    RowUnreadable,
     /// The tenant's shard is changing its owner, which takes seconds.
     OwnerUnavailable,
     /// Too much waits to be committed, or others keep changing the same thing. Nothing was done.
@@ -224,6 +228,7 @@ impl ErrorReason {
             Self::Stopping => "STOPPING",
             Self::StoreUnavailable => "STORE_UNAVAILABLE",
             Self::ConfigurationUnreadable => "CONFIGURATION_UNREADABLE",
+            Self::RowUnreadable => "ROW_UNREADABLE",
             Self::OwnerUnavailable => "OWNER_UNAVAILABLE",
             Self::Overloaded => "OVERLOADED",
             Self::Internal => "INTERNAL",
@@ -282,7 +287,7 @@ impl ErrorReason {
             | Self::WindowOpen
             | Self::StoreUnavailable
             | Self::OwnerUnavailable => Code::Unavailable,
-            Self::ConfigurationUnreadable | Self::Internal => Code::Internal,
+            Self::ConfigurationUnreadable | Self::RowUnreadable | Self::Internal => Code::Internal,
         }
     }
 
@@ -329,6 +334,7 @@ impl ErrorReason {
             | Self::ReceivedTooSlowly
             | Self::ReadTooSlowly
             | Self::ConfigurationUnreadable
+            | Self::RowUnreadable
             | Self::Internal => RetryAdvice::AfterChange,
             Self::ConcurrentChanges
             | Self::RegionHasNoAgent

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::*;
 use crate::fixtures;
 
-const ALL: [ErrorReason; 54] = [
+const ALL: [ErrorReason; 55] = [
     ErrorReason::Unauthenticated,
     ErrorReason::PermissionDenied,
     ErrorReason::OriginNotAllowed,
@@ -57,6 +57,7 @@ const ALL: [ErrorReason; 54] = [
     ErrorReason::Stopping,
     ErrorReason::StoreUnavailable,
     ErrorReason::ConfigurationUnreadable,
+    ErrorReason::RowUnreadable,
     ErrorReason::OwnerUnavailable,
     ErrorReason::Overloaded,
     ErrorReason::Internal,

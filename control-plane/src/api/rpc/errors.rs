@@ -246,6 +246,10 @@ pub fn store(error: StoreError) -> Status {
             ErrorReason::ConfigurationUnreadable,
             "what the database holds of the tenant's configuration cannot be read",
         ),
+        StoreError::UnreadableRow { row, .. } => status(
+            ErrorReason::RowUnreadable,
+            format!("what the database holds of {row} cannot be read"),
+        ),
         StoreError::Faulty(_) | StoreError::Corrupt(_) => retry_soon(
             ErrorReason::StoreUnavailable,
             "the database fails every call of this kind and must be repaired",
@@ -311,6 +315,18 @@ mod tests {
             assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
             assert!(!status.message().contains("denied"));
         }
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_is_named_and_not_shown() {
+        let row = "tenants/acme/events/evt_1".to_owned();
+        let status =
+            store(StoreError::UnreadableRow { row, problem: "attributes is no JSON".to_owned() });
+        assert_eq!(status.code(), Code::Internal);
+        assert_eq!(status.get_details_error_info().unwrap().reason, "ROW_UNREADABLE");
+        assert!(status.get_details_retry_info().is_none());
+        assert!(status.message().contains("tenants/acme/events/evt_1"));
+        assert!(!status.message().contains("JSON"));
     }
 
     #[test]

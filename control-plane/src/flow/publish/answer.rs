@@ -47,7 +47,10 @@ impl From<StoreError> for PublishError {
         match error {
             StoreError::Rejected(why) => Self::Rejected(why),
             error @ StoreError::UnreadableConfig { .. } => Self::ConfigUnreadable(error),
-            StoreError::Unavailable(_) | StoreError::Faulty(_) | StoreError::Corrupt(_) => {
+            StoreError::Unavailable(_)
+            | StoreError::Faulty(_)
+            | StoreError::Corrupt(_)
+            | StoreError::UnreadableRow { .. } => {
                 Self::Unavailable { retry_after: PUBLISH_RETRY_PAUSE }
             }
         }

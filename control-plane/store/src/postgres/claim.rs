@@ -4,10 +4,10 @@
 
 use std::collections::HashMap;
 
-use postrider_domain::delivery::Delivery;
 use postrider_domain::event::Event;
 use postrider_domain::ids::{DeliveryId, EventId, TenantId};
 use postrider_domain::time::Timestamp;
+use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::arrays::{epoch, int};
@@ -46,6 +46,14 @@ const SELECT_EVENTS: &str = "SELECT e.*
         LIMIT 1
     ) e";
 
+/// What there is of a delivery's event.
+enum FoundEvent {
+    Whole(Event),
+    /// Nothing can be sent of it, and nothing is over.
+    Unreadable,
+    Nothing,
+}
+
 impl PostgresStore {
     pub(super) async fn claim(
         &self,
@@ -75,7 +83,7 @@ impl PostgresStore {
                     .bind(int(limits.deliveries)),
             )
             .await?;
-        with_events(&mut call, rows::read(&rows, rows::delivery)?, now).await
+        self.with_events(&mut call, &rows, now).await
     }
 
     pub(super) async fn load(
@@ -93,49 +101,59 @@ impl PostgresStore {
                     .bind(ids.iter().map(|id| id.0).collect::<Vec<Uuid>>()),
             )
             .await?;
-        with_events(&mut call, rows::read(&rows, rows::delivery)?, now).await
+        self.with_events(&mut call, &rows, now).await
     }
-}
 
-/// Joins events to deliveries, and ends those whose event is gone (invariant
-/// `bad-row-isolated`).
-async fn with_events(
-    call: &mut DatabaseCall<'_>,
-    deliveries: Vec<Delivery>,
-    now: Timestamp,
-) -> StoreResult<Vec<ClaimedDelivery>> {
-    if deliveries.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut asked: HashMap<(TenantId, EventId), Option<Event>> = HashMap::new();
-    for delivery in &deliveries {
-        asked.insert((delivery.subscription.tenant.clone(), delivery.event), None);
-    }
-    let rows = call
-        .rows(
-            sqlx::query(SELECT_EVENTS)
-                .bind(asked.keys().map(|(tenant, _)| tenant.as_str()).collect::<Vec<_>>())
-                .bind(asked.keys().map(|(_, id)| id.0).collect::<Vec<Uuid>>())
-                .bind(asked.keys().map(|(_, id)| id.time().as_micros()).collect::<Vec<_>>()),
-        )
-        .await?;
-    for row in &rows {
-        let event = rows::event(row, true)?;
-        asked.insert((event.tenant.clone(), event.id), Some(event));
-    }
-    let mut work = Vec::with_capacity(deliveries.len());
-    let mut without = Vec::new();
-    for delivery in deliveries {
-        let key = (delivery.subscription.tenant.clone(), delivery.event);
-        match asked.get(&key).cloned().flatten() {
-            Some(event) => work.push(ClaimedDelivery { delivery, event }),
-            None => without.push(delivery.id.0),
+    /// Joins events to deliveries, and ends those whose event is gone. What cannot be read
+    /// stays as it is (invariant `bad-row-isolated`).
+    async fn with_events(
+        &self,
+        call: &mut DatabaseCall<'_>,
+        rows: &[PgRow],
+        now: Timestamp,
+    ) -> StoreResult<Vec<ClaimedDelivery>> {
+        let deliveries = self.unreadable.readable(rows.iter().map(rows::delivery))?;
+        if deliveries.is_empty() {
+            return Ok(Vec::new());
         }
-    }
-    if !without.is_empty() {
-        for delivery in end_without_event(call, without, now).await? {
-            tracing::error!(%delivery, "a delivery was ended, because its event no longer exists");
+        let mut asked: HashMap<(TenantId, EventId), FoundEvent> = HashMap::new();
+        for delivery in &deliveries {
+            let key = (delivery.subscription.tenant.clone(), delivery.event);
+            asked.insert(key, FoundEvent::Nothing);
         }
+        let found = call
+            .rows(
+                sqlx::query(SELECT_EVENTS)
+                    .bind(asked.keys().map(|(tenant, _)| tenant.as_str()).collect::<Vec<_>>())
+                    .bind(asked.keys().map(|(_, id)| id.0).collect::<Vec<Uuid>>())
+                    .bind(asked.keys().map(|(_, id)| id.time().as_micros()).collect::<Vec<_>>()),
+            )
+            .await?;
+        for row in &found {
+            let key = (rows::tenant_id(row, "tenant")?, EventId(rows::get(row, "id")?));
+            let event = self.unreadable.passed_over(rows::event(row, true))?;
+            asked.insert(key, event.map_or(FoundEvent::Unreadable, FoundEvent::Whole));
+        }
+        let mut work = Vec::with_capacity(deliveries.len());
+        let mut without = Vec::new();
+        for delivery in deliveries {
+            let key = (delivery.subscription.tenant.clone(), delivery.event);
+            match asked.get(&key) {
+                Some(FoundEvent::Whole(event)) => {
+                    work.push(ClaimedDelivery { delivery, event: event.clone() });
+                }
+                Some(FoundEvent::Unreadable) => {}
+                Some(FoundEvent::Nothing) | None => without.push(delivery.id.0),
+            }
+        }
+        if !without.is_empty() {
+            for delivery in end_without_event(call, without, now).await? {
+                tracing::error!(
+                    %delivery,
+                    "a delivery was ended, because its event no longer exists"
+                );
+            }
+        }
+        Ok(work)
     }
-    Ok(work)
 }

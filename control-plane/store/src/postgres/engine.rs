@@ -12,8 +12,9 @@ use tokio::time::Instant;
 use super::call::{DatabaseCall, DatabaseDoor};
 use crate::error::{StoreError, StoreResult};
 use crate::sealing::SecretSealer;
-use crate::turns::{Turn, Turns};
 use crate::store::{ConnectionPoolSize, Store};
+use crate::turns::{Turn, Turns};
+use crate::unreadable::UnreadableRows;
 
 /// Longer than a statement's time-out, so that the database's own error comes first; a
 /// call has only a few statements.
@@ -28,11 +29,16 @@ pub struct PostgresStore {
     pub(super) shards: u16,
     pub(super) sealer: SecretSealer,
     pub(super) turns: Turns<AuditChain>,
+    pub(super) unreadable: UnreadableRows,
 }
 
 impl Store for PostgresStore {
     fn connection_pools(&self) -> Vec<ConnectionPoolSize> {
         self.door.pool_sizes()
+    }
+
+    fn unreadable_rows(&self) -> u64 {
+        self.unreadable.count()
     }
 }
 

@@ -19,6 +19,7 @@ use crate::error::StoreResult;
 use crate::sealing::SecretSealer;
 use crate::store::{CallObserver, OpenOptions};
 use crate::turns::Turns;
+use crate::unreadable::UnreadableRows;
 
 /// A new schema gets its partitions. It is made once, and a slow disk must not end it
 /// half-way.
@@ -52,7 +53,8 @@ impl PostgresStore {
         let found = (place, timeline);
         let door = DatabaseDoor::open(servers, found, &path, most, observer).await?;
         let sealer = SecretSealer::new(Arc::clone(&options.keys));
-        let store = Self { door, shards: options.shards, sealer, turns: Turns::default() };
+        let (turns, unreadable) = (Turns::default(), UnreadableRows::default());
+        let store = Self { door, shards: options.shards, sealer, turns, unreadable };
         store.prepare(options.migrate).await?;
         Ok(store)
     }

@@ -4,6 +4,7 @@
 //! by their names, and always named in the statement: a prepared `SELECT *` fails once a
 //! newer version of the program has added one.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -141,8 +142,21 @@ fn subscription(row: &PgRow) -> StoreResult<SealedSubscription> {
     Ok(SealedSubscription { subscription, sealed })
 }
 
-/// An event; its payload is empty when the column was not asked for.
+/// The name of what a row holds, for whoever has to look at it.
+fn row_name(row: &PgRow, kind: &str, id: StoreResult<impl Display>) -> String {
+    let tenant = row.try_get("tenant").unwrap_or("?");
+    let id = id.map_or_else(|_| "?".to_owned(), |id| id.to_string());
+    format!("tenants/{tenant}/{kind}/{id}")
+}
+
+/// An event; its payload is empty when the column was not asked for. What is wrong with it is
+/// told with its name.
 pub(super) fn event(row: &PgRow, with_payload: bool) -> StoreResult<Event> {
+    let name = || row_name(row, "events", get(row, "id").map(EventId));
+    event_of(row, with_payload).map_err(|error| error.in_row(name))
+}
+
+fn event_of(row: &PgRow, with_payload: bool) -> StoreResult<Event> {
     let payload =
         if with_payload { Bytes::copy_from_slice(get(row, "payload")?) } else { Bytes::new() };
     Ok(Event {
@@ -166,7 +180,13 @@ pub(super) fn event(row: &PgRow, with_payload: bool) -> StoreResult<Event> {
     })
 }
 
+/// A delivery. What is wrong with it is told with its name.
 pub(super) fn delivery(row: &PgRow) -> StoreResult<Delivery> {
+    let name = || row_name(row, "deliveries", get(row, "id").map(DeliveryId));
+    delivery_of(row).map_err(|error| error.in_row(name))
+}
+
+fn delivery_of(row: &PgRow) -> StoreResult<Delivery> {
     let end_reason = get::<Option<i16>>(row, "end_reason")?;
     Ok(Delivery {
         id: DeliveryId(get(row, "id")?),
@@ -192,7 +212,20 @@ pub(super) fn delivery(row: &PgRow) -> StoreResult<Delivery> {
     })
 }
 
+/// An attempt. What is wrong with it is told with its name.
 pub(super) fn attempt(row: &PgRow) -> StoreResult<AttemptRecord> {
+    named_attempt(row, attempt_of)
+}
+
+fn named_attempt<T>(row: &PgRow, read: fn(&PgRow) -> StoreResult<T>) -> StoreResult<T> {
+    let name = || {
+        let delivery = row_name(row, "deliveries", get(row, "delivery").map(DeliveryId));
+        format!("{delivery}/attempts/{}", get::<i32>(row, "number").unwrap_or_default())
+    };
+    read(row).map_err(|error| error.in_row(name))
+}
+
+fn attempt_of(row: &PgRow) -> StoreResult<AttemptRecord> {
     let step = |column: &str| {
         get::<Option<i32>>(row, column)?.map(|us| codec::span(column, us.into())).transpose()
     };
@@ -243,9 +276,13 @@ pub(super) fn listed_event(row: &PgRow, with_payload: bool) -> StoreResult<Liste
 }
 
 pub(super) fn tailed_attempt(row: &PgRow) -> StoreResult<TailedAttempt> {
+    named_attempt(row, tailed_attempt_of)
+}
+
+fn tailed_attempt_of(row: &PgRow) -> StoreResult<TailedAttempt> {
     let code = |column| Ok(get::<Option<i16>>(row, column)?.map(i64::from));
     Ok(TailedAttempt {
-        record: attempt(row)?,
+        record: attempt_of(row)?,
         delivery: codec::standing(code("delivery_state")?, code("delivery_end_reason")?)?,
     })
 }

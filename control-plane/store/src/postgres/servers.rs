@@ -158,7 +158,7 @@ fn at(servers: &[NamedServer], place: usize, error: StoreError) -> StoreError {
         StoreError::Faulty(text) => StoreError::Faulty(format!("{address}: {text}")),
         StoreError::Corrupt(text) => StoreError::Corrupt(format!("{address}: {text}")),
         // Of a row: no server is asked for one before it is the one that is chosen.
-        row @ StoreError::UnreadableConfig { .. } => row,
+        row @ (StoreError::UnreadableConfig { .. } | StoreError::UnreadableRow { .. }) => row,
     }
 }
 
@@ -174,7 +174,9 @@ fn together(errors: Vec<StoreError>) -> StoreError {
         | StoreError::Rejected(text)
         | StoreError::Faulty(text)
         | StoreError::Corrupt(text) => text,
-        row @ StoreError::UnreadableConfig { .. } => row.to_string(),
+        row @ (StoreError::UnreadableConfig { .. } | StoreError::UnreadableRow { .. }) => {
+            row.to_string()
+        }
     });
     StoreError::Unavailable(texts.collect::<Vec<_>>().join("; "))
 }

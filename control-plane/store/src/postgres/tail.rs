@@ -132,7 +132,7 @@ impl PostgresStore {
             Some(last) if is_full => get(last, "commit_number")?,
             _ => position.max(reached.end - 1),
         };
-        let attempts = rows::read(&rows, rows::tailed_attempt)?;
+        let attempts = self.unreadable.readable(rows.iter().map(rows::tailed_attempt))?;
         Ok(TailPage { attempts, position, held: reached.held })
     }
 }

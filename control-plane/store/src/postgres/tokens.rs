@@ -3,16 +3,17 @@
 use async_trait::async_trait;
 use postrider_domain::time::Timestamp;
 use postrider_identity::{AuditDraft, TokenId, TokenKind, TokenRecord};
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
 use super::engine::PostgresStore;
-use super::rows::{get, optional_time, read, small, time};
+use super::rows::{get, optional_time, small, time};
 use crate::codec::corrupt;
 use crate::config::WriteError;
 use crate::error::StoreResult;
 use crate::tokens::{
     TokenBounds, TokenCounts, TokenCreation, TokenQuery, TokenStore, grants_from_json,
-    grants_to_json, hash_from, tenant_column, token_count, token_kind,
+    grants_to_json, hash_from, row_name, tenant_column, token_count, token_kind,
 };
 
 const COUNT_TOKENS: &str = "SELECT
@@ -90,11 +91,24 @@ impl TokenStore for PostgresStore {
 
     async fn list_tokens(&self, query: &TokenQuery) -> StoreResult<Vec<TokenRecord>> {
         let mut call = self.read_call("list_tokens");
-        let list = sqlx::query(LIST_TOKENS)
-            .bind(query.after.as_ref().map_or("", TokenId::as_str))
-            .bind(query.show_portal)
-            .bind(i64::from(query.limit));
-        read(&call.rows(list).await?, token)
+        let mut after = query.after.as_ref().map_or("", TokenId::as_str).to_owned();
+        let (mut found, limit) = (Vec::new(), query.limit as usize);
+        loop {
+            let list = sqlx::query(LIST_TOKENS)
+                .bind(&after)
+                .bind(query.show_portal)
+                .bind(i64::from(query.limit));
+            let rows = call.rows(list).await?;
+            found.extend(self.unreadable.readable(rows.iter().map(token))?);
+            match rows.last() {
+                Some(last) if rows.len() >= limit && found.len() < limit => {
+                    after = get(last, "id")?;
+                }
+                _ => break,
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
     }
 
     async fn revoke_token(
@@ -126,7 +140,13 @@ impl TokenStore for PostgresStore {
     }
 }
 
+/// A token. What is wrong with it is told with its id.
 fn token(row: &PgRow) -> StoreResult<TokenRecord> {
+    let name = || row_name(row.try_get("id").unwrap_or("?"));
+    token_of(row).map_err(|error| error.in_row(name))
+}
+
+fn token_of(row: &PgRow) -> StoreResult<TokenRecord> {
     Ok(TokenRecord {
         id: TokenId::from_stored(get::<String>(row, "id")?),
         hash: hash_from(get(row, "hash")?)?,

@@ -133,7 +133,7 @@ impl WorkStore for PostgresStore {
         let mut call = self.call("stale_in_flight");
         let query = leases(SELECT_STALE, shards)?.bind(i64::from(limit));
         let rows = call.rows(query).await?;
-        rows::read(&rows, rows::delivery)
+        self.unreadable.readable(rows.iter().map(rows::delivery))
     }
 
     async fn own_in_flight(
@@ -143,10 +143,20 @@ impl WorkStore for PostgresStore {
         limit: u32,
     ) -> StoreResult<Vec<Delivery>> {
         let mut call = self.call("own_in_flight");
-        let after = after.map_or(Uuid::nil(), |id| id.0);
-        let query = leases(SELECT_OWN, shards)?.bind(i64::from(limit)).bind(after);
-        let rows = call.rows(query).await?;
-        rows::read(&rows, rows::delivery)
+        let mut after = after.map_or(Uuid::nil(), |id| id.0);
+        let (mut found, most) = (Vec::new(), limit as usize);
+        loop {
+            let query = leases(SELECT_OWN, shards)?.bind(i64::from(limit)).bind(after);
+            let rows = call.rows(query).await?;
+            found.extend(self.unreadable.readable(rows.iter().map(rows::delivery))?);
+            match rows.last() {
+                // A page with fewer is the last one.
+                Some(last) if rows.len() >= most && found.len() < most => {
+                    after = get(last, "id")?;
+                }
+                _ => return Ok(found),
+            }
+        }
     }
 
     async fn load_work(

@@ -93,7 +93,7 @@ impl SqliteStore {
                 claimed.push(DeliveryId(RowReader::of(row).id()?));
             }
         }
-        let work = load(&mut tx, &claimed).await?;
+        let work = self.read_work(&mut tx, &claimed).await?;
         if work.len() < claimed.len() {
             end_without_event(&mut tx, &claimed, now).await?;
         }
@@ -107,7 +107,7 @@ impl SqliteStore {
         now: Timestamp,
     ) -> StoreResult<Vec<ClaimedDelivery>> {
         let mut reader = self.reader().await?;
-        let work = load(&mut reader, ids).await?;
+        let work = self.read_work(&mut reader, ids).await?;
         // Most of what is missing has moved on, which needs no writer.
         if work.len() < ids.len() && !without_event(&mut reader, ids).await?.is_empty() {
             drop(reader);
@@ -118,22 +118,22 @@ impl SqliteStore {
         }
         Ok(work)
     }
-}
 
-/// IN_FLIGHT deliveries with their events.
-async fn load(
-    connection: &mut SqliteConnection,
-    ids: &[DeliveryId],
-) -> StoreResult<Vec<ClaimedDelivery>> {
-    let mut values = BoundValues::default();
-    values.add(id_list(ids.iter().map(|id| id.0)));
-    let rows = values.run(connection, SELECT_IN_FLIGHT).await?;
-    rows.iter()
-        .map(|row| {
+    /// IN_FLIGHT deliveries with their events; without those that cannot be read, which stay
+    /// as they are (invariant `bad-row-isolated`).
+    async fn read_work(
+        &self,
+        connection: &mut SqliteConnection,
+        ids: &[DeliveryId],
+    ) -> StoreResult<Vec<ClaimedDelivery>> {
+        let mut values = BoundValues::default();
+        values.add(id_list(ids.iter().map(|id| id.0)));
+        let rows = values.run(connection, SELECT_IN_FLIGHT).await?;
+        self.unreadable.readable(rows.iter().map(|row| {
             let mut columns = RowReader::of(row);
             Ok(ClaimedDelivery { delivery: columns.delivery()?, event: columns.event()? })
-        })
-        .collect()
+        }))
+    }
 }
 
 /// Those of these deliveries that are IN_FLIGHT and have no event any more.

@@ -18,6 +18,7 @@ use super::writer::WriterConnection;
 use crate::error::StoreResult;
 use crate::sealing::SecretSealer;
 use crate::store::Store;
+use crate::unreadable::UnreadableRows;
 
 /// A store in one SQLite file.
 pub struct SqliteStore {
@@ -33,11 +34,16 @@ pub struct SqliteStore {
     /// Since the log was last begun anew.
     pub(super) secrets_removed: AtomicBool,
     pub(super) place: Arc<FilePlace>,
+    pub(super) unreadable: UnreadableRows,
     /// Held until the store is closed or dropped; the last field.
     pub(super) lock: Mutex<Option<FileLock>>,
 }
 
-impl Store for SqliteStore {}
+impl Store for SqliteStore {
+    fn unreadable_rows(&self) -> u64 {
+        self.unreadable.count()
+    }
+}
 
 impl SqliteStore {
     /// Runs one statement in a transaction. Returns how many rows it changed.

@@ -12,7 +12,7 @@ use super::bulk::{BoundValues, id_list};
 use super::engine::SqliteStore;
 use super::errors::stored;
 use super::histogram;
-use super::rows::{RowReader, SELECT_DELIVERY};
+use super::rows::{ATTEMPT_COLUMNS, RowReader, SELECT_DELIVERY};
 use crate::attempts::{AttemptPage, AttemptQuery, RecordedAttempt};
 use crate::codec;
 use crate::error::StoreResult;
@@ -237,7 +237,8 @@ impl HistoryStore for SqliteStore {
         let mut page = TailPage { attempts: Vec::with_capacity(rows.len()), position, held: false };
         for row in &rows {
             let mut columns = RowReader::of(row);
-            page.attempts.push(columns.tailed_attempt()?);
+            page.attempts.extend(self.unreadable.passed_over(columns.tailed_attempt())?);
+            columns.skip_to(ATTEMPT_COLUMNS);
             page.position = columns.int()?;
         }
         Ok(page)

@@ -23,6 +23,7 @@ use crate::error::{StoreError, StoreResult};
 use crate::schema::{self, KnownMigration, MinimumProgram};
 use crate::sealing::SecretSealer;
 use crate::store::OpenOptions;
+use crate::unreadable::UnreadableRows;
 
 /// How long a reader is waited for, and how long for another program that looks at the
 /// file. As at PostgreSQL for a connection.
@@ -110,6 +111,7 @@ pub(super) async fn open(path: &str, options: &OpenOptions) -> StoreResult<Sqlit
         readers: readers(options.max_connections),
         list_readers: readers(options.max_read_connections),
         place,
+        unreadable: UnreadableRows::default(),
         clock: SteadyClock { wall: wall_clock(), since: Instant::now() },
         shards: options.shards,
         sealer: SecretSealer::new(Arc::clone(&options.keys)),

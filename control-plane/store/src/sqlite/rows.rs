@@ -16,14 +16,14 @@ use postrider_domain::ids::{
 };
 use postrider_domain::time::Timestamp;
 use sqlx::sqlite::{Sqlite, SqliteRow};
-use sqlx::{Decode, Row, Type};
+use sqlx::{Decode, Error, Row, Type};
 use uuid::Uuid;
 
 use super::bulk::BoundValues;
 use super::errors::stored;
 use crate::attempts::RecordedAttempt;
 use crate::codec;
-use crate::error::StoreResult;
+use crate::error::{StoreError, StoreResult};
 use crate::history::TailedAttempt;
 
 /// Of `deliveries` and of `ended_deliveries`.
@@ -118,7 +118,28 @@ impl<'r> RowReader<'r> {
         self.number("epoch").map(Epoch)
     }
 
+    /// Goes on at another column.
+    pub(super) fn skip_to(&mut self, column: usize) {
+        self.next = column;
+    }
+
+    /// The name of what a row holds, for whoever has to look at it; its tenant's and its id may
+    /// be what cannot be read.
+    fn row_name(&self, tenant: usize, id: Result<String, Error>) -> String {
+        let tenant = self.row.try_get(tenant).unwrap_or("?");
+        format!("tenants/{tenant}/{}", id.as_deref().unwrap_or("?"))
+    }
+
+    /// A delivery. What is wrong with it is told with its name.
     pub(super) fn delivery(&mut self) -> StoreResult<Delivery> {
+        let at = self.next;
+        self.delivery_columns().map_err(|error| {
+            let id = self.row.try_get(at).map(|id| format!("deliveries/{}", DeliveryId(id)));
+            error.in_row(|| self.row_name(at + 1, id))
+        })
+    }
+
+    fn delivery_columns(&mut self) -> StoreResult<Delivery> {
         Ok(Delivery {
             id: DeliveryId(self.id()?),
             subscription: SubscriptionKey {
@@ -146,7 +167,16 @@ impl<'r> RowReader<'r> {
         })
     }
 
+    /// An event. What is wrong with it is told with its name.
     pub(super) fn event(&mut self) -> StoreResult<Event> {
+        let at = self.next;
+        self.event_columns().map_err(|error| {
+            let id = self.row.try_get(at + 1).map(|id| format!("events/{}", EventId(id)));
+            error.in_row(|| self.row_name(at, id))
+        })
+    }
+
+    fn event_columns(&mut self) -> StoreResult<Event> {
         let (tenant, id) = (self.tenant()?, EventId(self.id()?));
         let (event_type, account) = (self.get()?, self.get()?);
         let attributes = codec::attributes_from_json(self.get()?)?;
@@ -174,7 +204,20 @@ impl<'r> RowReader<'r> {
         self.recorded_attempt().map(|attempt| attempt.record)
     }
 
+    /// An attempt. What is wrong with it is told with its name.
     pub(super) fn recorded_attempt(&mut self) -> StoreResult<RecordedAttempt> {
+        let at = self.next;
+        self.attempt_columns().map_err(|error| self.in_attempt(at, error))
+    }
+
+    fn in_attempt(&self, at: usize, error: StoreError) -> StoreError {
+        let number: i64 = self.row.try_get(at + 3).unwrap_or_default();
+        let id = self.row.try_get(at + 2).map(DeliveryId);
+        let id = id.map(|delivery| format!("deliveries/{delivery}/attempts/{number}"));
+        error.in_row(|| self.row_name(at + 1, id))
+    }
+
+    fn attempt_columns(&mut self) -> StoreResult<RecordedAttempt> {
         let record_time = self.time()?;
         let tenant = self.tenant()?;
         let record = AttemptRecord {
@@ -213,10 +256,14 @@ impl<'r> RowReader<'r> {
     }
 
     pub(super) fn tailed_attempt(&mut self) -> StoreResult<TailedAttempt> {
-        Ok(TailedAttempt {
-            record: self.attempt()?,
-            delivery: codec::standing(self.get()?, self.get()?)?,
-        })
+        let at = self.next;
+        let record = self.attempt()?;
+        let delivery = self.standing().map_err(|error| self.in_attempt(at, error))?;
+        Ok(TailedAttempt { record, delivery })
+    }
+
+    fn standing(&mut self) -> StoreResult<Option<DeliveryStatus>> {
+        codec::standing(self.get()?, self.get()?)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::config::WriteError;
 use crate::error::StoreResult;
 use crate::tokens::{
     TokenBounds, TokenCounts, TokenCreation, TokenQuery, TokenStore, grants_from_json,
-    grants_to_json, hash_from, tenant_column, token_count, token_kind,
+    grants_to_json, hash_from, row_name, tenant_column, token_count, token_kind,
 };
 
 const COUNT_TOKENS: &str = "SELECT
@@ -95,13 +95,22 @@ impl TokenStore for SqliteStore {
     }
 
     async fn list_tokens(&self, query: &TokenQuery) -> StoreResult<Vec<TokenRecord>> {
-        let mut values = BoundValues::default();
-        values
-            .text(query.after.as_ref().map_or("", TokenId::as_str))
-            .add(query.show_portal)
-            .add(i64::from(query.limit));
-        let rows = values.run(&mut *self.list_reader().await?, LIST_TOKENS).await?;
-        rows.iter().map(token).collect()
+        let mut after = query.after.as_ref().map_or("", TokenId::as_str).to_owned();
+        let (mut found, limit) = (Vec::new(), query.limit as usize);
+        loop {
+            let mut values = BoundValues::default();
+            values.text(&after).add(query.show_portal).add(i64::from(query.limit));
+            let rows = values.run(&mut *self.list_reader().await?, LIST_TOKENS).await?;
+            found.extend(self.unreadable.readable(rows.iter().map(token))?);
+            match rows.last() {
+                Some(last) if rows.len() >= limit && found.len() < limit => {
+                    after = RowReader::of(last).text()?.to_owned();
+                }
+                _ => break,
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
     }
 
     async fn revoke_token(
@@ -134,7 +143,13 @@ impl TokenStore for SqliteStore {
     }
 }
 
+/// A token. What is wrong with it is told with its id.
 fn token(row: &SqliteRow) -> StoreResult<TokenRecord> {
+    let name = || row_name(RowReader::of(row).text().unwrap_or("?"));
+    token_of(row).map_err(|error| error.in_row(name))
+}
+
+fn token_of(row: &SqliteRow) -> StoreResult<TokenRecord> {
     let mut columns = RowReader::of(row);
     Ok(TokenRecord {
         id: TokenId::from_stored(columns.text()?),

@@ -12,7 +12,6 @@ use postrider_domain::delivery::{
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
 use postrider_domain::time::Timestamp;
 use postrider_identity::AuditDraft;
-use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::bulk::{BoundValues, id_list};
@@ -183,7 +182,8 @@ impl WorkStore for SqliteStore {
     ) -> StoreResult<Vec<Delivery>> {
         let mut values = BoundValues::default();
         values.add(lease_list(shards)?).add(i64::from(limit));
-        deliveries_of(&values.run(&mut *self.reader().await?, SELECT_STALE).await?)
+        let rows = values.run(&mut *self.reader().await?, SELECT_STALE).await?;
+        self.unreadable.readable(rows.iter().map(|row| RowReader::of(row).delivery()))
     }
 
     async fn own_in_flight(
@@ -192,11 +192,23 @@ impl WorkStore for SqliteStore {
         after: Option<DeliveryId>,
         limit: u32,
     ) -> StoreResult<Vec<Delivery>> {
-        let mut values = BoundValues::default();
         // Every id is above the empty one.
-        let after = after.map(|id| id.0.into_bytes().to_vec()).unwrap_or_default();
-        values.add(lease_list(shards)?).add(i64::from(limit)).add(after);
-        deliveries_of(&values.run(&mut *self.reader().await?, SELECT_OWN).await?)
+        let mut after = after.map(|id| id.0.into_bytes().to_vec()).unwrap_or_default();
+        let (mut found, list, most) = (Vec::new(), lease_list(shards)?, limit as usize);
+        loop {
+            let mut values = BoundValues::default();
+            values.add(list.clone()).add(i64::from(limit)).add(after);
+            let rows = values.run(&mut *self.reader().await?, SELECT_OWN).await?;
+            let read = rows.iter().map(|row| RowReader::of(row).delivery());
+            found.extend(self.unreadable.readable(read)?);
+            match rows.last() {
+                // A page with fewer is the last one.
+                Some(last) if rows.len() >= most && found.len() < most => {
+                    after = RowReader::of(last).bytes()?.to_vec();
+                }
+                _ => return Ok(found),
+            }
+        }
     }
 
     async fn load_work(
@@ -355,8 +367,4 @@ fn named(tenant: &TenantId, id: DeliveryId) -> BoundValues {
 fn lease_list(shards: &[(Shard, Epoch)]) -> StoreResult<String> {
     let list: Vec<(u16, u64)> = shards.iter().map(|(shard, epoch)| (shard.0, epoch.0)).collect();
     codec::to_json(&list)
-}
-
-fn deliveries_of(rows: &[SqliteRow]) -> StoreResult<Vec<Delivery>> {
-    rows.iter().map(|row| RowReader::of(row).delivery()).collect()
 }

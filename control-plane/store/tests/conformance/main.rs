@@ -40,4 +40,5 @@ mod support;
 mod tail;
 mod tenant_retention;
 mod tokens;
+mod unreadable;
 mod work;

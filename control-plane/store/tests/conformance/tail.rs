@@ -309,7 +309,7 @@ async fn read(engine: &Engine, mut position: i64) -> (Vec<AttemptKey>, i64) {
 
 /// As many as are expected after a position. They may take a moment: what ends just
 /// while the tail is looked at counts as open until the next look.
-async fn await_all(engine: &Engine, start: i64, expected: usize) -> (Vec<AttemptKey>, i64) {
+pub async fn await_all(engine: &Engine, start: i64, expected: usize) -> (Vec<AttemptKey>, i64) {
     let (mut seen, mut position) = read(engine, start).await;
     for _ in 0..500 {
         if seen.len() >= expected {

@@ -2,8 +2,9 @@
 
 use postrider_domain::time::Timestamp;
 use postrider_identity::{Grant, GrantScope, IssuedToken, Role, TokenId, TokenKind, TokenRecord};
-use postrider_store::{TokenBounds, TokenCreation, TokenQuery, WriteError};
+use postrider_store::{Store, StoreError, TokenBounds, TokenCreation, TokenQuery, WriteError};
 
+use crate::database::Database;
 use crate::engine::conformance;
 use crate::fixture::{SECOND, audit};
 
@@ -24,6 +25,12 @@ fn token(number: u8, kind: TokenKind, now: Timestamp) -> TokenRecord {
 /// What must be the same: hashes say nothing when they are printed.
 fn shown(token: &TokenRecord) -> (String, Vec<u8>) {
     (format!("{token:?}"), token.hash.as_bytes().to_vec())
+}
+
+async fn listed(store: &dyn Store, after: Option<&TokenId>, limit: u32) -> Vec<TokenId> {
+    let query = TokenQuery { after: after.cloned(), limit, ..all() };
+    let listed = store.list_tokens(&query).await.unwrap();
+    listed.into_iter().map(|token| token.id).collect()
 }
 
 fn all() -> TokenQuery {
@@ -117,6 +124,29 @@ conformance! {
             assert_eq!(found.last_use_time, Some(last));
         }
         store.note_token_uses(&[]).await.unwrap();
+    }
+
+    async fn a_token_that_cannot_be_read_is_left_out_of_lists(engine) {
+        if !engine.lasts() {
+            return;
+        }
+        let store = &engine.store;
+        let now = store.now().await.unwrap();
+        let made = [1, 2, 3].map(|number| token(number, TokenKind::Service, now));
+        for token in &made {
+            store.create_token(token, MOST, audit()).await.unwrap();
+        }
+        let [first, sick, last] = made.map(|token| token.id);
+        let junk = format!("UPDATE tokens SET grants = 'zz' WHERE id = '{sick}'");
+        Database::of(engine).await.execute(&junk).await;
+        let both = [first.clone(), last.clone()];
+        assert_eq!(listed(&**store, None, 9).await, both);
+        assert_eq!(listed(&**store, None, 2).await, both, "a page is full");
+        assert_eq!(listed(&**store, Some(&first), 1).await, [last.clone()]);
+        assert!(listed(&**store, Some(&last), 1).await.is_empty());
+        let refused = store.get_token(&sick).await.unwrap_err();
+        let StoreError::UnreadableRow { row, .. } = refused else { panic!("{refused:?}") };
+        assert_eq!(row, format!("tokens/{sick}"));
     }
 
     async fn ended_tokens_are_forgotten_by_kind(engine) {
