@@ -66,6 +66,13 @@ pub async fn rewrap(settings: &Settings, data: bool) -> anyhow::Result<()> {
     let keys = Arc::new(settings.keys.load()?);
     let store = open(settings, &keys).await?;
     require_keys(&*store, &keys).await?;
+    if let Some(key) = keys.current() {
+        // Which keys a replica has nobody but itself knows.
+        eprintln!(
+            "every replica that runs must have the key \"{key}\": one that lacks it answers \
+             UNAVAILABLE from now on; give it the key and restart it"
+        );
+    }
     let now = store.now().await?;
     let mut wanted = AuditFields::none();
     wanted.text("current", keys.current().map_or("", KeyId::as_str)).json("data", &data);
