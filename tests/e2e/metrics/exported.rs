@@ -13,7 +13,7 @@ use postrider_tests::metrics::Metrics;
 use postrider_tests::wait;
 
 use super::documented::documented;
-use super::measured;
+use super::{measured, subscribe_by_name};
 use crate::stage::{SOON_LIMIT, Stage};
 
 /// Shown when something happens that does not happen here, or later.
@@ -103,7 +103,7 @@ fn compare(program: &str, scrape: &Metrics, engine: Engine) {
 async fn every_metric_is_listed_and_shown(engine: Engine) {
     let (cluster, agent) = measured(Description { engine, ..Description::default() }).await;
     let stage = Stage::set(&cluster, "secret-tenant").await;
-    stage.subscribe_with_delays("/hook", &[0]).await;
+    subscribe_by_name(&stage, "/hook").await;
     for event in stage.publish_many(3).await {
         stage.wait_for(&event, DeliveryState::Succeeded).await;
     }

@@ -9,8 +9,11 @@ mod documented;
 mod exported;
 mod prometheus;
 
+use postrider_proto::v1::Subscription;
 use postrider_tests::cluster::{Cluster, Description};
 use postrider_tests::ports::free_port;
+
+use crate::stage::Stage;
 
 /// A cluster whose only agent is measured too, and where that one is asked.
 async fn measured(description: Description) -> (Cluster, String) {
@@ -19,4 +22,11 @@ async fn measured(description: Description) -> (Cluster, String) {
     let description = Description { agent_arguments: listen.to_vec(), ..description };
     let cluster = Cluster::start(&description).await.unwrap();
     (cluster, agent)
+}
+
+/// Subscribes a receiver by its name, so that names are looked up.
+async fn subscribe_by_name(stage: &Stage, path: &str) -> Subscription {
+    let wanted = stage.wanted(path);
+    let url = wanted.url.replace("127.0.0.1", "localhost");
+    stage.create(Subscription { url, ..wanted }).await
 }

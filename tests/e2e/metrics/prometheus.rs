@@ -23,7 +23,7 @@ use postrider_tests::wait;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-use super::measured;
+use super::{measured, subscribe_by_name};
 use crate::stage::{SOON_LIMIT, Stage};
 
 /// A rate needs two scrapes with an event between them; the longest chain of them is an
@@ -187,7 +187,7 @@ async fn every_expression_finds_something_on_postgres() {
         Description { engine: Engine::Postgres, replicas: 2, ..Description::default() };
     let (cluster, agent) = measured(description).await;
     let stage = Stage::set(&cluster, "watched").await;
-    stage.subscribe("/hook").await;
+    subscribe_by_name(&stage, "/hook").await;
     stage.receiver.script("/fails", [status(StatusCode::BAD_GATEWAY)]);
     stage.subscribe_with_delays("/fails", &[0]).await;
     let server = PrometheusServer::start(cluster.folder(), &targets(&cluster, agent)).await;

@@ -186,8 +186,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_field_that_is_not_there_is_not_sent() {
-        let wrong = client().request("postrider.v1.TenantService/GetTenant", json!({"nam": "x"}));
-        assert!(matches!(wrong, Err(CliError::Usage(problem)) if problem.contains("nam")));
+        let wrong = client().request("postrider.v1.TenantService/GetTenant", json!({"title": "x"}));
+        assert!(matches!(wrong, Err(CliError::Usage(problem)) if problem.contains("title")));
     }
 
     #[tokio::test]

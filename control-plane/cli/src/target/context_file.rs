@@ -136,10 +136,10 @@ mod tests {
     fn a_word_that_means_nothing_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("client.toml");
-        fs::write(&path, "[contexts.prod]\nadress = \"x\"\n").unwrap();
+        fs::write(&path, "[contexts.prod]\nplace = \"x\"\n").unwrap();
         assert!(matches!(
             ContextFile::read(&path),
-            Err(CliError::Usage(problem)) if problem.contains("adress")
+            Err(CliError::Usage(problem)) if problem.contains("place")
         ));
     }
 }

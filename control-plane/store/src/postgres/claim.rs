@@ -47,6 +47,7 @@ const SELECT_EVENTS: &str = "SELECT e.*
     ) e";
 
 /// What there is of a delivery's event.
+#[expect(clippy::large_enum_variant, reason = "nearly all are whole")]
 enum FoundEvent {
     Whole(Event),
     /// Nothing can be sent of it, and nothing is over.

@@ -23,10 +23,10 @@ async fn edit(engine: &Engine, table: &str, change: &str, column: &str, id: Uuid
 
 /// The row that an error names.
 fn named<T>(read: StoreResult<T>) -> String {
-    match read.err().unwrap() {
-        StoreError::UnreadableRow { row, .. } => row,
-        other => panic!("{other:?}"),
-    }
+    let error = read.err().unwrap();
+    assert!(matches!(error, StoreError::UnreadableRow { .. }), "{error:?}");
+    let StoreError::UnreadableRow { row, .. } = error else { return String::new() };
+    row
 }
 
 fn ids(work: &[ClaimedDelivery]) -> Vec<DeliveryId> {
