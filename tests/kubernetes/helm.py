@@ -33,7 +33,7 @@ class HelmClient:
     def expect(self, *arguments):
         """What it prints, if it does what it was told to, and the server warns of nothing."""
         done = self.run(*arguments)
-        if done.returncode or "warning" in done.stderr.lower():
+        if done.returncode or any(map(is_server_warning, done.stderr.splitlines())):
             raise CheckFailed(f"helm {' '.join(map(str, arguments))}\n{done.stderr or done.stdout}")
         return done.stdout
 
@@ -45,6 +45,11 @@ class HelmClient:
         """What was rendered: `manifest` or `hooks`."""
         text = self.expect("get", what, release, "--namespace", namespace)
         return [thing for thing in yaml.load_all(text, yaml.CSafeLoader) if thing]
+
+
+def is_server_warning(line):
+    """Whether a line tells what the server warns of, and not that Helm has ended a watch of its own."""
+    return "warning" in line.lower() and "watch ended with error" not in line
 
 
 def upgrade(namespace, release, chart, *more):
