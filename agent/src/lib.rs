@@ -15,11 +15,16 @@
 //!                                             └─▶ header_case       └─▶ refused_receivers
 //! ```
 //!
-//! - `stream`: the work streams to replicas; `work`: what the agent holds, and credit.
-//! - `attempt`: one POST; `client`: connections to receivers; `resolve`: their addresses;
-//!   `refused_receivers`: what operators see of those that the guard refuses.
+//! - `agent`: puts it together, runs it and stops it.
+//! - `stream`: the work streams to replicas; `work`: what the agent holds, and credit;
+//!   `subscriptions`: the settings that attempts need; `ids`: attempts and streams.
+//! - `attempt`: one POST; `response`: what is reported of its answer; `attempt_span`: its spans;
+//!   `client`: connections to receivers; `resolve`: their addresses; `address_guard`: which of
+//!   these may be dialled; `refused_receivers`: what operators see of those that the guard
+//!   refuses.
 //! - `oauth`: access tokens that receivers want.
-//! - `header_case`: names of headers as customers spell them, for hyper.
+//! - `header_case`: names of headers as customers spell them, for hyper. `wall_clock`: the time
+//!   in signatures. `metrics`: what is counted.
 //! - `settings`, `setting_ranges`, `config`, `limits`: what the agent is told at its start.
 //!
 //! Requests are built by the crate `postrider_webhook_request`.

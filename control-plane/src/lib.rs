@@ -1,8 +1,8 @@
-//! The control plane: it takes events over gRPC, assigns deliveries to agents and keeps
-//! their history.
+//! The control plane: it takes events over gRPC and HTTP, assigns deliveries to agents and
+//! keeps their history.
 //!
-//! Fed by callers, agents and other replicas, each over a gRPC port of their own; feeds
-//! agents with assignments. Guarantees that what was answered or acknowledged is durable,
+//! Fed by callers, agents and other replicas, each at a port of their own; feeds agents
+//! with assignments. Guarantees that what was answered or acknowledged is durable,
 //! and that any process may be killed at any moment. Used by the `postrider` binary, and
 //! by tests that bring their own clock.
 //!

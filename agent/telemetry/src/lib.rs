@@ -6,8 +6,11 @@
 //! measure in the same form. Nothing in here knows events, attempts or any other setting
 //! of a program.
 //!
+//! - `logging`: what is logged, and how. `log_levels`, `hangup`: levels that change.
+//!   `line_limit`: so many lines of a kind.
 //! - `spans`: what is recorded of traces. `metrics`: what is measured, and how it is shown and
-//!   exported. `otlp`: how a collector is reached.
+//!   exported. `otlp`: how a collector is reached. `metrics_port`: what Prometheus and probes ask.
+//! - `settings`: the section of both programs. `listen_address`, `open_files`: what both need.
 
 mod hangup;
 mod line_limit;

@@ -5,6 +5,8 @@
 //! nothing is allowed that no grant allows, and that nobody passes on more than he has.
 //! Pure: time and randomness are parameters.
 //!
+//! - `caller`: who calls; `token`, `claims`: from what. `permission`, `role`, `grant`, `access`:
+//!   what that caller may do.
 //! - `audit`: records of changes, and the chains that hold them together.
 
 mod access;

@@ -1,4 +1,5 @@
-//! Logs the heads of audit chains, and removes records that are past retention.
+//! Logs the heads of audit chains, tells of foreign triggers, and removes records that are past
+//! retention.
 //!
 //! Fed by a timer, the shards that this replica gets, and the store; feeds the log, the
 //! metrics and the store. A tail that is cut together with its chain's head leaves a chain

@@ -25,11 +25,11 @@
 //! - `outbox_publisher`: publishes operational events; `endpoint_watch`: warns about
 //!   endpoints that only fail, and disables them; `certificate_watch`: warns about
 //!   certificates that end.
-//! - `operations`: replays and backfills.
+//! - `operations`: replays, backfills and expunges.
 //! - `on_demand`: tests, resends and cancellations. `window_closer`: closes a time
 //!   window. `due_backlog`: counts what is due.
 //! - `attempt_feed`: attempts as they are recorded.
-//! - `audit_upkeep`: heads of audit chains, and retention.
+//! - `audit_upkeep`: heads of audit chains, foreign triggers, and retention.
 //! - `token_upkeep`: when tokens were used, and forgetting them.
 //! - `faults`: what every loop does when the database refuses or does not answer;
 //!   `new_delivery`: what a new delivery is like; `shard_numbers`: shards in the log.

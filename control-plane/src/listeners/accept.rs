@@ -1,6 +1,6 @@
 //! Accepts connections and completes their handshakes.
 //!
-//! Fed by a listening socket; feeds a gRPC server with connections. Guarantees that a
+//! Fed by a listening socket; feeds a door's server with connections. Guarantees that a
 //! handshake has a time limit and holds up no other, that there are so many connections and
 //! handshakes and no more, that neither a stalled handshake nor a certificate that is nobody's
 //! at the door takes a connection's place, that each is made with the certificates that are

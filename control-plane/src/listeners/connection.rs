@@ -1,6 +1,6 @@
 //! A connection whose handshake is over.
 //!
-//! Fed by `accept`; feeds a gRPC server, which gives each request a copy of the
+//! Fed by `accept`; feeds a door's server, which gives each request a copy of the
 //! [`ConnectionPeer`] among its extensions. Guarantees that a connection on which HTTP does
 //! not begin in time is closed, and a caller's once it is too old; and that a connection
 //! ends soon after the certificate that was shown on it, or once its other end has read

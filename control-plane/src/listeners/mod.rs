@@ -1,7 +1,7 @@
 //! Where connections come in: a door each for callers, agents and other replicas.
 //!
-//! Fed by the settings and by connections; feeds the gRPC servers with connections whose
-//! handshake is over, each with who is at its other end ([`ConnectionPeer`]). Guarantees
+//! Fed by the settings and by connections; feeds the servers of gRPC and HTTP with connections
+//! whose handshake is over, each with who is at its other end ([`ConnectionPeer`]). Guarantees
 //! that agents and replicas have shown a certificate wherever anybody but this machine
 //! can reach their doors, that a request at these doors comes from one that is an agent's
 //! or a replica's and has not expired, however old the connection, that nobody else takes a

@@ -9,6 +9,7 @@
 //!   that keeps partitions.
 //! - `metrics_port`, `scheduler_metrics`, `cluster_metrics`: what is measured.
 //! - `database_wait`: a start before its database. `open_files`: what the process may open.
+//!   `own_address`: where others reach it. `scheduler_config`: settings for the scheduler.
 
 mod assembly;
 mod cluster_metrics;

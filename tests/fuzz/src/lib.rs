@@ -13,6 +13,7 @@
 //!   `entries`: how often fields of messages repeat.
 //! - `credentials`, `certificates`: who calls.
 //! - `configuration`, `secrets`: what operators write and databases give back.
+//! - `target`: what a target is. `examples`, `refusal`, `runtime`: what targets share.
 
 mod agents;
 mod answers;

@@ -8,7 +8,8 @@
 //! Guarantees that a record that was changed, removed, moved or put in is found: its hash
 //! covers its content, its number and the hash before it. A chain of which all was removed
 //! is found, also once it goes on: what a chain begins with is written once. So is a tenant
-//! that was changed after its deletion. A tail that was cut is found by the chain's state, or by a head that was noted elsewhere.
+//! that was changed after its deletion. A tail that was cut is found by the chain's state, or
+//! by a head that was noted elsewhere.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! `EventService`: publishing, lists, resending and reconciliation.
+//! `EventService`: publishing, lists, resending, reconciliation, and the start of expunges.
 //!
 //! Fed by publishers and by whoever reads; feeds `flow` with checked events, resends and
 //! windows to close, and the store with reads. Guarantees that an event is passed on only

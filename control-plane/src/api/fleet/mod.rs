@@ -1,8 +1,8 @@
 //! `FleetService`: replicas, agents and regions.
 //!
 //! Fed by operators; feeds them what the table, the heartbeats and all replicas' memory
-//! say, and sets what replicas log. Guarantees figures of the whole installation, whichever replica is asked; one
-//! that did not answer is named.
+//! say, and sets what replicas log. Guarantees figures of the whole installation, whichever
+//! replica is asked; one that did not answer is named.
 
 pub mod filter;
 mod log_levels;

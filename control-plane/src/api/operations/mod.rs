@@ -1,4 +1,4 @@
-//! google.longrunning.Operations: replays and backfills.
+//! google.longrunning.Operations: replays, backfills and expunges.
 //!
 //! Fed by callers at any replica; feeds the store with rows, which the shard's owner
 //! carries out (`flow::operations`). Guarantees that no step is committed after a

@@ -2,9 +2,9 @@
 //!
 //! Fed by the calls that need an owner's memory: `TestSubscription`, `RetryDelivery`,
 //! `ResendEvent`, `CancelDelivery`, `DrainAgent` for an agent connected to another
-//! replica, and `SetLogLevels` for other replicas. Guarantees that a call is forwarded at most once, so that replicas that
-//! disagree about the owner do not pass it in circles; and that at the replicas' door
-//! these methods are served and no other of the public API.
+//! replica, and `SetLogLevels` for other replicas. Guarantees that a call is forwarded at
+//! most once, so that replicas that disagree about the owner do not pass it in circles; and
+//! that at the replicas' door these methods are served and no other of the public API.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};

@@ -3,8 +3,8 @@
 //!
 //! Fed by every call; feeds the services with requests that have a span, a caller and a
 //! deadline, and callers with errors. Guarantees that a publisher is answered before its
-//! deadline, that what is received and what is not sent is bounded, that every error has its reason and details,
-//! and that a change under an old etag is refused.
+//! deadline, that what is received and what is not sent is bounded, that every error has its
+//! reason and details, and that a change under an old etag is refused.
 
 pub mod aged_streams;
 pub mod byte_budget;

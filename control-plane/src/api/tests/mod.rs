@@ -1,4 +1,5 @@
-//! Tests of the services: over gRPC, on a whole control plane with SQLite, but for `unreadable`.
+//! Tests of the services: over gRPC and HTTP, on a whole control plane with SQLite, but for
+//! `unreadable`.
 
 mod access_walk;
 mod audit;

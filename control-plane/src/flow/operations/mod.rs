@@ -6,7 +6,7 @@
 //! then: its row holds all that it needs. The rate of new deliveries is limited by the
 //! clock; they wait in the table until they can be sent.
 //!
-//! - `replay`, `backfill`, `expunge`: plan one step of each.
+//! - `replay`, `backfill`, `expunge`: plan one step of each, by `planner`.
 
 mod backfill;
 mod expunge;

@@ -8,7 +8,7 @@
 //! costs the same however many there are: only what changed since the cached version is
 //! read.
 //!
-//! - `changes`: changing them.
+//! - `snapshot`: one version of one. `changes`: changing them.
 //! - `unreadable`: those that cannot be read, by name.
 //!
 //! Keeps the invariants `read-your-writes` and `answered-change-in-force`.
