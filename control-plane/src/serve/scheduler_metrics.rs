@@ -64,7 +64,7 @@ static BEHIND: MetricDescriptor = MetricDescriptor::up_down(
 static OLDEST_DUE: MetricDescriptor = MetricDescriptor::gauge(
     "postrider.oldest_due_delivery.age",
     "s",
-    "Age of the oldest known due delivery; 0 where none is due",
+    "Age of the oldest known due delivery that no breaker, hold or pause keeps back; 0 where none is",
 )
 .by(&["region"])
 .up_to(MAX_REGION_LABELS);
@@ -87,6 +87,8 @@ static AGENTS: MetricDescriptor = MetricDescriptor::up_down(
 struct RegionReading {
     figures: RegionFigures,
     open_breakers: u64,
+    /// Since when the oldest delivery that could be sent has been due.
+    oldest_sendable: Option<Timestamp>,
     agents: u64,
 }
 
@@ -98,9 +100,9 @@ impl RegionReading {
         sum.queued = sum.queued.saturating_add(more.queued);
         sum.subscriptions_behind =
             sum.subscriptions_behind.saturating_add(more.subscriptions_behind);
-        sum.oldest_due = sum.oldest_due.into_iter().chain(more.oldest_due).min();
         sum.wanted = sum.wanted.saturating_add(more.wanted);
         self.open_breakers = self.open_breakers.saturating_add(other.open_breakers);
+        self.oldest_sendable = self.oldest_sendable.into_iter().chain(other.oldest_sendable).min();
         self.agents = self.agents.saturating_add(other.agents);
     }
 
@@ -161,11 +163,13 @@ struct SchedulerReading {
 impl SchedulerReading {
     fn read(dispatcher: &Dispatcher, clock: &dyn Clock, labels: &LabelledRegions) -> Self {
         let figures = dispatcher.region_figures();
-        let (deliveries, bytes, breakers) =
-            dispatcher.read(|s, now| (s.deliveries(), s.payload_bytes(), s.open_breakers(now)));
+        let (deliveries, bytes) = dispatcher.read(|s, _| (s.deliveries(), s.payload_bytes()));
+        let (breakers, sendable) =
+            dispatcher.read(|s, now| (s.open_breakers(now), s.oldest_sendable(now)));
         let agents = dispatcher.connected_by_region();
         let regions = figures.into_iter().map(|figures| RegionReading {
             open_breakers: breakers.get(&figures.region).copied().unwrap_or_default(),
+            oldest_sendable: sendable.get(&figures.region).copied(),
             agents: agents.get(&figures.region).copied().unwrap_or_default(),
             figures,
         });
@@ -177,9 +181,9 @@ impl SchedulerReading {
         }
     }
 
-    /// In seconds; 0 where nothing is due.
+    /// In seconds; 0 where nothing is due that could be sent.
     fn oldest_due_age(&self, region: &RegionReading) -> f64 {
-        region.figures.oldest_due.map_or(0.0, |due| self.now.since(due).as_secs_f64())
+        region.oldest_sendable.map_or(0.0, |due| self.now.since(due).as_secs_f64())
     }
 }
 
@@ -224,10 +228,11 @@ mod tests {
             in_flight: 1,
             queued,
             subscriptions_behind: 0,
-            oldest_due: Some(Timestamp::from_micros(i64::try_from(queued).unwrap())),
+            oldest_due: None,
             wanted: 0,
         };
-        RegionReading { figures, open_breakers: 1, agents }
+        let oldest_sendable = Some(Timestamp::from_micros(i64::try_from(queued).unwrap()));
+        RegionReading { figures, open_breakers: 1, oldest_sendable, agents }
     }
 
     fn shown(labels: &LabelledRegions, regions: &[(&str, u64)]) -> Vec<(String, u64)> {
@@ -264,7 +269,7 @@ mod tests {
         let others = labels.label(vec![reading("a", 7, 0), reading("b", 5, 0), reading("c", 9, 0)]);
         let [others] = &others[..] else { panic!("they are told together") };
         assert_eq!((others.figures.in_flight, others.figures.queued), (3, 21));
-        assert_eq!(others.figures.oldest_due, Some(Timestamp::from_micros(5)));
+        assert_eq!(others.oldest_sendable, Some(Timestamp::from_micros(5)));
         assert_eq!(others.open_breakers, 3);
     }
 

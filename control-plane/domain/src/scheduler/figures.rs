@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::lane::Lane;
 use super::state::Scheduler;
 use crate::ids::Region;
 use crate::time::Timestamp;
@@ -51,6 +52,18 @@ impl Scheduler {
         open
     }
 
+    /// Since when the oldest delivery of each region that could be sent has been due: one behind
+    /// an open breaker, a hold or a pause waits for that, and for nothing of Postrider's.
+    pub fn oldest_sendable(&self, now: Timestamp) -> BTreeMap<Region, Timestamp> {
+        let mut oldest: BTreeMap<Region, Timestamp> = BTreeMap::new();
+        for lane in self.busy_lanes().filter(|lane| is_open(lane, now)) {
+            let Some(due) = oldest_due(lane, now) else { continue };
+            let region = lane.subscription.settings.region.clone();
+            oldest.entry(region).and_modify(|known| *known = due.min(*known)).or_insert(due);
+        }
+        oldest
+    }
+
     /// Every region in use, for people.
     pub fn region_figures(&self, now: Timestamp) -> Vec<RegionFigures> {
         let mut figures: BTreeMap<Region, RegionFigures> = self
@@ -76,11 +89,23 @@ impl Scheduler {
             region.queued += u64::try_from(lane.ready.len()).unwrap_or(u64::MAX);
             let table = lane.next_due().filter(|due| *due <= now);
             region.subscriptions_behind += u64::from(table.is_some());
-            let queued = lane.ready.front().map(|scheduled| scheduled.delivery.due);
-            let oldest = [region.oldest_due, table, queued].into_iter().flatten().min();
-            region.oldest_due = oldest;
+            let oldest = oldest_due(lane, now);
+            region.oldest_due = region.oldest_due.into_iter().chain(oldest).min();
             region.wanted = region.wanted.saturating_add(lane.wanted(now));
         }
         figures.into_values().collect()
     }
+}
+
+/// Since when the oldest known delivery has been due.
+fn oldest_due(lane: &Lane, now: Timestamp) -> Option<Timestamp> {
+    let in_table = lane.next_due().filter(|due| *due <= now);
+    let queued = lane.ready.front().map(|scheduled| scheduled.delivery.due);
+    [in_table, queued].into_iter().flatten().min()
+}
+
+/// Whether neither its receiver nor its owner holds back what it has.
+fn is_open(lane: &Lane, now: Timestamp) -> bool {
+    let view = lane.view(now);
+    lane.enabled() && view.breaker_opened.is_none() && view.held_until.is_none()
 }

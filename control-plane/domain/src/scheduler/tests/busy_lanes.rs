@@ -64,7 +64,10 @@ fn what_is_due_behind_a_gate_is_still_seen_by_people() {
     assert_eq!(wanted(&mut scheduler, at(50_000)), 0);
     let figures = scheduler.region_figures(at(50_000)).remove(0);
     assert_eq!((figures.subscriptions_behind, figures.oldest_due), (1, Some(at(50_000))));
+    assert!(scheduler.oldest_sendable(at(50_000)).is_empty(), "it waits for its receiver");
     assert_eq!(wanted(&mut scheduler, at(100_000)), 1, "one goes first after the hold");
+    let sendable = scheduler.oldest_sendable(at(100_000));
+    assert_eq!(sendable.get(&region()), Some(&at(50_000)));
 }
 
 #[test]
