@@ -232,6 +232,7 @@ async fn a_backup_is_restored_to_a_moment_on_postgres() {
     run(page.take("postgres restore"), folder.shell(&server, &moment)).await;
     server.start_again().await.unwrap();
     run(page.take("postgres promoted"), folder.shell(&server, "")).await;
+    run(page.take("postgres again"), folder.shell(&server, "")).await;
     page.assert_all_run();
     start(&mut cluster).await;
     story.assert_restored(later).await;
