@@ -21,8 +21,8 @@ const HTTP2: &[&[u8]] = &[b"h2", b"http/1.1"];
 const TOKEN_PATH: &str = "/token";
 const HOOK_PATH: &str = "/hooks";
 const TOKEN_ANSWER: &str = "{\"access_token\":\"token-1\",\"token_type\":\"Bearer\"}";
-/// More than one subscription has connections.
-const HELD_ATTEMPTS: u32 = 100;
+/// As many as one subscription may have; the agent gives back what is more.
+const HELD_ATTEMPTS: u32 = 64;
 
 /// A receiver that is a token server too.
 async fn token_bank() -> BankServer {

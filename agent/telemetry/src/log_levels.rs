@@ -37,37 +37,42 @@ pub struct LogFilterError(String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogFilter {
     text: Arc<str>,
-    has_patterns: bool,
 }
 
 impl LogFilter {
     /// A filter of the process's own settings, which may have regular expressions.
     pub fn parse(text: &str) -> Result<Self, LogFilterError> {
-        Self::checked(text, true)
-    }
-
-    /// A filter that somebody sent, in which a regular expression is plain text.
-    pub fn parse_sent(text: &str) -> Result<Self, LogFilterError> {
-        Self::checked(text, false)
-    }
-
-    fn checked(text: &str, has_patterns: bool) -> Result<Self, LogFilterError> {
         // The parser counts on there being no space around a directive.
         let directives = text.split(',').map(str::trim).filter(|directive| !directive.is_empty());
         let text = directives.collect::<Vec<_>>().join(",");
         if text.is_empty() {
             return Err(LogFilterError("it is empty".to_owned()));
         }
-        let filter = Self { text: text.into(), has_patterns };
+        let filter = Self { text: text.into() };
         filter.build().map(|_| filter)
     }
 
+    /// A filter that somebody sent. It names no values of fields: as regular expressions they
+    /// cost what the sender likes, and as plain text two that are alike break an assertion of
+    /// the parser's.
+    pub fn parse_sent(text: &str) -> Result<Self, LogFilterError> {
+        if names_field_values(text) {
+            return Err(LogFilterError("the value of a field cannot be named".to_owned()));
+        }
+        Self::parse(text)
+    }
+
     pub(crate) fn build(&self) -> Result<EnvFilter, LogFilterError> {
-        let builder = EnvFilter::builder().with_regex(self.has_patterns);
         // What is for the collector of spans is not in the log, whatever the filter says.
         let text = format!("{},{EXPORTED_TARGET}=off", self.text);
-        builder.parse(text).map_err(|error| LogFilterError(error.to_string()))
+        EnvFilter::builder().parse(text).map_err(|error| LogFilterError(error.to_string()))
     }
+}
+
+/// Whether some field of a span has a value: `[span{field=value}]`.
+fn names_field_values(text: &str) -> bool {
+    let mut after_braces = text.split('{').skip(1);
+    after_braces.any(|rest| rest.split('}').next().is_some_and(|fields| fields.contains('=')))
 }
 
 impl fmt::Display for LogFilter {
@@ -250,6 +255,9 @@ mod tests {
         assert!(LogFilter::parse_sent("info,  é=debug").is_ok(), "no such module, and no panic");
         // A regular expression that is none is a text like others.
         assert!(LogFilter::parse("[rpc{method=((}]=debug").is_err());
-        assert!(LogFilter::parse_sent("[rpc{method=((}]=debug").is_ok());
+        for values in ["[rpc{method=((}]=debug", "[{a=x}]=info,[{a=x}]=warn", "[{a=x", "{{a=1}}"] {
+            assert!(LogFilter::parse_sent(values).is_err(), "{values}");
+        }
+        assert!(LogFilter::parse_sent("postrider[rpc{method}]=debug,[attempt]=trace").is_ok());
     }
 }
