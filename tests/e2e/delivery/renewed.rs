@@ -11,6 +11,7 @@ use postrider_proto::v1::{
 use postrider_tests::cluster::Cluster;
 use postrider_tests::pki::Identity;
 use postrider_tests::receiver::{Certificate, Options, Receiver};
+use postrider_tests::wait;
 use prost_types::FieldMask;
 
 use crate::stage::{SOON_LIMIT, Stage, delays};
@@ -94,6 +95,11 @@ pub async fn certificates_are_renewed_without_a_lost_delivery(cluster: &Cluster)
         published
     };
     let renewing = async {
+        wait::until("a connection with the first certificate", SOON_LIMIT, || async {
+            (stage.receiver.connections() > 0).then_some(()).ok_or_else(|| "none".to_owned())
+        })
+        .await
+        .unwrap();
         renew(cluster, &stage, &name).await;
         is_over.store(true, Ordering::Relaxed);
     };
