@@ -19,12 +19,13 @@ use base64::engine::general_purpose::STANDARD;
 use postrider_agent::{AgentConfig, ControlPlaneEndpoint, ReceiverSubnet};
 use postrider_proto::v1::delivery_service_client::DeliveryServiceClient;
 use postrider_proto::v1::event_service_client::EventServiceClient;
+use postrider_proto::v1::fleet_service_client::FleetServiceClient;
 use postrider_proto::v1::subscription_service_client::SubscriptionServiceClient;
 use postrider_proto::v1::tenant_service_client::TenantServiceClient;
 use postrider_proto::v1::{
-    Attempt, CreateSubscriptionRequest, CreateTenantRequest, Delivery, Event, ListAttemptsRequest,
-    ListDeliveriesRequest, PublishEventRequest, Subscription, SubscriptionStatus, Tenant,
-    UpdateSubscriptionRequest, event,
+    Attempt, CreateSubscriptionRequest, CreateTenantRequest, Delivery, Event, ListAgentsRequest,
+    ListAttemptsRequest, ListDeliveriesRequest, PublishEventRequest, Subscription,
+    SubscriptionStatus, Tenant, UpdateSubscriptionRequest, event,
 };
 use postrider_secret_encryption::KeyId;
 use postrider_telemetry::ListenAddress;
@@ -218,6 +219,23 @@ async fn publish_and_show(channel: &DemoChannel) -> anyhow::Result<()> {
     let event = publish(channel).await.context("publishing the demo's event")?;
     let (delivery, attempts) = wait_for_delivery(channel, &event).await?;
     show::delivery(&delivery, &attempts);
+    wait_until_listed(channel).await
+}
+
+/// Returns once the agent is listed, as it is from the replica's next heartbeat on: what is
+/// pasted at once finds it.
+async fn wait_until_listed(channel: &DemoChannel) -> anyhow::Result<()> {
+    let mut fleet = FleetServiceClient::new(channel.clone());
+    let search = async {
+        while fleet.list_agents(ListAgentsRequest::default()).await?.into_inner().agents.is_empty()
+        {
+            tokio::time::sleep(DELIVERY_POLL_INTERVAL).await;
+        }
+        Ok::<_, Status>(())
+    };
+    tokio::time::timeout(FIRST_WEBHOOK_TIMEOUT, search)
+        .await
+        .context("the agent is not listed")??;
     Ok(())
 }
 
