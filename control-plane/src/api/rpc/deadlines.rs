@@ -10,6 +10,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use http::HeaderMap;
 use tokio::time::Instant;
 use tonic::{Request, Status};
@@ -48,18 +49,21 @@ impl AnswerDeadline {
         Instant::now() + self.0
     }
 
-    /// Waits for a publish, up to this time.
-    pub async fn apply<T>(
+    /// Waits for a publish, up to this time from now. No `async fn`, whose future would have
+    /// room for the publish twice.
+    pub fn apply<T>(
         self,
         publish: impl Future<Output = Result<T, Status>>,
-    ) -> Result<T, Status> {
-        tokio::time::timeout(self.0, publish).await.unwrap_or_else(|_| {
-            Err(errors::retry_soon(
-                ErrorReason::StoreUnavailable,
-                "the database did not answer in time; the event may or may not be committed",
-            ))
-        })
+    ) -> impl Future<Output = Result<T, Status>> {
+        tokio::time::timeout(self.0, publish).map(|answered| answered.unwrap_or_else(|_| late()))
     }
+}
+
+fn late<T>() -> Result<T, Status> {
+    Err(errors::retry_soon(
+        ErrorReason::StoreUnavailable,
+        "the database did not answer in time; the event may or may not be committed",
+    ))
 }
 
 /// Reads `grpc-timeout`: at most eight digits and a unit.

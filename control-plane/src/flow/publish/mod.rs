@@ -34,7 +34,7 @@ use fair_batch::{QueueLimits, channel};
 
 pub use self::answer::{PublishAnswer, PublishError};
 use self::flood_log::FloodLog;
-pub use self::publisher::Publisher;
+pub use self::publisher::{Publisher, QueuedPublish};
 pub use self::writer::PublishWriter;
 use crate::state::context::ReplicaContext;
 

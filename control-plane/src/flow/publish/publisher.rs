@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::event_spans::PublishTrace;
 use crate::metrics::QueueMetrics;
 use crate::state::context::ReplicaContext;
-use crate::state::tenants::TenantConfigs;
+use crate::state::tenants::{TenantConfigs, TenantSnapshot};
 
 /// How often an event is matched again because the configuration keeps changing. Chosen,
 /// not measured: a change takes longer than a match, so a second change in a row is rare.
@@ -37,6 +37,11 @@ pub struct Publisher {
     tenants: TenantConfigs,
     sender: BatchSender<TenantId, Box<PendingPublish>>,
     queue: QueueMetrics,
+}
+
+/// An event that waits for its commit.
+pub struct QueuedPublish {
+    outcome: oneshot::Receiver<CommitOutcome>,
 }
 
 /// The answer to a request whose key was used before.
@@ -86,44 +91,101 @@ impl Publisher {
         content: EventContent,
         trace: Option<PublishTrace>,
     ) -> PublishReply {
-        let unavailable = PublishError::Unavailable { retry_after: PUBLISH_RETRY_PAUSE };
-        let bytes = content.payload.len() + EVENT_OVERHEAD_BYTES;
-        let mut snapshot = self.tenants.snapshot(tenant).await?;
-        let mut content = content;
-        for _ in 0..MAX_MATCH_TRIES {
-            let current = snapshot.ok_or(PublishError::TenantNotFound)?;
-            let matches = match match_subscriptions(&current, &content).await {
-                Ok(matches) => matches,
-                // The event may have been accepted earlier, before the subscription changed.
-                Err(error) => {
-                    let earlier = self.find_earlier_answer(tenant, &content).await;
-                    return earlier.unwrap_or(Err(error));
-                }
-            };
-            let (verdict, answer) = oneshot::channel();
-            let pending = Box::new(PendingPublish {
-                content,
-                snapshot: current,
-                matches,
-                verdict,
-                trace: trace.clone(),
-                ticket: Some(self.queue.enter()),
-            });
-            self.sender.send_timeout(tenant, pending, bytes).await.map_err(
-                |refused| match refused {
-                    EnqueueError::Full => {
-                        PublishError::Overloaded { retry_after: PUBLISH_RETRY_PAUSE }
-                    }
-                    EnqueueError::Closed => PublishError::Stopping,
-                },
-            )?;
-            match answer.await {
-                Ok(CommitOutcome::Decided(answer)) => return answer,
-                Ok(CommitOutcome::MatchAgain(same)) => content = *same,
-                Err(_) => return Err(unavailable),
-            }
-            snapshot = self.tenants.refresh(tenant).await?;
+        match self.begin(tenant, content, trace.as_ref()).await {
+            Ok(queued) => self.finish(tenant, queued, trace).await,
+            Err(reply) => reply,
         }
-        Err(unavailable)
     }
+
+    /// Queues one event. An error is the answer, if there is one already.
+    pub async fn begin(
+        &self,
+        tenant: &TenantId,
+        content: EventContent,
+        trace: Option<&PublishTrace>,
+    ) -> Result<QueuedPublish, PublishReply> {
+        match self.tenants.snapshot(tenant).await {
+            Ok(snapshot) => self.enqueue(tenant, snapshot, content, trace).await,
+            Err(error) => Err(Err(error.into())),
+        }
+    }
+
+    /// Returns once an event is durable that was queued with the same arguments.
+    pub async fn finish(
+        &self,
+        tenant: &TenantId,
+        queued: QueuedPublish,
+        trace: Option<PublishTrace>,
+    ) -> PublishReply {
+        match queued.outcome.await {
+            Ok(CommitOutcome::Decided(reply)) => reply,
+            // Rare, and as large as a whole publish: those that only wait have no room for it.
+            Ok(CommitOutcome::MatchAgain(content)) => {
+                Box::pin(self.match_again(tenant, *content, trace)).await
+            }
+            Err(_) => Err(unavailable()),
+        }
+    }
+
+    /// Publishes an event whose configuration has changed since it was matched first.
+    async fn match_again(
+        &self,
+        tenant: &TenantId,
+        mut content: EventContent,
+        trace: Option<PublishTrace>,
+    ) -> PublishReply {
+        for _ in 1..MAX_MATCH_TRIES {
+            let snapshot = self.tenants.refresh(tenant).await?;
+            let queued = match self.enqueue(tenant, snapshot, content, trace.as_ref()).await {
+                Ok(queued) => queued,
+                Err(reply) => return reply,
+            };
+            match queued.outcome.await {
+                Ok(CommitOutcome::Decided(reply)) => return reply,
+                Ok(CommitOutcome::MatchAgain(same)) => content = *same,
+                Err(_) => break,
+            }
+        }
+        Err(unavailable())
+    }
+
+    /// Matches an event, and queues it.
+    async fn enqueue(
+        &self,
+        tenant: &TenantId,
+        snapshot: Option<Arc<TenantSnapshot>>,
+        content: EventContent,
+        trace: Option<&PublishTrace>,
+    ) -> Result<QueuedPublish, PublishReply> {
+        let Some(current) = snapshot else { return Err(Err(PublishError::TenantNotFound)) };
+        let matches = match match_subscriptions(&current, &content).await {
+            Ok(matches) => matches,
+            // The event may have been accepted earlier, before the subscription changed.
+            Err(error) => {
+                let earlier = self.find_earlier_answer(tenant, &content).await;
+                return Err(earlier.unwrap_or(Err(error)));
+            }
+        };
+        let bytes = content.payload.len() + EVENT_OVERHEAD_BYTES;
+        let (verdict, outcome) = oneshot::channel();
+        let pending = Box::new(PendingPublish {
+            content,
+            snapshot: current,
+            matches,
+            verdict,
+            trace: trace.cloned(),
+            ticket: Some(self.queue.enter()),
+        });
+        match self.sender.send_timeout(tenant, pending, bytes).await {
+            Ok(()) => Ok(QueuedPublish { outcome }),
+            Err(EnqueueError::Full) => {
+                Err(Err(PublishError::Overloaded { retry_after: PUBLISH_RETRY_PAUSE }))
+            }
+            Err(EnqueueError::Closed) => Err(Err(PublishError::Stopping)),
+        }
+    }
+}
+
+const fn unavailable() -> PublishError {
+    PublishError::Unavailable { retry_after: PUBLISH_RETRY_PAUSE }
 }
