@@ -1,8 +1,8 @@
 //! The bytes that are held for requests which are being received, and for answers which are
 //! not sent.
 //!
-//! Fed by `receiving` as bytes arrive and are decoded, and by `unsent_answers`; feeds them a
-//! refusal beyond a bound. Who holds them is a connection, or all connections of one agent;
+//! Fed by `receiving` as bytes arrive and are decoded, by `unsent_answers` and by
+//! `stream_credit`; feeds them a refusal beyond a bound. Who holds them is a connection, or all connections of one agent;
 //! of answers it is their caller, on whatever connections, and its tenant.
 //! Guarantees that those who hold much leave room to those who hold little, and that all
 //! callers of a tenant together leave half of the answers' bytes to others.
@@ -152,19 +152,29 @@ impl HeldBytes {
 
     /// Holds so many more, unless a bound is reached.
     pub fn add(&mut self, bytes: usize) -> Result<(), BudgetExceeded> {
+        self.add_within(bytes, 1)
+    }
+
+    /// The same within half of every bound, so that the other half is left to those who are
+    /// refused beyond it: for what can wait.
+    pub fn add_within_half(&mut self, bytes: usize) -> Result<(), BudgetExceeded> {
+        self.add_within(bytes, 2)
+    }
+
+    fn add_within(&mut self, bytes: usize, part: usize) -> Result<(), BudgetExceeded> {
         if bytes == 0 {
             return Ok(());
         }
         let shared = &*self.budget.0;
-        let of_holder = grow(&self.holder, bytes, shared.max_per_holder);
+        let of_holder = grow(&self.holder, bytes, shared.max_per_holder / part);
         let of_holder = of_holder.ok_or(BudgetExceeded::Holder)?;
         if let Some(tenant) = &self.tenant
-            && grow(tenant, bytes, shared.max_per_tenant).is_none()
+            && grow(tenant, bytes, shared.max_per_tenant / part).is_none()
         {
             self.holder.fetch_sub(bytes, Ordering::Relaxed);
             return Err(BudgetExceeded::Tenant);
         }
-        if grow(&shared.taken, bytes, open_to(of_holder, shared.max)).is_none() {
+        if grow(&shared.taken, bytes, open_to(of_holder, shared.max) / part).is_none() {
             self.uncount(bytes);
             return Err(BudgetExceeded::Door);
         }
@@ -175,14 +185,32 @@ impl HeldBytes {
 
     /// Gives all of them back.
     pub fn release(&mut self) {
+        self.give_back(self.held);
+    }
+
+    /// Gives so many of them back.
+    pub fn give_back(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.held);
         // Mostly: a message of a stream that came whole.
-        if self.held == 0 {
+        if bytes == 0 {
             return;
         }
-        let held = std::mem::take(&mut self.held);
-        self.uncount(held);
-        self.budget.0.taken.fetch_sub(held, Ordering::Relaxed);
-        self.budget.0.gauge.add(-(held as i64));
+        self.held -= bytes;
+        self.uncount(bytes);
+        self.budget.0.taken.fetch_sub(bytes, Ordering::Relaxed);
+        self.budget.0.gauge.add(-(bytes as i64));
+    }
+
+    /// Takes so many of them out: they are held, and given back, on their own.
+    pub fn split(&mut self, bytes: usize) -> Self {
+        let bytes = bytes.min(self.held);
+        self.held -= bytes;
+        Self {
+            budget: self.budget.clone(),
+            holder: Arc::clone(&self.holder),
+            tenant: self.tenant.clone(),
+            held: bytes,
+        }
     }
 
     /// Of the holder and its tenant.
@@ -277,6 +305,28 @@ mod tests {
         drop((first, third, other));
         assert_eq!(acme.load(Ordering::Relaxed), 0);
         assert_eq!(metrics.shown_of_callers(RECEIVING), 0);
+    }
+
+    #[test]
+    fn what_can_wait_leaves_half_and_parts_are_given_back_alone() {
+        let (budget, metrics) = ByteBudget::fixture(200, 100);
+        let holder = Arc::default();
+        let mut held = budget.hold(Arc::clone(&holder));
+        held.add_within_half(50).unwrap();
+        assert_eq!(held.add_within_half(1), Err(BudgetExceeded::Holder));
+        held.add(20).unwrap();
+        let part = held.split(30);
+        held.give_back(10);
+        assert_eq!(holder.load(Ordering::Relaxed), 60);
+        held.release();
+        assert_eq!(metrics.shown_of_callers(RECEIVING), 30);
+        let mut others = budget.hold(Arc::default());
+        others.add(90).unwrap();
+        let mut third = budget.hold(Arc::default());
+        assert_eq!(third.add_within_half(1), Err(BudgetExceeded::Door));
+        drop((part, others));
+        third.add_within_half(50).unwrap();
+        assert_eq!(holder.load(Ordering::Relaxed), 0);
     }
 
     #[test]

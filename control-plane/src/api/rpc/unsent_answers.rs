@@ -1,10 +1,11 @@
 //! Answers that their callers have not read yet.
 //!
 //! Fed by `layer` with the answers of calls; feeds the connection with them, in pieces, since
-//! what the connection has taken it holds until the client takes it. Guarantees that large
+//! what the connection has taken it holds until the client takes it. Guarantees that answers
 //! which are not sent are bounded in bytes, for each caller, on whatever connections, for all
-//! callers of a tenant, and for each door, and are dropped after a time: a client may open its
-//! HTTP/2 window for a stream or not.
+//! callers of a tenant, and for each door: a piece is counted until the connection has written
+//! it. What the connection has not taken of a large one is dropped after a time: a client may
+//! open its HTTP/2 window for a stream or not. Answers of streams are in `answer_queue`.
 //!
 //! Keeps the invariant `bounded-everything`.
 
@@ -27,11 +28,11 @@ use crate::api::rpc::caller::CountedCaller;
 use crate::api::rpc::errors::{self, ErrorReason};
 use crate::listeners::HolderBytes;
 
-/// What the connection takes at once: a frame of HTTP/2. An answer that is no larger is not
-/// counted.
+/// What the connection takes at once: a frame of HTTP/2. An answer that is no larger goes
+/// there as it is, with no time limit.
 const PIECE_BYTES: usize = 16 * 1024;
 /// The setting of the time.
-const TIMEOUT_SETTING: &str = "requests.send_timeout_seconds";
+pub(super) const TIMEOUT_SETTING: &str = "requests.send_timeout_seconds";
 
 /// What bounds the answers of a door. Cheap to clone.
 #[derive(Clone)]
@@ -54,20 +55,50 @@ impl AnswerBounds {
         let Some(first) = answer.frame().now_or_never() else { return Ok(answer) };
         let Some(first) = first else { return Ok(Body::empty()) };
         let data = match first.map(Frame::into_data) {
-            Ok(Ok(data)) if data.len() > PIECE_BYTES => data,
-            Ok(Ok(data)) => return Ok(AnswerBody::small(Ok(Frame::data(data)), answer)),
+            Ok(Ok(data)) => data,
             Ok(Err(frame)) => return Ok(AnswerBody::small(Ok(frame), answer)),
             Err(status) => return Ok(AnswerBody::small(Err(status), answer)),
         };
-        let tenant = caller.tenant().map(|tenant| self.tenants.shared(tenant.as_str()));
-        let mut held = self.budget.hold(self.callers.shared(caller.name())).of_tenant(tenant);
+        let mut held = self.hold_nothing(caller);
         held.add(data.len()).map_err(|exceeded| too_much(&held, exceeded))?;
+        if data.len() <= PIECE_BYTES {
+            let frame = Frame::data(counted_until_written(data, held));
+            return Ok(AnswerBody::small(Ok(frame), answer));
+        }
         let large = LargeAnswer::begin(data, held, self.timeout);
         Ok(Body::new(AnswerBody { first: None, large: Some(large), rest: answer }))
     }
+
+    /// Nothing yet, for answers of a caller.
+    pub(super) fn hold_nothing(&self, caller: &CountedCaller) -> HeldBytes {
+        let tenant = caller.tenant().map(|tenant| self.tenants.shared(tenant.as_str()));
+        self.budget.hold(self.callers.shared(caller.name())).of_tenant(tenant)
+    }
+
+    pub(super) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
 }
 
-fn too_much(held: &HeldBytes, exceeded: BudgetExceeded) -> Status {
+/// A piece of an answer, and what is held for it.
+struct HeldPiece {
+    data: Bytes,
+    _held: HeldBytes,
+}
+
+impl AsRef<[u8]> for HeldPiece {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
+    }
+}
+
+/// The same bytes, which are given back when the last who has them drops them. The connection
+/// asks for a piece before there is room for it, so that its asking tells nothing.
+fn counted_until_written(data: Bytes, held: HeldBytes) -> Bytes {
+    Bytes::from_owner(HeldPiece { data, _held: held })
+}
+
+pub(super) fn too_much(held: &HeldBytes, exceeded: BudgetExceeded) -> Status {
     let setting = held.setting(exceeded);
     held.metrics().reached(setting);
     let message = match exceeded {
@@ -114,9 +145,11 @@ impl LargeAnswer {
         // A part of the whole would keep the whole in memory.
         let piece = Bytes::copy_from_slice(&unsent.data.split_to(bytes));
         if unsent.data.is_empty() {
-            unsent.give_back();
+            // The whole is in memory until its last part is dropped.
+            unsent.data = Bytes::new();
         }
-        Some(Ok(Frame::data(piece)))
+        let held = unsent.held.split(bytes);
+        Some(Ok(Frame::data(counted_until_written(piece, held))))
     }
 }
 
@@ -225,17 +258,36 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn answers_arrive_whole_and_large_ones_are_counted_meanwhile() {
+    async fn answers_arrive_whole_and_are_counted_meanwhile() {
         let (bounds, metrics) = bounds(Duration::from_secs(60));
         for bytes in [0, 1, PIECE_BYTES, PIECE_BYTES + 1, LARGE_BYTES] {
             let held = bounds.hold(answer(bytes), &token("token:a")).unwrap();
-            let counted = if bytes > PIECE_BYTES { bytes as i64 } else { 0 };
-            assert_eq!(metrics.shown_of_callers("postrider_unsent_bytes"), counted);
+            let unsent = || metrics.shown_of_callers("postrider_unsent_bytes");
+            assert_eq!(unsent(), bytes as i64);
             let whole = held.collect().await.unwrap();
             assert!(whole.trailers().is_some());
+            assert_eq!(unsent(), bytes as i64, "whoever has it has not written it");
             assert_eq!(whole.to_bytes().len(), bytes);
-            assert_eq!(metrics.shown_of_callers("postrider_unsent_bytes"), 0);
+            assert_eq!(unsent(), 0);
         }
+    }
+
+    #[tokio::test]
+    async fn small_answers_have_a_bound_together() {
+        let (bounds, metrics) = bounds(Duration::from_secs(60));
+        let mut taken = Vec::new();
+        let refused = loop {
+            // The connection has each, and its client reads none.
+            match bounds.hold(answer(10_000), &token("token:a")) {
+                Ok(mut held) => taken.push((held.frame().await, held)),
+                Err(refused) => break refused,
+            }
+        };
+        assert_eq!(refused.get_details_error_info().unwrap().reason, "TOO_MUCH_UNSENT");
+        assert_eq!(taken.len(), 25);
+        assert_eq!(metrics.shown_of_callers("postrider_unsent_bytes"), 250_000);
+        taken.pop();
+        bounds.hold(answer(10_000), &token("token:a")).unwrap();
     }
 
     #[tokio::test]
