@@ -8,6 +8,7 @@
 pub mod conversion;
 pub mod filter;
 pub mod publish;
+pub mod publish_stream;
 pub mod reconcile;
 pub mod resend;
 pub mod service;

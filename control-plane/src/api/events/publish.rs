@@ -1,23 +1,19 @@
 //! `EventService`: publishing.
 //!
-//! Fed by publishers; feeds `flow::publish`. Guarantees that an answer means a commit,
-//! that an event's error is in its own answer, and that a stream never has more
-//! unanswered events than allowed: it is not read until there is room.
+//! Fed by publishers, and by `publish_stream` with those of a stream; feeds `flow::publish`.
+//! Guarantees that an answer means a commit, and that an event's error is in its own answer.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
-use futures::stream::{FuturesUnordered, Stream, StreamExt, unfold};
 use postrider_domain::event::{EventContent, sha256};
 use postrider_domain::ids::TenantId;
 use postrider_domain::limits;
 use postrider_proto::v1;
 use postrider_proto::v1::event::PayloadForm;
-use postrider_proto::v1::{publish_result, publish_stream_response};
-use tonic::{Status, Streaming};
+use postrider_proto::v1::publish_result;
+use tonic::Status;
 
 use crate::api::event_types::checks;
 use crate::api::rpc::caller::Caller;
@@ -28,9 +24,10 @@ use crate::api::tenants::stored::require_live_tenant;
 use crate::api::values::time::timestamp;
 use crate::api::values::trace::TraceContext;
 use crate::api::values::{names, payload, validate};
+use crate::event_spans::PublishTrace;
 use crate::flow::Flow;
 use crate::flow::outbox_publisher::OPERATIONAL_KEY_PREFIX;
-use crate::flow::publish::{PublishAnswer, PublishError};
+use crate::flow::publish::{PublishAnswer, PublishError, QueuedPublish};
 use crate::metrics::LimitMetrics;
 use crate::state::context::ReplicaContext;
 use crate::state::rate_limits::{RateLimits, RatedCall};
@@ -114,6 +111,36 @@ pub async fn publish_event(
     call: &TraceContext,
     caller: &Caller,
 ) -> Result<v1::PublishEventResponse, Status> {
+    let begun = begin_publish(context, flow, request, parent, call, caller).await?;
+    finish_publish(context, flow, begun).await
+}
+
+/// An event that was checked.
+pub(super) enum BegunPublish {
+    /// It waits for its commit.
+    Queued(QueuedEvent),
+    /// It was published earlier.
+    Answered(v1::PublishEventResponse),
+}
+
+/// What the answer to an event needs, once it is committed.
+pub(super) struct QueuedEvent {
+    tenant: TenantId,
+    queued: QueuedPublish,
+    /// Given if it is recorded.
+    trace: Option<PublishTrace>,
+    schema_warnings: Vec<v1::SchemaWarning>,
+}
+
+/// Checks an event, and queues it for its commit.
+pub(super) async fn begin_publish(
+    context: &ReplicaContext,
+    flow: &Flow,
+    request: v1::PublishEventRequest,
+    parent: Option<&TenantId>,
+    call: &TraceContext,
+    caller: &Caller,
+) -> Result<BegunPublish, Status> {
     caller.require_resource(&request.parent)?;
     let (tenant, content) =
         read_unpublished_event(request, parent, call, context.settings.publish.max_payload_bytes)?;
@@ -121,15 +148,37 @@ pub async fn publish_event(
     let schema_warnings = match checks::judge_event(context, &content).await {
         Ok(warnings) => warnings,
         Err(status) => {
-            return find_earlier_answer(context, flow, &tenant, &content)
-                .await
-                .unwrap_or(Err(status));
+            let earlier = find_earlier_answer(context, flow, &tenant, &content).await;
+            return earlier.unwrap_or(Err(status)).map(BegunPublish::Answered);
         }
     };
     let trace = call.begin_publish(&content.traceparent, || context.clock.now());
-    match flow.publisher.publish(&tenant, content, trace).await {
+    match flow.publisher.begin(&tenant, content, trace.as_ref()).await {
+        Ok(queued) => {
+            Ok(BegunPublish::Queued(QueuedEvent { tenant, queued, trace, schema_warnings }))
+        }
+        Err(Ok(answer)) => {
+            let answer = response(&tenant, answer);
+            Ok(BegunPublish::Answered(v1::PublishEventResponse { schema_warnings, ..answer }))
+        }
+        Err(Err(error)) => Err(publish_error(context, &tenant, error).await),
+    }
+}
+
+/// Waits for the commit of an event.
+pub(super) async fn finish_publish(
+    context: &ReplicaContext,
+    flow: &Flow,
+    begun: BegunPublish,
+) -> Result<v1::PublishEventResponse, Status> {
+    let QueuedEvent { tenant, queued, trace, schema_warnings } = match begun {
+        BegunPublish::Queued(queued) => queued,
+        BegunPublish::Answered(answer) => return Ok(answer),
+    };
+    match flow.publisher.finish(&tenant, queued, trace).await {
         Ok(answer) => Ok(v1::PublishEventResponse { schema_warnings, ..response(&tenant, answer) }),
-        Err(error) => Err(publish_error(context, &tenant, error).await),
+        // Rare: those that only wait have no room for it.
+        Err(error) => Err(Box::pin(publish_error(context, &tenant, error)).await),
     }
 }
 
@@ -243,129 +292,6 @@ pub async fn publish_events(
         v1::PublishResult { result: Some(result) }
     });
     Ok(v1::PublishEventsResponse { results: results.collect() })
-}
-
-/// The source of a stream's requests; tests have their own.
-pub trait PublishRequests: Send {
-    fn next(
-        &mut self,
-    ) -> impl Future<Output = Result<Option<v1::PublishStreamRequest>, Status>> + Send;
-}
-
-impl PublishRequests for Streaming<v1::PublishStreamRequest> {
-    async fn next(&mut self) -> Result<Option<v1::PublishStreamRequest>, Status> {
-        self.message().await
-    }
-}
-
-/// The answer of one event of a stream, with its request's id.
-type StreamAnswer = (u64, Result<v1::PublishEventResponse, Status>);
-type PendingAnswer =
-    Arc<dyn Fn(u64, v1::PublishEventRequest) -> BoxFuture<'static, StreamAnswer> + Send + Sync>;
-
-struct PublishStream<R> {
-    requests: R,
-    publish: PendingAnswer,
-    in_flight: FuturesUnordered<BoxFuture<'static, StreamAnswer>>,
-    max_in_flight: usize,
-    /// When no more requests are read, and with what error it ends.
-    closing: BoxFuture<'static, Status>,
-    /// Whether requests are still read.
-    open: bool,
-    /// The error that ends the stream after all answers.
-    end: Option<Status>,
-}
-
-/// What all events of a stream share.
-pub struct StreamContext {
-    pub context: ReplicaContext,
-    pub flow: Flow,
-    pub call: TraceContext,
-    pub caller: Caller,
-}
-
-/// Answers a stream of events.
-pub fn stream(
-    shared: StreamContext,
-    requests: impl PublishRequests + 'static,
-    closing: BoxFuture<'static, Status>,
-) -> impl Stream<Item = Result<v1::PublishStreamResponse, Status>> + Send + 'static {
-    let max_in_flight = shared.context.settings.publish.max_stream_unanswered_events;
-    let shared = Arc::new(shared);
-    let publish: PendingAnswer = Arc::new(move |id, request| {
-        let shared = Arc::clone(&shared);
-        Box::pin(async move {
-            let StreamContext { context, flow, call, caller } = &*shared;
-            let published = publish_event(context, flow, request, None, call, caller);
-            (id, AnswerDeadline::default().apply(published).await)
-        })
-    });
-    answers(requests, publish, max_in_flight, closing)
-}
-
-fn answers(
-    requests: impl PublishRequests + 'static,
-    publish: PendingAnswer,
-    max_in_flight: usize,
-    closing: BoxFuture<'static, Status>,
-) -> impl Stream<Item = Result<v1::PublishStreamResponse, Status>> + Send + 'static {
-    let in_flight = FuturesUnordered::new();
-    let stream = PublishStream {
-        requests,
-        publish,
-        in_flight,
-        max_in_flight,
-        closing,
-        open: true,
-        end: None,
-    };
-    unfold(stream, |mut stream| async move { stream.step().await.map(|answer| (answer, stream)) })
-}
-
-impl<R: PublishRequests> PublishStream<R> {
-    /// The next answer; `None` after the last one.
-    async fn step(&mut self) -> Option<Result<v1::PublishStreamResponse, Status>> {
-        loop {
-            let room = self.open && self.in_flight.len() < self.max_in_flight.max(1);
-            tokio::select! {
-                // Answers first, because they make room for requests.
-                biased;
-                Some((id, result)) = self.in_flight.next(), if !self.in_flight.is_empty() => {
-                    return Some(Ok(answer(id, result)));
-                }
-                end = &mut self.closing, if self.open => self.close(Some(end)),
-                request = self.requests.next(), if room => self.take(request),
-                else => return self.end.take().map(Err),
-            }
-        }
-    }
-
-    fn take(&mut self, request: Result<Option<v1::PublishStreamRequest>, Status>) {
-        match request {
-            Ok(Some(v1::PublishStreamRequest { request_id, publish: Some(publish) })) => {
-                self.in_flight.push((self.publish)(request_id, publish));
-            }
-            Ok(Some(_)) => self.close(Some(errors::invalid("publish", "is missing"))),
-            Ok(None) => self.close(None),
-            Err(status) => self.close(Some(status)),
-        }
-    }
-
-    fn close(&mut self, end: Option<Status>) {
-        self.open = false;
-        self.end = end;
-    }
-}
-
-fn answer(
-    request_id: u64,
-    result: Result<v1::PublishEventResponse, Status>,
-) -> v1::PublishStreamResponse {
-    let result = match result {
-        Ok(response) => publish_stream_response::Result::Response(response),
-        Err(status) => publish_stream_response::Result::Error(errors::to_proto(&status)),
-    };
-    v1::PublishStreamResponse { request_id, result: Some(result) }
 }
 
 #[cfg(test)]

@@ -1,15 +1,8 @@
 //! Tests of taking events in.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use parking_lot::Mutex;
-use tokio::sync::{mpsc, oneshot};
-use tokio_util::sync::CancellationToken;
-use tonic::Request;
 use tonic_types::StatusExt;
 
 use crate::api::events::publish::*;
-use crate::api::rpc::lifetimes::StreamLifetime;
 
 fn request() -> v1::PublishEventRequest {
     v1::PublishEventRequest {
@@ -113,110 +106,4 @@ fn the_whole_calls_parent_stands_in_and_must_agree() {
     assert_eq!(read(orphan, None).unwrap_err(), ["parent"]);
     assert!(read(request(), Some("acme")).is_ok());
     assert_eq!(read(request(), Some("other")).unwrap_err(), ["parent"]);
-}
-
-fn until(stopping: &CancellationToken) -> BoxFuture<'static, Status> {
-    StreamLifetime::of(&Request::new(()), stopping.clone()).ended()
-}
-
-struct ChannelRequests(mpsc::Receiver<Result<v1::PublishStreamRequest, Status>>);
-
-impl PublishRequests for ChannelRequests {
-    async fn next(&mut self) -> Result<Option<v1::PublishStreamRequest>, Status> {
-        self.0.recv().await.transpose()
-    }
-}
-
-fn numbered(request_id: u64) -> Result<v1::PublishStreamRequest, Status> {
-    Ok(v1::PublishStreamRequest { request_id, publish: Some(request()) })
-}
-
-/// Publishes nothing and answers when the test lets it.
-#[derive(Clone, Default)]
-struct HeldRequests {
-    waiting: Arc<Mutex<Vec<oneshot::Sender<()>>>>,
-    begun: Arc<AtomicUsize>,
-}
-
-impl HeldRequests {
-    fn publish(&self) -> PendingAnswer {
-        let held = self.clone();
-        Arc::new(move |id, _| {
-            let (sender, receiver) = oneshot::channel();
-            held.begun.fetch_add(1, Ordering::SeqCst);
-            held.waiting.lock().push(sender);
-            Box::pin(async move {
-                let _ = receiver.await;
-                (id, Ok(v1::PublishEventResponse::default()))
-            })
-        })
-    }
-
-    fn release(&self, index: usize) {
-        let _ = self.waiting.lock().remove(index).send(());
-    }
-}
-
-#[tokio::test]
-async fn a_stream_is_read_only_while_there_is_room_and_answers_in_any_order() {
-    let (sender, receiver) = mpsc::channel(100);
-    for id in 0..10 {
-        sender.send(numbered(id)).await.unwrap();
-    }
-    drop(sender);
-    let held = HeldRequests::default();
-    let stream =
-        answers(ChannelRequests(receiver), held.publish(), 3, until(&CancellationToken::new()));
-    let mut stream = Box::pin(stream);
-    assert!(futures::poll!(stream.next()).is_pending());
-    assert_eq!(held.begun.load(Ordering::SeqCst), 3, "no more than it may hold");
-    held.release(2);
-    assert_eq!(stream.next().await.unwrap().unwrap().request_id, 2);
-    assert!(futures::poll!(stream.next()).is_pending());
-    assert_eq!(held.begun.load(Ordering::SeqCst), 4);
-    let mut answered = 1;
-    while held.begun.load(Ordering::SeqCst) > answered {
-        held.release(0);
-        assert!(stream.next().await.unwrap().is_ok());
-        answered += 1;
-        assert!(answered == 10 || futures::poll!(stream.next()).is_pending());
-    }
-    assert_eq!(answered, 10);
-    assert!(stream.next().await.is_none());
-}
-
-#[tokio::test]
-async fn a_request_without_an_event_ends_the_stream_after_what_came_before() {
-    let (sender, receiver) = mpsc::channel(100);
-    sender.send(numbered(1)).await.unwrap();
-    sender.send(Ok(v1::PublishStreamRequest::default())).await.unwrap();
-    sender.send(numbered(2)).await.unwrap();
-    let publish: PendingAnswer =
-        Arc::new(|id, _| Box::pin(async move { (id, Err(stopping_replica())) }));
-    let all: Vec<_> =
-        answers(ChannelRequests(receiver), publish, 9, until(&CancellationToken::new()))
-            .collect()
-            .await;
-    assert_eq!(all.len(), 2);
-    let first = all[0].as_ref().unwrap();
-    assert!(matches!(first.result, Some(publish_stream_response::Result::Error(_))));
-    assert_eq!(all[1].as_ref().unwrap_err().code(), tonic::Code::InvalidArgument);
-}
-
-#[tokio::test]
-async fn a_stopping_replica_answers_what_it_took_and_says_so() {
-    let (sender, receiver) = mpsc::channel(100);
-    sender.send(numbered(1)).await.unwrap();
-    let (held, closing) = (HeldRequests::default(), CancellationToken::new());
-    let mut stream =
-        Box::pin(answers(ChannelRequests(receiver), held.publish(), 9, until(&closing)));
-    assert!(futures::poll!(stream.next()).is_pending());
-    closing.cancel();
-    assert!(futures::poll!(stream.next()).is_pending());
-    held.release(0);
-    assert_eq!(stream.next().await.unwrap().unwrap().request_id, 1);
-    let end = stream.next().await.unwrap().unwrap_err();
-    assert_eq!(end.get_details_error_info().unwrap().reason, "STOPPING");
-    assert!(stream.next().await.is_none());
-    drop(sender);
 }

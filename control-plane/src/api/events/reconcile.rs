@@ -2,14 +2,14 @@
 //!
 //! Fed by callers; feeds them rows as fast as they are read, and a summary.
 //! Guarantees that nothing is read before the window is closed, that no more than one
-//! batch is in memory, and that each batch takes its turn among callers' reads, which
-//! nobody has who only waits for his caller.
+//! batch is in memory, which is counted for its caller until he has read it, and that each
+//! batch takes its turn among callers' reads, which nobody has who only waits for his caller.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::{self, Stream};
+use futures::stream::{Stream, StreamExt as _};
 use postrider_domain::delivery::Delivery;
 use postrider_domain::event::Event;
 use postrider_domain::ids::{EventId, SubscriptionId, TenantId};
@@ -18,12 +18,15 @@ use postrider_domain::time::Timestamp;
 use postrider_proto::v1;
 use postrider_proto::v1::reconcile_events_response::Part;
 use postrider_store::{DeliveryCounts, EventQuery, ListedEvent, TimeRange};
+use prost::Message as _;
 use tonic::Status;
 
 use crate::api::deliveries::conversion as delivery_conversion;
 use crate::api::events::conversion::summary;
+use crate::api::rpc::answer_queue::{AnswerQueue, answer_in_task};
 use crate::api::rpc::errors::{self, ErrorReason, FieldViolations};
 use crate::api::rpc::spans;
+use crate::api::rpc::stream_credit::StreamCredit;
 use crate::api::tenants::stored::require_tenant;
 use crate::api::values::names;
 use crate::api::values::time::{self, timestamp};
@@ -33,6 +36,8 @@ use crate::state::read_turns::{ReadOwner, read_apart};
 
 /// Events read at once. A short read, and thousands of events a second for the caller.
 const EVENTS_PER_READ: u32 = 500;
+/// What a row takes beside its texts.
+const ROW_BYTES: usize = 512;
 const ONE_MILLISECOND: Duration = Duration::from_millis(1);
 
 pub(in crate::api) struct AccountWindow {
@@ -48,6 +53,7 @@ pub async fn reconcile(
     flow: &Flow,
     request: v1::ReconcileEventsRequest,
     owner: ReadOwner,
+    credit: StreamCredit,
 ) -> Result<impl Stream<Item = Result<v1::ReconcileEventsResponse, Status>> + use<>, Status> {
     let window = window(&request, context.clock.now())?;
     spans::record_in_span("tenant", &window.tenant);
@@ -62,14 +68,11 @@ pub async fn reconcile(
         owner,
         window,
         before: None,
-        ready: VecDeque::new(),
         summary: ReconciliationCounts::default(),
-        stage: AccountStage::Events,
+        is_over: false,
     };
-    Ok(stream::try_unfold(reading, |mut reading| async move {
-        let part = reading.next().await?;
-        Ok(part.map(|part| (v1::ReconcileEventsResponse { part: Some(part) }, reading)))
-    }))
+    let parts = answer_in_task(credit, |parts| reading.read_into(parts));
+    Ok(parts.map(|part| part.map(|part| v1::ReconcileEventsResponse { part: Some(part) })))
 }
 
 pub(in crate::api) fn window(
@@ -111,41 +114,34 @@ pub(in crate::api) fn window(
     Ok(AccountWindow { tenant, start, end, subscription: subscription.map(|key| key.subscription) })
 }
 
-enum AccountStage {
-    Events,
-    Summary,
-    Done,
-}
-
 struct AccountReading {
     context: ReplicaContext,
     owner: ReadOwner,
     window: AccountWindow,
     before: Option<EventId>,
-    ready: VecDeque<v1::ReconciledEvent>,
     summary: ReconciliationCounts,
-    stage: AccountStage,
+    /// Whether all events are read.
+    is_over: bool,
 }
 
 impl AccountReading {
-    async fn next(&mut self) -> Result<Option<Part>, Status> {
-        loop {
-            if let Some(row) = self.ready.pop_front() {
-                return Ok(Some(Part::Row(row)));
+    /// Reads the account, a batch as the one before is taken.
+    async fn read_into(mut self, parts: Arc<AnswerQueue<Part>>) -> Result<(), Status> {
+        while !self.is_over {
+            let rows = self.read().await?;
+            let sizes: Vec<usize> = rows.iter().map(|row| ROW_BYTES + row.encoded_len()).collect();
+            parts.charge(sizes.iter().sum())?;
+            for (row, bytes) in rows.into_iter().zip(sizes) {
+                parts.push(Part::Row(row), bytes, bytes);
             }
-            match self.stage {
-                AccountStage::Events => self.read().await?,
-                AccountStage::Summary => {
-                    self.stage = AccountStage::Done;
-                    return Ok(Some(Part::Summary(self.shown_summary())));
-                }
-                AccountStage::Done => return Ok(None),
-            }
+            parts.emptied().await;
         }
+        parts.push(Part::Summary(self.shown_summary()), ROW_BYTES, 0);
+        Ok(())
     }
 
     /// Reads the next batch of events, the newest first.
-    async fn read(&mut self) -> Result<(), Status> {
+    async fn read(&mut self) -> Result<Vec<v1::ReconciledEvent>, Status> {
         let AccountWindow { tenant, start, end, .. } = &self.window;
         let query = EventQuery {
             created: TimeRange { from: Some(*start), until: Some(*end) },
@@ -157,7 +153,7 @@ impl AccountReading {
             Some(last) if listed.len() >= EVENTS_PER_READ as usize => {
                 self.before = Some(last.event.id)
             }
-            _ => self.stage = AccountStage::Summary,
+            _ => self.is_over = true,
         }
         let events = listed.into_iter().map(|listed| listed.event).filter(|event| !event.test);
         let events: Vec<Event> = events.collect();
@@ -168,6 +164,7 @@ impl AccountReading {
                 deliveries.entry(delivery.event).or_default().push(delivery);
             }
         }
+        let mut rows = Vec::new();
         for event in &events {
             let pairs = pairs(deliveries.get(&event.id).map_or(&[], Vec::as_slice));
             if pairs.is_empty() && self.window.subscription.is_some() {
@@ -175,11 +172,11 @@ impl AccountReading {
             }
             self.summary.add(&pairs);
             if pairs.is_empty() {
-                self.ready.push_back(row(event, None));
+                rows.push(row(event, None));
             }
-            self.ready.extend(pairs.iter().map(|pair| row(event, Some(pair))));
+            rows.extend(pairs.iter().map(|pair| row(event, Some(pair))));
         }
-        Ok(())
+        Ok(rows)
     }
 
     fn shown_summary(&self) -> v1::ReconcileSummary {

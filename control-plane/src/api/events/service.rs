@@ -1,5 +1,5 @@
-//! `EventService`, and its reads. Publishing is in `publish`, resending in `resend`,
-//! expunging in `operations`.
+//! `EventService`, and its reads. Publishing is in `publish` and `publish_stream`, resending in
+//! `resend`, expunging in `operations`.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use tonic::{Request, Response, Status, Streaming, async_trait};
 use crate::api::audit::reads::record_payload_read;
 use crate::api::events::conversion::{summary, to_proto};
 use crate::api::events::filter::EventFilter;
-use crate::api::events::publish::StreamContext;
-use crate::api::events::{publish, reconcile, resend};
+use crate::api::events::publish_stream::StreamContext;
+use crate::api::events::{publish, publish_stream, reconcile, resend};
 use crate::api::lists::listing::{ListCall, StoredList};
 use crate::api::operations::expunge::expunge;
 use crate::api::rpc::caller::Caller;
@@ -22,6 +22,7 @@ use crate::api::rpc::deadlines::AnswerDeadline;
 use crate::api::rpc::errors::{self, FieldViolations, ResourceKind};
 use crate::api::rpc::lifetimes::StreamLifetime;
 use crate::api::rpc::spans;
+use crate::api::rpc::stream_credit::StreamCredit;
 use crate::api::tenants::stored::require_tenant;
 use crate::api::values::names;
 use crate::api::values::trace::TraceContext;
@@ -207,10 +208,11 @@ impl EventService for EventApi {
     ) -> Result<Response<Self::PublishStreamStream>, Status> {
         let call = TraceContext::of(&request);
         let lifetime = StreamLifetime::of(&request, self.flow.attempt_feed.stop_token());
+        let credit = StreamCredit::open(&request)?;
         let (caller, requests) = Caller::open_stream(request)?;
         let (context, flow) = (self.context.clone(), self.flow.clone());
         let publishing = StreamContext { context, flow, call, caller };
-        let answers = publish::stream(publishing, requests, lifetime.ended());
+        let answers = publish_stream::stream(publishing, requests, lifetime.ended(), credit);
         Ok(Response::new(Box::pin(spans::log_stream_end(answers))))
     }
 
@@ -255,9 +257,10 @@ impl EventService for EventApi {
         &self,
         request: Request<v1::ReconcileEventsRequest>,
     ) -> Result<Response<Self::ReconcileEventsStream>, Status> {
+        let credit = StreamCredit::open(&request)?;
         let (caller, message) = Caller::admit(request)?;
-        let closed = reconcile::reconcile(&self.context, &self.flow, message, caller.read_owner());
-        let rows = closed.await?;
+        let (context, flow, owner) = (&self.context, &self.flow, caller.read_owner());
+        let rows = reconcile::reconcile(context, flow, message, owner, credit).await?;
         Ok(Response::new(Box::pin(spans::log_stream_end(rows))))
     }
 }

@@ -2,8 +2,9 @@
 //! not sent.
 //!
 //! Fed by `receiving` as bytes arrive and are decoded, by `unsent_answers` and by
-//! `stream_credit`; feeds them a refusal beyond a bound. Who holds them is a connection, or all connections of one agent;
-//! of answers it is their caller, on whatever connections, and its tenant.
+//! `stream_credit`; feeds them a refusal beyond a bound. Who holds them is a connection, or all
+//! connections of one agent; of answers it is their caller, on whatever connections, and its
+//! tenant.
 //! Guarantees that those who hold much leave room to those who hold little, and that all
 //! callers of a tenant together leave half of the answers' bytes to others.
 

@@ -30,6 +30,7 @@ use crate::api::rpc::gate::{CallGate, Judged};
 use crate::api::rpc::guarded_body::GuardedBody;
 use crate::api::rpc::read_turn_body::{ReadTurnBody, TurnOfCall};
 use crate::api::rpc::receiving::{MessageFraming, RequestCaller};
+use crate::api::rpc::stream_credit::StreamOwner;
 use crate::api::rpc::{lifetimes, request_ids, spans};
 
 /// What is called most, and answered with little.
@@ -106,16 +107,12 @@ where
             let (turn, mut message) = (TurnOfCall::default(), Body::new(message));
             if let Some(mut caller) = caller {
                 caller.answer_by = deadline.begun_now();
-                spans::record_in_span("who", &caller);
-                if let Some(sender) = call.extensions.get::<RequestCaller>() {
-                    sender.tell(caller.counted());
-                }
-                if let Some(turns) = read_turns {
-                    let owner = caller.read_owner();
+                if let Some(turns) = &read_turns {
+                    let (turns, owner) = (turns.clone(), caller.read_owner());
                     let body = ReadTurnBody::new(message, turns, owner, Arc::clone(&turn));
                     message = Body::new(body);
                 }
-                call.extensions.insert(caller);
+                tell_caller(&gate, &mut call, caller, streams, read_turns.is_some());
             }
             if let Some(rate_limits) = rate_limits {
                 call.extensions.insert(rate_limits);
@@ -142,6 +139,18 @@ where
         };
         Box::pin(answered.instrument(span))
     }
+}
+
+/// Tells all around the call, and the service, who calls.
+fn tell_caller(gate: &CallGate, call: &mut Parts, caller: Caller, streams: bool, waits: bool) {
+    spans::record_in_span("who", &caller);
+    if let Some(sender) = call.extensions.get::<RequestCaller>() {
+        sender.tell(caller.counted(), waits);
+    }
+    if streams {
+        call.extensions.insert(StreamOwner::new(gate.answers.clone(), caller.counted()));
+    }
+    call.extensions.insert(caller);
 }
 
 /// Ends the span of a call, if it is recorded.

@@ -7,6 +7,7 @@
 //! reason and details, and that a change under an old etag is refused.
 
 pub mod aged_streams;
+pub mod answer_queue;
 pub mod byte_budget;
 pub mod call_trace;
 pub mod caller;
@@ -25,5 +26,6 @@ mod read_turn_body;
 pub mod receiving;
 pub mod request_ids;
 pub mod spans;
+pub mod stream_credit;
 pub mod unsent_answers;
 pub mod violations;

@@ -1,5 +1,6 @@
 //! Rates of changes, turns of reads, and watches, as callers meet them.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use futures::StreamExt as _;
@@ -9,6 +10,7 @@ use tonic::Code;
 
 use super::*;
 use crate::api::events::reconcile::reconcile;
+use crate::api::rpc::stream_credit::StreamCredit;
 
 fn new_subscription(tenant: &str, number: usize) -> v1::CreateSubscriptionRequest {
     let subscription = v1::Subscription {
@@ -111,7 +113,8 @@ async fn each_batch_of_an_account_takes_its_turn() {
     };
     let (context, flow) = (&api.plane.context, &api.plane.flow);
     let account = async || {
-        let parts = reconcile(context, flow, request.clone(), "somebody".into()).await;
+        let (credit, _) = StreamCredit::fixture(1 << 20, Arc::default(), Duration::from_secs(60));
+        let parts = reconcile(context, flow, request.clone(), "somebody".into(), credit).await;
         parts.map(|parts| parts.boxed())
     };
     let mut parts = account().await.unwrap();

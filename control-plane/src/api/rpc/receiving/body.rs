@@ -142,6 +142,14 @@ impl ReceivedBody {
         deadline.as_mut().poll(context).is_ready()
     }
 
+    /// More is waited for; an error if that was too long, or too much is held meanwhile.
+    fn stay(&mut self, context: &mut Context<'_>) -> Result<(), Status> {
+        if self.is_late(context) {
+            return Err(self.too_slow());
+        }
+        self.share.stay().map_err(|exceeded| self.too_much_of_caller(exceeded))
+    }
+
     /// Stops reading, with an error.
     fn refuse(&mut self, status: Status) -> ReceivedFrame {
         self.inner = None;
@@ -177,6 +185,10 @@ impl ReceivedBody {
             return Some(self.refuse(errors::status(ErrorReason::MalformedRequest, cut_off)));
         }
         self.deadline = None;
+        if let Err(exceeded) = self.share.arrived() {
+            let refused = self.too_much_of_caller(exceeded);
+            return Some(self.refuse(refused));
+        }
         if self.incomplete.is_empty() {
             return Some(last);
         }
@@ -227,9 +239,10 @@ impl http_body::Body for ReceivedBody {
             }
             let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
             let frame = Pin::new(inner).poll_frame(context);
-            if frame.is_pending() && self.is_late(context) {
-                let late = self.too_slow();
-                return Poll::Ready(self.refuse(late));
+            if frame.is_pending()
+                && let Err(status) = self.stay(context)
+            {
+                return Poll::Ready(self.refuse(status));
             }
             let frame = ready!(frame);
             if let Some(passed_on) = self.pass_on(frame) {

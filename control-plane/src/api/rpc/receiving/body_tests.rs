@@ -11,6 +11,7 @@ use tonic_types::StatusExt as _;
 
 use super::*;
 use crate::api::rpc::byte_budget::ByteBudget;
+use crate::api::rpc::caller::CountedCaller;
 use crate::api::rpc::receiving::caller_share::{CallerShares, RequestCaller};
 
 const TIMEOUT: Duration = Duration::from_millis(100);
@@ -97,6 +98,35 @@ async fn as_many_of_the_largest_are_received_as_the_bytes_of_a_connection_hold()
     let mut third = sent(vec![framed(1, 1)], RULE, budget.hold(connection));
     let refused = third.frame().await.unwrap().unwrap_err();
     assert_eq!(reason(&refused), "TOO_MUCH_RECEIVED");
+}
+
+#[tokio::test]
+async fn little_requests_that_stay_are_refused_beyond_their_callers_share() {
+    let (budget, _) = ByteBudget::fixture(10_000, 1000);
+    let shares = CallerShares::new(60);
+    let open = |waits| {
+        let (sender, parts) = mpsc::channel(8);
+        let body = Body::new(StreamBody::new(ReceiverStream::new(parts)));
+        let caller = RequestCaller::default();
+        caller.tell(CountedCaller::fixture("token:a", &["acme"]), waits);
+        let held = (budget.hold(Arc::default()), shares.hold(caller));
+        (sender, ReceivedBody::new(body, (RULE, MessageFraming::Grpc), held, TIMEOUT * 50))
+    };
+    let (sender, mut first) = open(false);
+    sender.send(frame(framed(50, 40))).await.unwrap();
+    assert!(tokio::time::timeout(TIMEOUT, first.frame()).await.is_err(), "it stays");
+    let (sender_of_second, mut second) = open(false);
+    sender_of_second.send(frame(framed(50, 40))).await.unwrap();
+    let refused = second.frame().await.unwrap().unwrap_err();
+    assert_eq!(reason(&refused), "TOO_MUCH_RECEIVED");
+    // What is there at once does not stay, but where the call waits for its turn.
+    for waits in [false, true] {
+        let (sender, body) = open(waits);
+        sender.send(frame(framed(50, 50))).await.unwrap();
+        drop(sender);
+        assert_eq!(body.collect().await.is_err(), waits);
+    }
+    drop(sender);
 }
 
 #[tokio::test]

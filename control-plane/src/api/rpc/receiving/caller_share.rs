@@ -4,7 +4,8 @@
 //! Fed by `body` as bytes arrive, and by `layer` with the caller of a request, who is known
 //! before anything of its message is read; feeds `body` with a refusal beyond the share, and
 //! `http_json` with the caller. Guarantees that nobody gets a larger part by connecting more
-//! often, or with more tokens. Requests that have little are left out, and cost nothing here.
+//! often, with more tokens, or with smaller requests. A little request that is there at once, as
+//! nearly every event is, is left out, and costs nothing here: it is decoded at once.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -12,22 +13,32 @@ use std::sync::{Arc, OnceLock};
 use crate::api::rpc::caller::CountedCaller;
 use crate::listeners::HolderBytes;
 
-/// A request that holds no more is left out: nearly all events are smaller.
+/// A request that holds no more is left out unless it stays.
 const LITTLE_BYTES: usize = 64 * 1024;
 
 /// The caller of a request, among its extensions; known once the call is judged.
 #[derive(Clone, Default)]
-pub struct RequestCaller(Arc<OnceLock<CountedCaller>>);
+pub struct RequestCaller(Arc<OnceLock<JudgedCaller>>);
+
+struct JudgedCaller {
+    counted: CountedCaller,
+    /// Whether the request stays when it has arrived, until its call has its turn.
+    waits: bool,
+}
 
 impl RequestCaller {
-    /// Tells who it is.
-    pub fn tell(&self, caller: CountedCaller) {
-        let _ = self.0.set(caller);
+    /// Tells who it is, and whether the call waits for its turn.
+    pub fn tell(&self, counted: CountedCaller, waits: bool) {
+        let _ = self.0.set(JudgedCaller { counted, waits });
     }
 
     /// Who it is. Absent before the call is judged, and where the method is open.
     pub fn counted(&self) -> Option<&CountedCaller> {
-        self.0.get()
+        self.0.get().map(|caller| &caller.counted)
+    }
+
+    fn waits(&self) -> bool {
+        self.0.get().is_some_and(|caller| caller.waits)
     }
 }
 
@@ -70,7 +81,7 @@ pub struct CallerShare {
     bytes: usize,
     /// How many of these are in the count.
     counted: usize,
-    /// The caller's or its tenant's. Absent while there is little, and where there is no caller.
+    /// The caller's or its tenant's. Absent until it is needed, and where there is no caller.
     count: Option<Arc<AtomicUsize>>,
 }
 
@@ -78,14 +89,29 @@ impl CallerShare {
     /// Holds so many more, unless the share is exceeded.
     pub fn add(&mut self, bytes: usize) -> Result<(), ShareExceeded> {
         self.bytes += bytes;
-        if self.bytes <= LITTLE_BYTES {
+        if self.bytes <= LITTLE_BYTES { Ok(()) } else { self.count() }
+    }
+
+    /// More of the request is waited for.
+    pub fn stay(&mut self) -> Result<(), ShareExceeded> {
+        self.count()
+    }
+
+    /// The request has arrived.
+    pub fn arrived(&mut self) -> Result<(), ShareExceeded> {
+        if self.caller.waits() { self.count() } else { Ok(()) }
+    }
+
+    /// Counts what is not counted yet.
+    fn count(&mut self) -> Result<(), ShareExceeded> {
+        let added = self.bytes - self.counted;
+        if added == 0 {
             return Ok(());
         }
         if self.count.is_none() {
-            self.count = self.caller.0.get().map(|caller| self.shares.count_of(caller));
+            self.count = self.caller.counted().map(|caller| self.shares.count_of(caller));
         }
         let Some(count) = &self.count else { return Ok(()) };
-        let added = self.bytes - self.counted;
         let of_caller = count.fetch_add(added, Ordering::Relaxed).saturating_add(added);
         if of_caller > self.shares.max {
             count.fetch_sub(added, Ordering::Relaxed);
@@ -95,11 +121,14 @@ impl CallerShare {
         Ok(())
     }
 
-    /// Gives all of them back.
+    /// Gives all of them back. Whose they were is kept: more of a stream may come.
     pub fn release(&mut self) {
         self.bytes = 0;
-        if let Some(count) = self.count.take() {
-            count.fetch_sub(std::mem::take(&mut self.counted), Ordering::Relaxed);
+        let counted = std::mem::take(&mut self.counted);
+        if let Some(count) = &self.count
+            && counted > 0
+        {
+            count.fetch_sub(counted, Ordering::Relaxed);
         }
     }
 }
@@ -117,7 +146,7 @@ mod tests {
     /// A caller with a role in some tenants; of none, in the installation.
     fn caller_of(actor: &str, tenants: &[&str]) -> RequestCaller {
         let caller = RequestCaller::default();
-        caller.tell(CountedCaller::fixture(actor, tenants));
+        caller.tell(CountedCaller::fixture(actor, tenants), false);
         caller
     }
 
@@ -126,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_callers_requests_have_one_share_and_little_ones_none() {
+    fn a_callers_requests_have_one_share() {
         let shares = CallerShares::new(200_000);
         let mut first = shares.hold(caller("token:a"));
         let mut second = shares.hold(caller("token:a"));
@@ -136,6 +165,7 @@ mod tests {
         assert_eq!(second.add(LITTLE_BYTES), Err(ShareExceeded));
         let mut little = shares.hold(caller("token:a"));
         little.add(LITTLE_BYTES).unwrap();
+        little.arrived().unwrap();
         shares.hold(caller("token:b")).add(200_000).unwrap();
         first.release();
         second.add(0).unwrap();
@@ -144,6 +174,34 @@ mod tests {
         first.add(0).unwrap();
         // Whom nobody knows has the bounds of its connection.
         shares.hold(RequestCaller::default()).add(1_000_000).unwrap();
+    }
+
+    #[test]
+    fn little_requests_that_stay_are_counted_together() {
+        let shares = CallerShares::new(200_000);
+        let mut staying = Vec::new();
+        for _ in 0..4 {
+            let mut little = shares.hold(caller("token:a"));
+            little.add(50_000).unwrap();
+            little.stay().unwrap();
+            little.stay().unwrap();
+            staying.push(little);
+        }
+        let mut fifth = shares.hold(caller("token:a"));
+        fifth.add(1).unwrap();
+        fifth.arrived().unwrap();
+        assert_eq!(fifth.stay(), Err(ShareExceeded));
+        let read = caller_of("reader", &["acme"]);
+        let waiting = RequestCaller::default();
+        waiting.tell(read.counted().unwrap().clone(), true);
+        let mut read = shares.hold(waiting);
+        read.add(1).unwrap();
+        read.arrived().unwrap();
+        assert_eq!(read.counted, 1, "it waits for its turn");
+        staying.pop();
+        fifth.stay().unwrap();
+        drop((staying, fifth));
+        shares.hold(caller("token:a")).add(200_000).unwrap();
     }
 
     #[test]

@@ -1,0 +1,200 @@
+//! What a stream of answers may have in memory.
+//!
+//! Fed by `layer` with whose stream it is, and by `answer_queue` with what the stream has;
+//! feeds that with more, or with a refusal. Guarantees that a caller's streams, on whatever
+//! connections, have a bound together, as have those of a tenant and of a door, and that they
+//! leave half of it to answers of other calls, which are refused where streams only wait.
+//!
+//! A stream counts in steps, so that an event mostly costs it a sum of its own.
+//!
+//! Keeps the invariant `bounded-everything`.
+
+use std::time::Duration;
+
+use tonic::{Request, Status};
+
+use crate::api::rpc::byte_budget::HeldBytes;
+use crate::api::rpc::caller::CountedCaller;
+use crate::api::rpc::errors::{self, ErrorReason};
+use crate::api::rpc::unsent_answers::{self, AnswerBounds};
+use crate::metrics::LimitMetrics;
+
+/// What an open stream counts for, whatever it does: what it has of its own, and the answers
+/// that the connection has taken of it.
+const STREAM_BYTES: usize = 32 * 1024;
+/// So much of that is for its first events, so that each stream goes on however much others
+/// have.
+const FIRST_BYTES: usize = 16 * 1024;
+/// What it counts at once beyond that.
+const STEP_BYTES: usize = 32 * 1024;
+
+/// Whose a stream is, among its request's extensions.
+#[derive(Clone)]
+pub struct StreamOwner {
+    bounds: AnswerBounds,
+    caller: CountedCaller,
+}
+
+impl StreamOwner {
+    pub(super) const fn new(bounds: AnswerBounds, caller: CountedCaller) -> Self {
+        Self { bounds, caller }
+    }
+}
+
+/// What a stream may have in memory; given back when dropped.
+pub struct StreamCredit {
+    held: HeldBytes,
+    /// What its events and answers may have.
+    granted: usize,
+    used: usize,
+    /// How long its answers may be unread.
+    pub timeout: Duration,
+}
+
+impl StreamCredit {
+    /// That of a request which came through `layer`; an error if the caller has too many
+    /// streams.
+    pub fn open<T>(request: &Request<T>) -> Result<Self, Status> {
+        let owner = request.extensions().get::<StreamOwner>();
+        let owner =
+            owner.ok_or_else(|| errors::status(ErrorReason::Internal, "the call was not judged"));
+        let StreamOwner { bounds, caller } = owner?;
+        Self::of_holder(bounds.hold_nothing(caller), bounds.timeout())
+    }
+
+    fn of_holder(mut held: HeldBytes, timeout: Duration) -> Result<Self, Status> {
+        let opened = held.add(STREAM_BYTES);
+        opened.map_err(|exceeded| unsent_answers::too_much(&held, exceeded))?;
+        Ok(Self { held, granted: FIRST_BYTES, used: 0, timeout })
+    }
+
+    /// Whether more may be taken in. If not, there is room once some of this stream's own is
+    /// given back, however much others have.
+    pub fn has_room(&mut self) -> bool {
+        self.used < self.granted || self.extend(STEP_BYTES)
+    }
+
+    fn extend(&mut self, bytes: usize) -> bool {
+        let is_extended = self.held.add_within_half(bytes).is_ok();
+        if is_extended {
+            self.granted += bytes;
+        }
+        is_extended
+    }
+
+    /// Counts something that was taken in; an error if it is too much.
+    pub fn take(&mut self, bytes: usize) -> Result<(), Status> {
+        let missing = self.used.saturating_add(bytes).saturating_sub(self.granted);
+        if missing > 0 && !self.extend(missing.max(STEP_BYTES)) {
+            let taken = self.held.add(missing);
+            taken.map_err(|exceeded| unsent_answers::too_much(&self.held, exceeded))?;
+            self.granted += missing;
+        }
+        self.used += bytes;
+        Ok(())
+    }
+
+    /// Counts an answer in the place of what it answers, which is larger but where an error
+    /// says very much.
+    pub fn exchange(&mut self, taken: usize, answer: usize) {
+        self.give_back(taken);
+        if self.take(answer).is_err() {
+            self.used += answer;
+        }
+    }
+
+    /// What was taken in is not in memory any more.
+    pub fn give_back(&mut self, bytes: usize) {
+        self.used = self.used.saturating_sub(bytes);
+        // One step is kept while there is something, so that none is counted back and forth.
+        let kept = if self.used == 0 { 0 } else { 2 * STEP_BYTES };
+        let needed = self.used.max(FIRST_BYTES) + kept;
+        if self.granted > needed {
+            let spare = (self.granted - needed).next_multiple_of(STEP_BYTES);
+            let spare = spare.min(self.granted - self.used.max(FIRST_BYTES));
+            self.held.give_back(spare);
+            self.granted -= spare;
+        }
+    }
+
+    /// Nothing of its events and answers is in memory any more.
+    pub fn give_all_back(&mut self) {
+        self.give_back(self.used);
+    }
+
+    pub fn metrics(&self) -> &LimitMetrics {
+        self.held.metrics()
+    }
+}
+
+#[cfg(test)]
+impl StreamCredit {
+    /// Of a caller who may have `max` bytes, and of whom `holder` is counted.
+    pub fn fixture(
+        max: usize,
+        holder: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+        timeout: Duration,
+    ) -> (Self, LimitMetrics) {
+        let (budget, metrics) = crate::api::rpc::byte_budget::ByteBudget::fixture(4 * max, max);
+        (Self::of_holder(budget.hold(holder), timeout).unwrap(), metrics)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tonic_types::StatusExt as _;
+
+    use super::*;
+    use crate::api::rpc::byte_budget::ByteBudget;
+
+    const TIMEOUT: Duration = Duration::from_secs(1);
+    const EVENT_BYTES: usize = 1024;
+
+    fn fill(stream: &mut StreamCredit) -> usize {
+        let mut taken = 0;
+        while stream.has_room() {
+            stream.take(EVENT_BYTES).unwrap();
+            taken += EVENT_BYTES;
+        }
+        taken
+    }
+
+    #[test]
+    fn streams_of_a_caller_have_a_bound_and_each_goes_on() {
+        const MAX: usize = 1024 * 1024;
+        let (budget, _) = ByteBudget::fixture(4 * MAX, MAX);
+        let holder: Arc<AtomicUsize> = Arc::default();
+        let open = || StreamCredit::of_holder(budget.hold(Arc::clone(&holder)), TIMEOUT);
+        let mut streams = vec![open().unwrap(), open().unwrap(), open().unwrap()];
+        let taken: Vec<_> = streams.iter_mut().map(fill).collect();
+        assert!(taken[0] > MAX / 4, "{taken:?}");
+        assert_eq!(taken[2], FIRST_BYTES, "each goes on");
+        assert!(holder.load(Ordering::Relaxed) <= MAX / 2, "half is left");
+        streams[0].give_back(taken[0]);
+        assert!(fill(&mut streams[2]) > MAX / 4, "what one gives back others have");
+        drop(streams);
+        assert_eq!(holder.load(Ordering::Relaxed), 0);
+        let all: Vec<_> = (0..MAX / STREAM_BYTES).map(|_| open().unwrap()).collect();
+        let refused = open().err().unwrap();
+        assert_eq!(refused.get_details_error_info().unwrap().reason, "TOO_MUCH_UNSENT");
+        drop(all);
+    }
+
+    #[test]
+    fn what_is_large_is_counted_whole_or_refused() {
+        let holder: Arc<AtomicUsize> = Arc::default();
+        let (mut stream, _) = StreamCredit::fixture(400_000, Arc::clone(&holder), TIMEOUT);
+        stream.take(300_000).unwrap();
+        assert!(holder.load(Ordering::Relaxed) >= 300_000 + STREAM_BYTES - FIRST_BYTES);
+        let refused = stream.take(200_000).unwrap_err();
+        assert_eq!(refused.get_details_error_info().unwrap().reason, "TOO_MUCH_UNSENT");
+        assert!(!stream.has_room());
+        stream.exchange(300_000, 500);
+        assert!(holder.load(Ordering::Relaxed) <= STREAM_BYTES + 2 * STEP_BYTES);
+        stream.give_back(500);
+        assert_eq!(holder.load(Ordering::Relaxed), STREAM_BYTES);
+    }
+}
