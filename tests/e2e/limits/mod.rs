@@ -6,10 +6,12 @@
 
 mod ageing;
 mod connections;
+mod little_requests;
 mod memory;
 mod open_files;
 mod requests;
 mod small_frames;
+mod unread_streams;
 
 use std::time::Duration;
 
