@@ -3,12 +3,13 @@
 //! Fed by the task of a stream; feeds the connection, when it asks. Guarantees that a stream
 //! goes on, to the end of what it has begun, while nobody asks for its answers; that these are
 //! counted until they are taken; and that a stream of which none is taken for
-//! `requests.send_timeout_seconds` ends with an error, with nothing left in memory but that.
+//! `requests.send_timeout_seconds`, or whose caller may no longer call, ends with an error, with
+//! nothing left in memory but that.
 //!
 //! The task drives the stream in `answer_in_task`: it asks for room (`has_room`, `taken`),
 //! counts what it takes in (`charge`), and puts answers in its place (`push`).
 //!
-//! Keeps the invariant `bounded-everything`.
+//! Keeps the invariants `bounded-everything` and `revoked-means-refused`.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -16,6 +17,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use futures::future::BoxFuture;
 use futures::{FutureExt as _, Stream};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -27,18 +29,18 @@ use crate::api::rpc::stream_credit::StreamCredit;
 use crate::api::rpc::unsent_answers::TIMEOUT_SETTING;
 
 /// How often within its time it is looked whether a stream is read.
-const CHECKS: u32 = 4;
+const READ_CHECKS: u32 = 4;
 /// Room for more answers is given back when there are none.
 const KEPT_CAPACITY: usize = 64;
 
 /// The answers of a stream that are not taken.
 pub struct AnswerQueue<T> {
-    state: Mutex<QueueState<T>>,
+    state: Mutex<UntakenAnswers<T>>,
     /// For the task alone.
     taken: Notify,
 }
 
-struct QueueState<T> {
+struct UntakenAnswers<T> {
     /// With the bytes that each counts.
     answers: VecDeque<(T, usize)>,
     credit: StreamCredit,
@@ -53,7 +55,7 @@ struct QueueState<T> {
 impl<T> AnswerQueue<T> {
     fn new(credit: StreamCredit) -> Self {
         let state =
-            QueueState { answers: VecDeque::new(), credit, taken: 0, reader: None, end: None };
+            UntakenAnswers { answers: VecDeque::new(), credit, taken: 0, reader: None, end: None };
         Self { state: Mutex::new(state), taken: Notify::new() }
     }
 
@@ -104,25 +106,29 @@ impl<T> AnswerQueue<T> {
         }
     }
 
-    /// Drops all answers: nobody takes them.
-    fn give_up(&self) {
+    /// Ends at once, without the answers that are there.
+    fn cut_off(&self, end: Status) {
         let mut state = self.state.lock();
         state.answers = VecDeque::new();
         state.credit.give_all_back();
-        state.credit.metrics().reached(TIMEOUT_SETTING);
+        state.end = None;
+        drop(state);
+        self.end(Err(end));
+    }
+
+    /// Ends because nobody takes answers.
+    fn give_up(&self) {
+        self.state.lock().credit.metrics().reached(TIMEOUT_SETTING);
         let message = "the stream's answers were not read in time";
         let setting = TIMEOUT_SETTING;
-        let late = errors::limit_reached(ErrorReason::ReadTooSlowly, message, setting);
-        state.end = Some(Err(late));
-        drop(state);
-        self.end(Ok(()));
+        self.cut_off(errors::limit_reached(ErrorReason::ReadTooSlowly, message, setting));
     }
 
     /// Returns once there were answers for so long, and none was taken.
     async fn is_unread(&self) {
-        let pause = self.state.lock().credit.timeout / CHECKS;
+        let pause = self.state.lock().credit.timeout / READ_CHECKS;
         let (mut seen, mut unread) = (0, 0);
-        while unread < CHECKS {
+        while unread < READ_CHECKS {
             tokio::time::sleep(pause).await;
             let state = self.state.lock();
             let is_waiting = !state.answers.is_empty();
@@ -158,7 +164,7 @@ impl<T> AnswerQueue<T> {
 /// Answers with what a task puts into the queue, and at its end with the error that it returns.
 /// The task begins when the first answer is asked for, and ends with the stream.
 pub fn answer_in_task<T, D>(
-    credit: StreamCredit,
+    mut credit: StreamCredit,
     drive: impl FnOnce(Arc<AnswerQueue<T>>) -> D + Send + 'static,
 ) -> impl Stream<Item = Result<T, Status>> + Send + 'static
 where
@@ -166,20 +172,27 @@ where
     D: Future<Output = Result<(), Status>> + Send + 'static,
 {
     let begin = async move {
+        let caller_end = credit.take_end();
         let queue = Arc::new(AnswerQueue::new(credit));
-        let task = run(Arc::clone(&queue), drive(Arc::clone(&queue)));
+        let task = run(Arc::clone(&queue), drive(Arc::clone(&queue)), caller_end);
         QueueReader { queue, _task: AbortOnDropHandle::new(tokio::spawn(task)) }
     };
     begin.flatten_stream()
 }
 
-async fn run<T>(queue: Arc<AnswerQueue<T>>, drive: impl Future<Output = Result<(), Status>>) {
+async fn run<T>(
+    queue: Arc<AnswerQueue<T>>,
+    drive: impl Future<Output = Result<(), Status>>,
+    caller_end: BoxFuture<'static, Status>,
+) {
     let _ends = EndsQueue(&queue);
     let mut unread = pin!(queue.is_unread());
     let end = tokio::select! {
         biased;
         end = drive => end,
         () = &mut unread => return queue.give_up(),
+        // Around the stream it is looked for too, but only while answers are asked for.
+        status = caller_end => return queue.cut_off(status),
     };
     queue.end(end);
     tokio::select! {
@@ -302,6 +315,22 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(reason(&stream.next().await.unwrap().unwrap_err()), "READ_TOO_SLOWLY");
         assert_eq!(metrics.times_reached(TIMEOUT_SETTING), 1);
+    }
+
+    #[tokio::test]
+    async fn a_stream_ends_with_its_caller_while_nobody_asks_for_answers() {
+        let (credit, _, holder) = credit(Duration::from_secs(60));
+        let idle = holder.load(Ordering::Relaxed);
+        let end = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            errors::status(ErrorReason::Unauthenticated, "revoked")
+        };
+        let mut stream = Box::pin(answer_in_task(credit.with_end(end.boxed()), endless));
+        let _ = futures::poll!(stream.next());
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(holder.load(Ordering::Relaxed), idle, "its task is gone");
+        assert_eq!(reason(&stream.next().await.unwrap().unwrap_err()), "UNAUTHENTICATED");
+        assert!(stream.next().await.is_none());
     }
 
     #[tokio::test]

@@ -18,6 +18,7 @@ use std::task::{Context, Poll};
 use futures::future::BoxFuture;
 use http::request::Parts;
 use http::{Request, Response};
+use postrider_identity::CallerIdentity;
 use tonic::body::Body;
 use tonic::{Code, Status};
 use tower::{Layer, Service};
@@ -30,7 +31,7 @@ use crate::api::rpc::gate::{CallGate, Judged};
 use crate::api::rpc::guarded_body::GuardedBody;
 use crate::api::rpc::read_turn_body::{ReadTurnBody, TurnOfCall};
 use crate::api::rpc::receiving::{MessageFraming, RequestCaller};
-use crate::api::rpc::stream_credit::StreamOwner;
+use crate::api::rpc::stream_credit::{CallerEnd, StreamOwner};
 use crate::api::rpc::{lifetimes, request_ids, spans};
 
 /// What is called most, and answered with little.
@@ -142,15 +143,26 @@ where
 }
 
 /// Tells all around the call, and the service, who calls.
-fn tell_caller(gate: &CallGate, call: &mut Parts, caller: Caller, streams: bool, waits: bool) {
+fn tell_caller(gate: &Arc<CallGate>, call: &mut Parts, caller: Caller, streams: bool, waits: bool) {
     spans::record_in_span("who", &caller);
     if let Some(sender) = call.extensions.get::<RequestCaller>() {
         sender.tell(caller.counted(), waits);
     }
     if streams {
-        call.extensions.insert(StreamOwner::new(gate.answers.clone(), caller.counted()));
+        let (bounds, counted) = (gate.answers.clone(), caller.counted());
+        let end = caller_end(gate, Arc::clone(&caller.identity), call);
+        call.extensions.insert(StreamOwner { bounds, caller: counted, end });
     }
     call.extensions.insert(caller);
+}
+
+/// What waits until a stream's caller may no longer call.
+fn caller_end(gate: &Arc<CallGate>, identity: Arc<CallerIdentity>, call: &Parts) -> CallerEnd {
+    let (gate, latest) = (Arc::clone(gate), lifetimes::latest_end(&call.extensions));
+    Arc::new(move || {
+        let (gate, identity) = (Arc::clone(&gate), Arc::clone(&identity));
+        Box::pin(async move { gate.wait_for_end(Some(&identity), latest).await })
+    })
 }
 
 /// Ends the span of a call, if it is recorded.

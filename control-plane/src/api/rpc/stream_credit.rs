@@ -9,8 +9,10 @@
 //!
 //! Keeps the invariant `bounded-everything`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tonic::{Request, Status};
 
 use crate::api::rpc::byte_budget::HeldBytes;
@@ -28,17 +30,15 @@ const FIRST_BYTES: usize = 16 * 1024;
 /// What it counts at once beyond that.
 const STEP_BYTES: usize = 32 * 1024;
 
+/// Returns when a stream's caller may no longer call, with the error that tells it.
+pub(super) type CallerEnd = Arc<dyn Fn() -> BoxFuture<'static, Status> + Send + Sync>;
+
 /// Whose a stream is, among its request's extensions.
 #[derive(Clone)]
 pub struct StreamOwner {
-    bounds: AnswerBounds,
-    caller: CountedCaller,
-}
-
-impl StreamOwner {
-    pub(super) const fn new(bounds: AnswerBounds, caller: CountedCaller) -> Self {
-        Self { bounds, caller }
-    }
+    pub(super) bounds: AnswerBounds,
+    pub(super) caller: CountedCaller,
+    pub(super) end: CallerEnd,
 }
 
 /// What a stream may have in memory; given back when dropped.
@@ -49,6 +49,8 @@ pub struct StreamCredit {
     used: usize,
     /// How long its answers may be unread.
     pub timeout: Duration,
+    /// Absent once it was taken.
+    end: Option<BoxFuture<'static, Status>>,
 }
 
 impl StreamCredit {
@@ -58,14 +60,20 @@ impl StreamCredit {
         let owner = request.extensions().get::<StreamOwner>();
         let owner =
             owner.ok_or_else(|| errors::status(ErrorReason::Internal, "the call was not judged"));
-        let StreamOwner { bounds, caller } = owner?;
-        Self::of_holder(bounds.hold_nothing(caller), bounds.timeout())
+        let StreamOwner { bounds, caller, end } = owner?;
+        let opened = Self::of_holder(bounds.hold_nothing(caller), bounds.timeout())?;
+        Ok(Self { end: Some(end()), ..opened })
     }
 
     fn of_holder(mut held: HeldBytes, timeout: Duration) -> Result<Self, Status> {
         let opened = held.add(STREAM_BYTES);
         opened.map_err(|exceeded| unsent_answers::too_much(&held, exceeded))?;
-        Ok(Self { held, granted: FIRST_BYTES, used: 0, timeout })
+        Ok(Self { held, granted: FIRST_BYTES, used: 0, timeout, end: None })
+    }
+
+    /// What returns when the stream's caller may no longer call.
+    pub fn take_end(&mut self) -> BoxFuture<'static, Status> {
+        self.end.take().unwrap_or_else(|| Box::pin(std::future::pending()))
     }
 
     /// Whether more may be taken in. If not, there is room once some of this stream's own is
@@ -129,10 +137,15 @@ impl StreamCredit {
 
 #[cfg(test)]
 impl StreamCredit {
+    /// Of a caller who may call until then.
+    pub fn with_end(self, end: BoxFuture<'static, Status>) -> Self {
+        Self { end: Some(end), ..self }
+    }
+
     /// Of a caller who may have `max` bytes, and of whom `holder` is counted.
     pub fn fixture(
         max: usize,
-        holder: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+        holder: Arc<std::sync::atomic::AtomicUsize>,
         timeout: Duration,
     ) -> (Self, LimitMetrics) {
         let (budget, metrics) = crate::api::rpc::byte_budget::ByteBudget::fixture(4 * max, max);
@@ -142,7 +155,6 @@ impl StreamCredit {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tonic_types::StatusExt as _;
