@@ -216,6 +216,15 @@ struct QueueReader<T> {
     _task: AbortOnDropHandle<()>,
 }
 
+/// At once, and not when the task is dropped.
+impl<T> Drop for QueueReader<T> {
+    fn drop(&mut self) {
+        let mut state = self.queue.state.lock();
+        state.answers = VecDeque::new();
+        state.credit.close();
+    }
+}
+
 impl<T> Stream for QueueReader<T> {
     type Item = Result<T, Status>;
 
@@ -248,17 +257,13 @@ mod tests {
         status.get_details_error_info().unwrap().reason
     }
 
-    /// Puts so many answers into the queue.
-    async fn answers(queue: Arc<AnswerQueue<u64>>, count: u64) -> Result<(), Status> {
-        for number in 0..count {
-            queue.push(number, ANSWER_BYTES, 0);
-        }
-        Ok(())
+    fn push_answers(queue: &AnswerQueue<u64>, count: u64) {
+        (0..count).for_each(|number| queue.push(number, ANSWER_BYTES, 0));
     }
 
-    /// The same, and does not end.
+    /// A task that answers a hundred times, and does not end.
     async fn endless(queue: Arc<AnswerQueue<u64>>) -> Result<(), Status> {
-        answers(queue, 100).await?;
+        push_answers(&queue, 100);
         std::future::pending().await
     }
 
@@ -266,7 +271,11 @@ mod tests {
     async fn answers_come_in_their_order_and_are_counted_until_they_are_taken() {
         let (credit, _, holder) = credit(Duration::from_secs(60));
         let idle = holder.load(Ordering::Relaxed);
-        let mut stream = Box::pin(answer_in_task(credit, |queue| answers(queue, 100)));
+        let mut stream =
+            Box::pin(answer_in_task(credit, |queue: Arc<AnswerQueue<u64>>| async move {
+                push_answers(&queue, 100);
+                Ok(())
+            }));
         assert_eq!(stream.next().await.unwrap().unwrap(), 0);
         assert!(holder.load(Ordering::Relaxed) > idle);
         for number in 1..100 {
@@ -310,7 +319,11 @@ mod tests {
     #[tokio::test]
     async fn what_a_finished_stream_has_left_has_its_time_too() {
         let (credit, metrics, _) = credit(Duration::from_millis(100));
-        let mut stream = Box::pin(answer_in_task(credit, |queue| answers(queue, 3)));
+        let mut stream =
+            Box::pin(answer_in_task(credit, |queue: Arc<AnswerQueue<u64>>| async move {
+                push_answers(&queue, 3);
+                Ok(())
+            }));
         let _ = futures::poll!(stream.next());
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(reason(&stream.next().await.unwrap().unwrap_err()), "READ_TOO_SLOWLY");
@@ -338,7 +351,7 @@ mod tests {
         let (credit, _, _) = credit(Duration::from_secs(60));
         let mut stream =
             Box::pin(answer_in_task(credit, |queue: Arc<AnswerQueue<u64>>| async move {
-                answers(queue, 1).await?;
+                push_answers(&queue, 1);
                 Err(errors::status(ErrorReason::Internal, "broke"))
             }));
         assert!(stream.next().await.unwrap().is_ok());

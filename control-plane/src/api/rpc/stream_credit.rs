@@ -130,6 +130,12 @@ impl StreamCredit {
         self.give_back(self.used);
     }
 
+    /// The stream is gone.
+    pub fn close(&mut self) {
+        self.held.release();
+        (self.granted, self.used) = (0, 0);
+    }
+
     pub fn metrics(&self) -> &LimitMetrics {
         self.held.metrics()
     }
@@ -208,5 +214,8 @@ mod tests {
         assert!(holder.load(Ordering::Relaxed) <= STREAM_BYTES + 2 * STEP_BYTES);
         stream.give_back(500);
         assert_eq!(holder.load(Ordering::Relaxed), STREAM_BYTES);
+        stream.close();
+        stream.give_back(500);
+        assert_eq!(holder.load(Ordering::Relaxed), 0);
     }
 }
