@@ -8,11 +8,13 @@
 //! - `caller`: who calls; `token`, `claims`: from what. `permission`, `role`, `grant`, `access`:
 //!   what that caller may do.
 //! - `audit`: records of changes, and the chains that hold them together.
+//! - `console_session`: who is signed in at the web console.
 
 mod access;
 mod audit;
 mod caller;
 mod claims;
+mod console_session;
 mod grant;
 mod permission;
 mod role;
@@ -26,6 +28,9 @@ pub use audit::{
 };
 pub use caller::{CallerIdentity, Principal};
 pub use claims::{ClaimMapping, ClaimMappingError, ClaimRule, ClaimScope};
+pub use console_session::{
+    CONSOLE_ID_BYTES, ConsoleEntryKind, ConsoleHash, ConsoleId, ConsoleSession,
+};
 pub use grant::{Grant, GrantError, GrantScope, MAX_GRANT_TENANTS, MAX_GRANTS};
 pub use permission::{ALL_PERMISSIONS, Permission, UnknownPermission};
 pub use role::{ALL_ROLES, Role, UnknownRole};

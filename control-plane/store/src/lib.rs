@@ -15,6 +15,7 @@ mod clocks;
 mod codec;
 mod conditions;
 mod config;
+mod console;
 mod data_keys;
 mod error;
 mod event_types;
@@ -50,6 +51,7 @@ pub use config::{
     ConfigStore, ListPage, OrderBy, PageRequest, SortKey, SubscriptionQuery,
     SubscriptionSideEffects, TenantQuery, WriteError, sort_key,
 };
+pub use console::{ConsoleBounds, ConsoleCreation, ConsoleStore};
 pub use data_keys::{DataKeyStore, REWRITE_PAUSE, ReplacementStep, WrappedKeyCount};
 pub use error::{FirstFault, StoreError, StoreResult};
 pub use event_types::{CatalogueError, EventTypeQuery, EventTypeStore};

@@ -10,6 +10,7 @@ use postrider_secret_encryption::KeyEncryptionKeys;
 use crate::audit::AuditStore;
 use crate::clocks::ClockStore;
 use crate::config::ConfigStore;
+use crate::console::ConsoleStore;
 use crate::data_keys::DataKeyStore;
 use crate::event_types::EventTypeStore;
 use crate::history::HistoryStore;
@@ -26,6 +27,7 @@ use crate::work::WorkStore;
 pub trait Store:
     AuditStore
     + ConfigStore
+    + ConsoleStore
     + DataKeyStore
     + EventTypeStore
     + PublishingStore

@@ -39,6 +39,7 @@ const POSTGRES_LISTS: &[&str] = &[
      create_time, end_time",
     "id, hash, kind, display_name, grants, created_by, create_time, expire_time, revoke_time, \
      last_use_time, tenant",
+    "hash, kind, caller, tenant, identity, create_time, last_use_time, expire_time",
     AUDIT_RECORD,
     AUDIT_CHAIN,
 ];
@@ -70,6 +71,7 @@ const SQLITE_LISTS: &[&str] = &[
      create_time, end_time",
     "id, hash, kind, display_name, grants, created_by, create_time, expire_time, revoke_time, \
      last_use_time, tenant",
+    "hash, kind, caller, tenant, identity, create_time, last_use_time, expire_time",
     AUDIT_RECORD,
     AUDIT_CHAIN,
 ];

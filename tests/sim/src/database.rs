@@ -26,20 +26,22 @@ use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::{Tenant, TenantChanges, TenantConfig};
 use postrider_domain::time::{HoldClock, Timestamp};
 use postrider_identity::{
-    AuditChain, AuditDraft, AuditKey, AuditRecord, ChainState, TokenId, TokenKind, TokenRecord,
+    AuditChain, AuditDraft, AuditKey, AuditRecord, ChainState, ConsoleEntryKind, ConsoleHash,
+    ConsoleSession, TokenId, TokenKind, TokenRecord,
 };
 use postrider_store::{
     AgentSighting, AttemptPage, AttemptQuery, AuditQuery, AuditStore, CancelOutcome,
     CatalogueError, ClaimLimits, ClaimRequest, ClaimedDelivery, ClockStore, ClusterView,
-    Conclusion, ConclusionOutcome, ConfigStore, DataKeyStore, DeliveryCounts, DeliveryQuery,
-    EndWaitingRequest, EventQuery, EventTypeQuery, EventTypeStore, ForgottenRecords, HistoryRange,
-    HistoryStore, KeyBacklog, KeyHold, ListPage, ListedEvent, MaintenanceCounts,
-    MaintenanceOptions, MaintenanceStore, NewEvent, OperationStep, OperationStore, OrderingStore,
-    OutboxEntry, OutboxStore, OwnershipStore, ProcessInstance, PublishOutcome, PublishingStore,
-    RecordedAttempt, RegionClock, ReplacementStep, ReplicaRow, RescheduleRequest, StatsRow, Store,
-    StoreError, StoreResult, SubscriptionBacklog, SubscriptionQuery, SubscriptionSideEffects,
-    TailPage, TenantQuery, TokenBounds, TokenCreation, TokenQuery, TokenStore, UsedIdempotencyKey,
-    WaitingSubscription, WorkStore, WrappedKeyCount, WriteError,
+    Conclusion, ConclusionOutcome, ConfigStore, ConsoleBounds, ConsoleCreation, ConsoleStore,
+    DataKeyStore, DeliveryCounts, DeliveryQuery, EndWaitingRequest, EventQuery, EventTypeQuery,
+    EventTypeStore, ForgottenRecords, HistoryRange, HistoryStore, KeyBacklog, KeyHold, ListPage,
+    ListedEvent, MaintenanceCounts, MaintenanceOptions, MaintenanceStore, NewEvent, OperationStep,
+    OperationStore, OrderingStore, OutboxEntry, OutboxStore, OwnershipStore, ProcessInstance,
+    PublishOutcome, PublishingStore, RecordedAttempt, RegionClock, ReplacementStep, ReplicaRow,
+    RescheduleRequest, StatsRow, Store, StoreError, StoreResult, SubscriptionBacklog,
+    SubscriptionQuery, SubscriptionSideEffects, TailPage, TenantQuery, TokenBounds, TokenCreation,
+    TokenQuery, TokenStore, UsedIdempotencyKey, WaitingSubscription, WorkStore, WrappedKeyCount,
+    WriteError,
 };
 
 use crate::entropy;
@@ -320,6 +322,14 @@ passed_on!(TokenStore {
     revoke_token(id: &TokenId, now: Timestamp, audit: &AuditDraft) -> StoreResult<bool>;
     note_token_uses(uses: &[(TokenId, Timestamp)]) -> StoreResult<()>;
     forget_tokens(kind: TokenKind, ended_before: Timestamp) -> StoreResult<()>;
+});
+
+passed_on!(ConsoleStore {
+    create_console_session(session: &ConsoleSession, bounds: ConsoleBounds) -> StoreResult<ConsoleCreation>;
+    get_console_session(kind: ConsoleEntryKind, hash: &ConsoleHash) -> StoreResult<Option<ConsoleSession>>;
+    note_console_use(hash: &ConsoleHash, used: Timestamp) -> StoreResult<()>;
+    take_console_session(kind: ConsoleEntryKind, hash: &ConsoleHash) -> StoreResult<Option<ConsoleSession>>;
+    forget_console_sessions(ended_before: Timestamp, unused_since: Timestamp) -> StoreResult<()>;
 });
 
 passed_on!(MaintenanceStore {

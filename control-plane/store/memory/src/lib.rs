@@ -10,6 +10,7 @@ mod audit;
 mod clocks;
 mod conclude;
 mod config;
+mod console;
 mod data_keys;
 mod event_types;
 mod history;

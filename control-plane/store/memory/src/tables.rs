@@ -19,8 +19,8 @@ use postrider_domain::subscription::Subscription;
 use postrider_domain::tenant::Tenant;
 use postrider_domain::time::{HoldClock, StoppedClock, Timestamp};
 use postrider_identity::{
-    AUDIT_KEY_BYTES, AuditChain, AuditDraft, AuditKey, AuditRecord, ChainState, TokenId,
-    TokenRecord,
+    AUDIT_KEY_BYTES, AuditChain, AuditDraft, AuditKey, AuditRecord, ChainState, ConsoleHash,
+    ConsoleSession, TokenId, TokenRecord,
 };
 use postrider_store::engine::{hour, ids_of_same_millisecond, next_record, without_nul};
 use postrider_store::{
@@ -103,6 +103,7 @@ pub struct MemoryTables {
     pub certificate_warnings: BTreeMap<SubscriptionKey, Timestamp>,
     pub operations: BTreeMap<(TenantId, OperationId), Operation>,
     pub tokens: BTreeMap<TokenId, TokenRecord>,
+    pub console_sessions: BTreeMap<ConsoleHash, ConsoleSession>,
     /// By their chains as they are stored, whose order is that of the engines.
     pub chains: BTreeMap<String, StoredChain>,
     /// Whether the installation's chain was begun.
@@ -148,6 +149,7 @@ impl MemoryTables {
             certificate_warnings: BTreeMap::new(),
             operations: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            console_sessions: BTreeMap::new(),
             chains: BTreeMap::new(),
             has_audit_begun: false,
         }

@@ -18,6 +18,7 @@ mod conclude;
 mod config;
 mod config_lists;
 mod config_rows;
+mod console;
 mod data_keys;
 mod ending;
 mod engine;

@@ -26,6 +26,7 @@ const MIGRATIONS: &[KnownMigration] = &[
     (10, "tokens_of_tenants", include_str!("../../migrations/postgres/0010_tokens_of_tenants.sql")),
     (11, "audit", include_str!("../../migrations/postgres/0011_audit.sql")),
     (12, "credentials", include_str!("../../migrations/postgres/0012_credentials.sql")),
+    (13, "console", include_str!("../../migrations/postgres/0013_console.sql")),
 ];
 
 const SHARDS_KEY: &str = "shards";

@@ -19,6 +19,7 @@ mod conclude;
 mod config;
 mod config_lists;
 mod config_rows;
+mod console;
 mod data_keys;
 mod engine;
 mod errors;

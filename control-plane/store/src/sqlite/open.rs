@@ -59,6 +59,7 @@ const MIGRATIONS: &[KnownMigration] = &[
     (9, "tokens_of_tenants", include_str!("../../migrations/sqlite/0009_tokens_of_tenants.sql")),
     (10, "audit", include_str!("../../migrations/sqlite/0010_audit.sql")),
     (11, "credentials", include_str!("../../migrations/sqlite/0011_credentials.sql")),
+    (12, "console", include_str!("../../migrations/sqlite/0012_console.sql")),
 ];
 
 const DELETE_REPLICAS: &str = "DELETE FROM replicas";

@@ -18,6 +18,7 @@ mod audit_triggers;
 mod backlog;
 mod by_hand;
 mod config;
+mod console;
 mod data_keys;
 mod database;
 mod engine;
