@@ -4,11 +4,13 @@
 //! identity. Guarantees that a call has one credential, verified: a token, a JWT of an
 //! issuer that the configuration names, or a client certificate that it maps.
 //!
-//! - `certificates`: the names in a certificate. `issuers`: JWTs and their keys.
+//! - `certificates`: the names in a certificate. `issuers`: JWTs and their keys. `sign_in`: the
+//!   way of a browser to an issuer and back.
 
 mod certificates;
 pub mod fuzzing;
 mod issuers;
+mod sign_in;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use postrider_store::StoreError;
 
 use self::certificates::CertificateRule;
 use self::issuers::Issuers;
+pub use self::sign_in::{PendingSignIn, SignInProvider};
 use crate::clock::Clock;
 use crate::settings::{Settings, warn_if_open_to_others};
 use crate::state::tokens::{TokenRefusal, Tokens};
@@ -51,6 +54,11 @@ impl From<TokenRefusal> for CredentialRefusal {
         }
     }
 }
+
+/// The caller of a call that a session of the console makes, among its extensions, where nothing
+/// that comes from outside can be.
+#[derive(Clone, Debug)]
+pub struct SessionCaller(pub Arc<CallerIdentity>);
 
 /// A token that a file holds, so that there is a first administrator.
 struct BootstrapToken {
@@ -102,6 +110,9 @@ impl Authenticator {
         if let Some(anybody) = &self.0.anybody {
             return Ok(Arc::clone(anybody));
         }
+        if let Some(SessionCaller(session)) = connection.get() {
+            return self.of_session(session).await;
+        }
         match bearer(headers)? {
             Some(text) => self.by_bearer(text).await,
             None => {
@@ -131,6 +142,41 @@ impl Authenticator {
             };
         }
         Ok(self.0.tokens.verify(&id, &hash).await?)
+    }
+
+    /// Whether nobody is asked for a credential.
+    pub fn asks_for_nothing(&self) -> bool {
+        self.0.anybody.is_some()
+    }
+
+    /// The caller who signs in with a token or a JWT.
+    pub async fn sign_in(&self, text: &str) -> Result<Arc<CallerIdentity>, CredentialRefusal> {
+        if let Some(anybody) = &self.0.anybody {
+            return Ok(Arc::clone(anybody));
+        }
+        if text.len() > MAX_CREDENTIAL_BYTES {
+            return Err(CredentialRefusal::Invalid("it is too long"));
+        }
+        self.by_bearer(text).await
+    }
+
+    /// The caller who began a session, if the credential with which he did still counts.
+    pub async fn of_session(
+        &self,
+        session: &Arc<CallerIdentity>,
+    ) -> Result<Arc<CallerIdentity>, CredentialRefusal> {
+        if let Some(anybody) = &self.0.anybody {
+            return Ok(Arc::clone(anybody));
+        }
+        match &session.principal {
+            Principal::Unknown | Principal::Certificate(_) => {
+                Err(CredentialRefusal::Invalid("the session was begun without one"))
+            }
+            Principal::Token(_) | Principal::PortalToken(_) | Principal::Subject { .. } => {
+                self.is_still_valid(session).await?;
+                Ok(Arc::clone(session))
+            }
+        }
     }
 
     /// Whether a caller whose call goes on may still call.

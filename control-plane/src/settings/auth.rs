@@ -174,7 +174,7 @@ impl ClaimRuleSettings {
 }
 
 /// Plain HTTP stays on this machine.
-fn is_https_or_loopback(text: &str) -> bool {
+pub(super) fn is_https_or_loopback(text: &str) -> bool {
     let Ok(url) = url::Url::parse(text) else { return false };
     let plain = match url.host() {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),

@@ -36,12 +36,14 @@ impl Settings {
     }
 
     /// The files with secrets that the doors, the issuers and the database name: private
-    /// keys, the tokens with which keys are fetched, and the database's URL. Others are told
-    /// of by who reads them.
+    /// keys, the tokens with which keys are fetched, clients' secrets, and the database's URL.
+    /// Others are told of by who reads them.
     pub fn secret_files(&self) -> Vec<&Path> {
         let keys = [&self.server.tls_key, &self.agents.tls_key, &self.replicas.tls_key];
         let tokens = self.auth.issuers.iter().map(|issuer| &issuer.bearer_token_file);
-        let named = keys.into_iter().chain(tokens).filter(|file| !file.is_empty());
+        let clients = self.console.providers.iter().map(|provider| &provider.client_secret_file);
+        let named = keys.into_iter().chain(tokens).chain(clients);
+        let named = named.filter(|file| !file.is_empty());
         named.map(Path::new).chain(self.database.url_file()).collect()
     }
 
@@ -205,7 +207,7 @@ impl ReplicasSettings {
 }
 
 /// A scheme, a host and, if it is not the scheme's own, a port.
-fn is_origin(text: &str) -> bool {
+pub(super) fn is_origin(text: &str) -> bool {
     url::Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == text)
 }
 

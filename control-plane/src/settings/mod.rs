@@ -6,6 +6,7 @@
 //! setting and where it was given.
 
 mod auth;
+mod console;
 mod database;
 mod doors;
 mod identities;
@@ -28,6 +29,7 @@ use postrider_telemetry::{ListenAddress, TelemetrySettings};
 use serde::Deserialize;
 
 pub use self::auth::{AuthSettings, CallerCertificateSettings, ClaimRuleSettings, IssuerSettings};
+pub use self::console::{CONSOLE_PATH, ConsoleSettings, ProviderSettings, rgb};
 pub use self::database::DatabaseSettings;
 pub use self::identities::{AgentCertificateRule, PREFIX_MARK, ReplicaCertificateRule};
 pub use self::keys::{KeySettings, KeySettingsError, SecretSetting, add_key_to_file, holds_key};
@@ -82,6 +84,7 @@ pub struct Settings {
     pub agents: AgentsSettings,
     pub replicas: ReplicasSettings,
     pub api: ApiSettings,
+    pub console: ConsoleSettings,
     pub audit: AuditSettings,
     pub telemetry: TelemetrySettings,
     /// Where they were given.
@@ -306,6 +309,7 @@ impl Settings {
         self.check_doors()?;
         self.check_limits()?;
         self.auth.check()?;
+        self.check_console()?;
         self.check_relations()?;
         self.database.check()?;
         let events = &self.operational_events;

@@ -137,6 +137,11 @@ pub static SETTING_RANGES: &[SettingRange] = &[
     whole_numbers("api.watch_poll_interval_milliseconds", 10, 60_000, "milliseconds"),
     whole_numbers("api.max_scaler_streams", 1, 100_000, "streams"),
     whole_numbers("api.max_scaler_streams_per_caller", 1, 100_000, "streams"),
+    // A month. A session ends with its token in any case.
+    whole_numbers("console.max_session_hours", 1, 744, "hours"),
+    whole_numbers("console.max_idle_minutes", 1, 44_640, "minutes"),
+    whole_numbers("console.max_concurrent_requests", 1, 10_000, "requests"),
+    whole_numbers("console.max_live_pages", 1, 100_000, "pages"),
     // At 0 a record would go at once. The most is a hundred years.
     whole_numbers("audit.retention_days", 1, 36_500, "days"),
     // At 0 the heads would be read without a pause.

@@ -5,8 +5,10 @@
 //! of that issuer, of an asymmetric algorithm that the configuration allows; and that what
 //! a JWT's claims are not mapped to, it does not grant.
 //!
-//! - `key_set`: an issuer's keys. `fetch`: how they are fetched.
+//! - `key_set`: an issuer's keys. `fetch`: how they are fetched. `endpoint`: requests to an
+//!   issuer.
 
+mod endpoint;
 mod fetch;
 pub(super) mod key_set;
 
@@ -24,6 +26,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+pub(super) use self::endpoint::IssuerEndpoint;
 use self::key_set::KeySet;
 use crate::clock::Clock;
 use crate::settings::{AuthSettings, IssuerSettings};
