@@ -15,6 +15,7 @@
 //! - `callers`: from a credential to a caller.
 //! - `api`: the public services; `agents`: the work stream; `replicas`: calls from and
 //!   to other replicas.
+//! - `console`: the web console, a caller of the public services in the same process.
 //! - `health`: liveness and readiness.
 //! - `serve`: builds and runs a replica; `dev`: a whole installation in one process, to
 //!   try it. Only `dev` links the agent; it is a feature, on by default.
@@ -31,6 +32,7 @@ pub mod bootstrap_token;
 pub mod callers;
 pub mod clock;
 pub mod config_command;
+pub mod console;
 #[cfg(feature = "dev")]
 pub mod dev;
 mod event_spans;

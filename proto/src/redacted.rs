@@ -212,7 +212,8 @@ mod tests {
             v1::RotateSigningSecretRequest { signing_secret: SECRET.into(), ..Default::default() };
         let secret = SECRET.to_owned();
         let token = v1::CreateTokenResponse { token: None, secret: secret.clone() };
-        let portal = v1::CreatePortalTokenResponse { token: None, secret };
+        let console_url = format!("https://a.example/console/portal/{SECRET}");
+        let portal = v1::CreatePortalTokenResponse { token: None, secret, console_url };
         let basic = v1::BasicAuthorization { password: SECRET.into(), ..Default::default() };
         let sent = agent::v1::BasicAuthorization { password: SECRET.into(), ..Default::default() };
         for printed in [

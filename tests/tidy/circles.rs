@@ -33,6 +33,7 @@ const CONTROL_PLANE_ROOMS: &[&[&str]] = &[
     &["state"],
     &["flow", "callers"],
     &["agents", "replicas", "api", "health"],
+    &["console"],
     &["serve"],
     &["dev", "bootstrap_token", "config_command"],
 ];

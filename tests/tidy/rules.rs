@@ -173,8 +173,15 @@ fn sql_in_macros(file: &Source) -> Vec<String> {
 }
 
 fn proto_inside(file: &Source) -> Vec<String> {
-    // The command line is a caller like any other.
-    let inside = ["src/api/", "src/agents/", "src/replicas/", "src/dev/", "control-plane/cli/"];
+    // The command line and the console are callers like any other.
+    let inside = [
+        "src/api/",
+        "src/agents/",
+        "src/replicas/",
+        "src/console/",
+        "src/dev/",
+        "control-plane/cli/",
+    ];
     let edge = inside.iter().any(|folder| file.path.contains(folder));
     if !file.path.starts_with("control-plane/") || edge {
         return Vec::new();

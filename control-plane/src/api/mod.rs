@@ -44,6 +44,7 @@ use crate::api::http_json::{AllowedOrigins, HttpApi, RouteTable};
 pub use crate::api::http_json::{HttpJsonLayer, JsonRequestLayer};
 pub use crate::api::rpc::aged_streams::EndedByAge;
 pub use crate::api::rpc::byte_budget::ByteBudget;
+pub use crate::api::rpc::caller::CountedCaller;
 use crate::api::rpc::forwarding::ForwardedMethodsLayer;
 use crate::api::rpc::gate::{CallGate, CredentialSource};
 use crate::api::rpc::layer::CallLayer;
@@ -52,6 +53,7 @@ use crate::api::rpc::methods::{MethodTable, callers_descriptors};
 pub use crate::api::rpc::receiving::{
     CallerShares, MessageShapes, ReceiveLayer, ReceiveRule, ReceiveRules,
 };
+pub use crate::api::rpc::unsent_answers::AnswerBounds;
 use crate::callers::Authenticator;
 use crate::flow::Flow;
 use crate::settings::ServerSettings;
@@ -69,6 +71,8 @@ pub struct CallersApi {
     pub routes: Routes,
     /// Around all that the door serves.
     pub http: HttpJsonLayer,
+    /// What bounds the answers of the door, also those that are made elsewhere.
+    pub answers: AnswerBounds,
 }
 
 /// The public services with reflection of them, and what serves them over HTTP, for callers.
@@ -83,19 +87,20 @@ pub fn callers_api(
     let reflection = || Builder::configure().register_file_descriptor_set(described.clone());
     let (v1, v1alpha) = (reflection().build_v1()?, reflection().build_v1alpha()?);
     let gate = gate(CredentialSource::Callers, &context, authenticator)?;
+    let answers = gate.answers.clone();
     let table = RouteTable::read(FILE_DESCRIPTOR_SET)?;
     let has_tls = !context.settings.server.tls_cert.is_empty();
     let api = HttpApi {
         open_api: http_json::open_api::document(&table)?.into(),
         table: Arc::new(table),
         origins: AllowedOrigins::new(&context.settings.server.http_allowed_origins),
-        answers: gate.answers.clone(),
+        answers: answers.clone(),
         requests: context.metrics.http().clone(),
         scheme: if has_tls { "https" } else { "http" },
     };
     let public = services(context, flow).add_service(v1).add_service(v1alpha);
     let routes = Routes::from(public.into_axum_router().layer(CallLayer { gate }));
-    Ok(CallersApi { routes, http: HttpJsonLayer { api: Arc::new(api) } })
+    Ok(CallersApi { routes, http: HttpJsonLayer { api: Arc::new(api) }, answers })
 }
 
 /// The methods that replicas send on to each other, and no others. A replica has judged the

@@ -68,7 +68,7 @@ pub struct SignInProvider {
 }
 
 #[derive(Deserialize)]
-struct TokenAnswer {
+struct CodeAnswer {
     #[serde(default)]
     id_token: String,
     #[serde(default)]
@@ -141,7 +141,7 @@ impl SignInProvider {
         let form = Bytes::from(self.token_form(pending, code, back));
         let answer = self.token.send(Method::POST, headers, form).await?;
         let status = answer.status();
-        let told = serde_json::from_slice::<TokenAnswer>(answer.body());
+        let told = serde_json::from_slice::<CodeAnswer>(answer.body());
         let told = told.with_context(|| format!("the answer is {status}, and no JSON"))?;
         let error: String = told.error.chars().take(MAX_ERROR_CHARACTERS).collect();
         ensure!(status == StatusCode::OK, "the answer is {status}: {error}");

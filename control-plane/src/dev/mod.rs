@@ -146,14 +146,22 @@ fn settings(arguments: &DevArguments, token_file: &Path) -> anyhow::Result<Setti
     if !keys_file.exists() {
         add_key_to_file(&keys_file, &KeyId::from_stored(DEV_KEY_ID))?;
     }
+    let listen = arguments.listen.to_string();
+    // Of any port it is not known yet; portals' links are not offered then.
+    let public_url = match listen.rsplit(':').next() {
+        Some("0") | None => String::new(),
+        Some(port) => format!("http://localhost:{port}"),
+    };
     let flags = [
-        ("server.listen", arguments.listen.to_string()),
+        ("server.listen", listen),
         ("agents.listen", arguments.agents_listen.to_string()),
         ("server.metrics_listen", String::new()),
         ("auth.bootstrap_token_file", token_file.display().to_string()),
         ("publish.allow_unknown_event_types", true.to_string()),
         ("database.data_dir", directory.display().to_string()),
         ("keys.file", keys_file.display().to_string()),
+        ("console.enabled", true.to_string()),
+        ("console.public_url", public_url),
     ];
     Ok(Settings::load(None, &flags)?)
 }

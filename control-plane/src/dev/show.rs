@@ -31,16 +31,28 @@ pub fn delivery(delivery: &Delivery, attempts: &[Attempt]) {
     }
 }
 
+/// As browsers on this machine reach it: they keep cookies of "localhost" apart from others'.
+fn browsed(address: SocketAddr) -> String {
+    match address.ip().is_loopback() {
+        true => format!("localhost:{}", address.port()),
+        false => address.to_string(),
+    }
+}
+
 /// Commands to paste.
 pub fn commands(address: SocketAddr, receiver: SocketAddr, token: &str) {
     let event = r#"{"parent":"tenants/acme","event":{"event_type":"payment.completed","payload_json":"{\"payment_id\":\"pay_2\",\"amount\":{\"value\":4200,\"currency\":\"SEK\"}}"}}"#;
     let port = receiver.port();
+    let browsed = browsed(address);
     println!(
         r#"
 Postrider runs; Ctrl-C stops it. Paste these into another terminal:
 
 # who calls: an administrator, by a token that is kept in the data directory
 export POSTRIDER_TOKEN={token}
+
+# the same token signs in at the web console, in a browser
+#   http://{browsed}/console
 
 # publish a payment
 grpcurl -plaintext -H "authorization: Bearer $POSTRIDER_TOKEN" -d '{event}' {address} postrider.v1.EventService/PublishEvent

@@ -1,4 +1,5 @@
-//! Writes when tokens were used, and forgets those that ended long ago.
+//! Writes when tokens were used, and forgets those that ended long ago, and the console's
+//! sessions that are over.
 //!
 //! Fed by a timer and by `state::tokens`; feeds the store. Guarantees that a use is
 //! written once a minute at most, never while a call waits.
@@ -29,13 +30,15 @@ pub struct TokenUpkeep {
     clock: Arc<dyn Clock>,
     loops: WatchedLoops,
     tokens: Tokens,
+    max_session_idle: Duration,
 }
 
 impl TokenUpkeep {
     pub fn new(context: &ReplicaContext) -> Self {
         let (store, clock) = (Arc::clone(&context.store), Arc::clone(&context.clock));
         let loops = context.loops.clone();
-        Self { store, clock, loops, tokens: context.tokens.clone() }
+        let max_session_idle = context.settings.console.max_idle();
+        Self { store, clock, loops, tokens: context.tokens.clone(), max_session_idle }
     }
 
     /// Keeps it until told to stop.
@@ -63,6 +66,7 @@ impl TokenUpkeep {
         let now = self.clock.now();
         let (service, portal) = (TokenKind::Service, TokenKind::Portal);
         self.store.forget_tokens(service, now - ENDED_TOKEN_RETENTION).await?;
-        self.store.forget_tokens(portal, now - ENDED_PORTAL_TOKEN_RETENTION).await
+        self.store.forget_tokens(portal, now - ENDED_PORTAL_TOKEN_RETENTION).await?;
+        self.store.forget_console_sessions(now, now - self.max_session_idle).await
     }
 }

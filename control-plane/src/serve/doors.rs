@@ -25,6 +25,7 @@ use crate::api::{
     ReceiveLayer, ReceiveRule, ReceiveRules,
 };
 use crate::callers::Authenticator;
+use crate::console::{Console, ConsoleLayer};
 use crate::flow::Flow;
 use crate::listeners::{
     AgentGrants, AgentIdentities, ConnectionSlots, Door, DoorCertificates, HolderCheck, OpenDoor,
@@ -106,6 +107,7 @@ impl OpenDoors {
         let slots = ConnectionSlots::new(&settings.connections, context.metrics.limits().clone());
         let mut servers = DoorServers { context, slots, closing, tasks: JoinSet::new() };
         let public = api::callers_api(context.clone(), flow.clone(), authenticator.clone())?;
+        let console = Console::new(context, authenticator, public.answers)?;
         let receive = servers.receive(Door::Callers, api::receive_rules(&settings.server)?);
         let mut server =
             server_builder(settings, settings.server.max_concurrent_streams).accept_http1(true);
@@ -114,6 +116,7 @@ impl OpenDoors {
             server = server.max_connection_age(age);
         }
         let router = server
+            .layer(ConsoleLayer { console })
             .layer(public.http)
             .layer(MalformedRequestLayer)
             .layer(receive)

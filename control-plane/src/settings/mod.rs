@@ -7,6 +7,7 @@
 
 mod auth;
 mod console;
+mod console_checks;
 mod database;
 mod doors;
 mod identities;

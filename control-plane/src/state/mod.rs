@@ -9,13 +9,15 @@
 //! - `dispatcher`: the scheduler and the agents' streams. `peers`: the other replicas.
 //! - `tenants`, `event_types`: cached configurations, and changing them.
 //! - `tokens`: callers' tokens, and revoking them. `rate_limits`, `read_turns`,
-//!   `region_names`: what callers have used of what they may.
+//!   `region_names`: what callers have used of what they may. `console_bounds`: what they may of
+//!   the web console.
 //! - `failure_streaks`, `ordering_queue`, `outbox`, `result_commits`, `test_waiters`,
 //!   `watermark`: what one loop leaves for another.
 //! - `lost_races`: changes that wait for their turn, and are made again when another came
 //!   first.
 
 pub mod cluster;
+pub mod console_bounds;
 pub mod context;
 pub mod dispatcher;
 pub mod event_types;

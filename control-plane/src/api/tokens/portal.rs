@@ -5,18 +5,23 @@
 
 use std::time::Duration;
 
-use postrider_identity::{Grant, GrantScope, MAX_GRANTS, TokenKind};
+use postrider_identity::{
+    CallerIdentity, ConsoleEntryKind, ConsoleId, ConsoleSession, Grant, GrantScope, MAX_GRANTS,
+    TokenKind, TokenRecord,
+};
 use postrider_proto::v1;
 use postrider_proto::v1::portal_service_server::PortalService;
+use postrider_store::ConsoleCreation;
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::api::rpc::caller::Caller;
-use crate::api::rpc::errors::FieldViolations;
+use crate::api::rpc::errors::{self, ErrorReason, FieldViolations};
 use crate::api::rpc::spans;
 use crate::api::tenants::stored::require_live_tenant;
 use crate::api::tokens::conversion::{issue, role, to_proto, ttl};
 use crate::api::tokens::service::{end_of, grant_not_held, store};
 use crate::api::values::names;
+use crate::state::console_bounds::{PORTAL_CODE_TTL, console_bounds};
 use crate::state::context::ReplicaContext;
 
 /// A visit to a page; its backend makes another.
@@ -63,11 +68,34 @@ impl PortalApi {
         token.record.created_by.clone_from(&caller.who);
         token.record.expire_time = expire_time;
         store(&self.context, &token, caller).await?;
+        let console_url = self.console_link(&token.record).await?;
         spans::log_change(&caller.who, "portal token created", &names::of_token(&token.record.id));
         Ok(v1::CreatePortalTokenResponse {
             token: Some(to_proto(&token.record)),
             secret: token.text.reveal().to_owned(),
+            console_url,
         })
+    }
+
+    /// A link with a code that stands for the token once; empty where there is no console.
+    async fn console_link(&self, token: &TokenRecord) -> Result<String, Status> {
+        let code = ConsoleId::new(&rand::random());
+        let address = format!("/portal/{}", code.reveal());
+        let Some(link) = self.context.settings.console.public_address(&address) else {
+            return Ok(String::new());
+        };
+        let identity = CallerIdentity::of_token(token);
+        let bounds = console_bounds(&identity);
+        let (kind, now) = (ConsoleEntryKind::PortalCode, self.context.clock.now());
+        let entry = ConsoleSession::new(&code, kind, identity, now, PORTAL_CODE_TTL);
+        let created = self.context.store.create_console_session(&entry, bounds).await;
+        match created.map_err(errors::store)? {
+            ConsoleCreation::Created => Ok(link),
+            ConsoleCreation::TooMany | ConsoleCreation::TooManyOfTenant => {
+                let problem = "there are too many sessions of the console and links that begin one";
+                Err(errors::status(ErrorReason::TooManyTokens, problem))
+            }
+        }
     }
 }
 

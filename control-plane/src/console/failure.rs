@@ -1,0 +1,198 @@
+//! Why there is no page.
+//!
+//! Fed by pages with what the API answers; feeds `serve` with an HTTP status and words, and
+//! forms with what is wrong in which field. Guarantees that a person learns what the API tells
+//! callers, and nothing that the log alone has.
+
+use http::StatusCode;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub enum PageFailure {
+    /// The session is over, or its token is.
+    SignedOut,
+    /// There is nothing at this path, or nothing that the caller may know of.
+    NotFound,
+    /// The form is not one of this session's.
+    ForeignForm,
+    /// The console has too much to do.
+    Busy,
+    Api(Box<Status>),
+    /// Another one, in words.
+    Other(StatusCode, &'static str),
+}
+
+impl From<Status> for PageFailure {
+    fn from(status: Status) -> Self {
+        if status.code() == Code::Unauthenticated {
+            return Self::SignedOut;
+        }
+        Self::Api(Box::new(status))
+    }
+}
+
+impl PageFailure {
+    pub fn http_status(&self) -> StatusCode {
+        match self {
+            Self::SignedOut => StatusCode::UNAUTHORIZED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::ForeignForm => StatusCode::FORBIDDEN,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Api(status) => api_status(status.code()),
+            Self::Other(status, _) => *status,
+        }
+    }
+
+    /// For the heading.
+    pub fn title(&self) -> &'static str {
+        match self.http_status() {
+            StatusCode::UNAUTHORIZED => "Signed out",
+            StatusCode::NOT_FOUND => "Not found",
+            StatusCode::FORBIDDEN => "Not allowed",
+            StatusCode::TOO_MANY_REQUESTS => "Too many requests",
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => "Not available now",
+            StatusCode::CONFLICT => "Changed in the meantime",
+            _ => "That did not work",
+        }
+    }
+
+    pub fn message(&self) -> String {
+        match self {
+            Self::SignedOut => "Your session is over. Sign in again.".to_owned(),
+            Self::NotFound => "There is nothing here, or nothing that you may see.".to_owned(),
+            Self::ForeignForm => "This form is no longer good. Go back, reload the page and send \
+                                  the form again."
+                .to_owned(),
+            Self::Busy => "The console has too much to do. Try again in a moment.".to_owned(),
+            Self::Api(status) => sentence(status.message()),
+            Self::Other(_, message) => (*message).to_owned(),
+        }
+    }
+
+    /// The reason of an error, by which docs/errors.md explains it.
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Api(status) => status.get_details_error_info().map(|info| info.reason),
+            Self::SignedOut | Self::NotFound | Self::ForeignForm | Self::Busy | Self::Other(..) => {
+                None
+            }
+        }
+    }
+}
+
+fn api_status(code: Code) -> StatusCode {
+    match code {
+        Code::Ok | Code::Unknown | Code::Internal | Code::DataLoss => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+        Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange | Code::Cancelled => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
+        Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::AlreadyExists | Code::Aborted => StatusCode::CONFLICT,
+        Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        Code::Unimplemented => StatusCode::NOT_IMPLEMENTED,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+    }
+}
+
+/// The API's words, as a person reads them.
+fn sentence(message: &str) -> String {
+    let mut letters = message.chars();
+    let Some(first) = letters.next() else { return "No reason was told.".to_owned() };
+    let end = if message.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{}{}{end}", first.to_uppercase(), letters.as_str())
+}
+
+/// What is wrong with the fields of a form.
+#[derive(Clone, Debug, Default)]
+pub struct FormErrors {
+    fields: Vec<(String, String)>,
+    /// What is about no field.
+    pub general: Option<String>,
+}
+
+impl FormErrors {
+    /// What an error of the API says. `prefix` stands before the fields in the request, as
+    /// "subscription." does.
+    pub fn of(status: &Status, prefix: &str) -> Self {
+        let violations = status.get_details_bad_request().map(|bad| bad.field_violations);
+        let fields: Vec<_> = violations
+            .unwrap_or_default()
+            .into_iter()
+            .map(|violation| {
+                let field = violation.field.strip_prefix(prefix).unwrap_or(&violation.field);
+                (field.to_owned(), violation.description)
+            })
+            .collect();
+        let general = fields.is_empty().then(|| sentence(status.message()));
+        Self { fields, general }
+    }
+
+    /// What is wrong with a field, or with what is in it: "headers" tells of "headers[0].name".
+    pub fn of_field(&self, name: &str) -> Option<String> {
+        let is_within = |field: &str| {
+            let rest = field.strip_prefix(name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let told = self.fields.iter().filter(|(field, _)| is_within(field));
+        let told: Vec<&str> = told.map(|(_, problem)| problem.as_str()).collect();
+        (!told.is_empty()).then(|| told.join("; "))
+    }
+
+    /// Those of no field that a form shows.
+    pub fn of_others<'a>(&'a self, shown: &'a [&str]) -> impl Iterator<Item = String> + 'a {
+        let is_shown = move |field: &str| {
+            shown.iter().any(|name| {
+                field
+                    .strip_prefix(name)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            })
+        };
+        let others = self.fields.iter().filter(move |(field, _)| !is_shown(field));
+        others.map(|(field, problem)| format!("{field}: {problem}"))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.general.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::{ErrorDetails, FieldViolation};
+
+    use super::*;
+
+    #[test]
+    fn errors_are_told_at_their_fields() {
+        let mut details = ErrorDetails::new();
+        details.set_bad_request(vec![
+            FieldViolation::new("subscription.url", "must begin with https://"),
+            FieldViolation::new("subscription.headers[2].name", "is reserved"),
+            FieldViolation::new("parent", "is not a name"),
+        ]);
+        let status = Status::with_error_details(Code::InvalidArgument, "two problems", details);
+        let errors = FormErrors::of(&status, "subscription.");
+        assert_eq!(errors.of_field("url").as_deref(), Some("must begin with https://"));
+        assert_eq!(errors.of_field("headers").as_deref(), Some("is reserved"));
+        assert_eq!(errors.of_field("head"), None);
+        let others: Vec<_> = errors.of_others(&["url", "headers"]).collect();
+        assert_eq!(others, ["parent: is not a name"]);
+        assert!(errors.general.is_none() && !errors.is_empty());
+    }
+
+    #[test]
+    fn an_error_of_no_field_is_a_sentence() {
+        let errors = FormErrors::of(&Status::not_found("no such tenant"), "");
+        assert_eq!(errors.general.as_deref(), Some("No such tenant."));
+        let failure = PageFailure::from(Status::not_found("no such tenant"));
+        assert_eq!((failure.http_status(), failure.title()), (StatusCode::NOT_FOUND, "Not found"));
+        assert!(matches!(PageFailure::from(Status::unauthenticated("x")), PageFailure::SignedOut));
+    }
+}

@@ -1,0 +1,126 @@
+//! The web console: pages for operators, tenants and their customers, at `/console`.
+//!
+//! Fed by browsers at the callers' door; feeds them pages made on the server, and calls the API
+//! for all that they show and do, in this process, as whoever is signed in. Guarantees that
+//! nothing is possible here that a token cannot do, that every text is escaped by the templates,
+//! that a form counts for its session only, and that pages work without scripts, but for what
+//! goes on by itself.
+//!
+//! - `layer`: which requests are the console's. `serve`: from a request to an answer.
+//!   `request`, `cookies`: what a browser sends. `answers`, `security`, `static_files`: what it
+//!   gets. `failure`: why there is no page. `filters`: what was typed, for lists.
+//! - `sessions`: who is signed in. `sign_in`: with a token, by a provider, by a portal's link;
+//!   of `visitor`, a browser without a session, and `sign_in_pages`.
+//! - `visit`: what a page works with. `calls`: the API. `live`: pages that go on by themselves.
+//! - `layout`: the frame around a page. `components`: what pages are made of.
+//! - `pages`: the pages, and how another one is added.
+
+pub mod answers;
+pub mod calls;
+pub mod components;
+pub mod cookies;
+pub mod failure;
+pub mod filters;
+pub mod layer;
+pub mod layout;
+pub mod live;
+pub mod pages;
+pub mod request;
+pub mod security;
+pub mod serve;
+pub mod sessions;
+pub mod sign_in;
+pub mod sign_in_pages;
+pub mod static_files;
+#[cfg(test)]
+mod tests;
+pub mod visit;
+pub mod visitor;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use postrider_domain::assignment_key::AssignmentKey;
+use postrider_secret_encryption::DerivedKey;
+use sha2::Sha256;
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+pub use self::layer::ConsoleLayer;
+
+use self::cookies::Cookies;
+use self::security::SecurityHeaders;
+use self::sessions::Sessions;
+use self::static_files::StaticFiles;
+use crate::api::AnswerBounds;
+use crate::callers::{Authenticator, SignInProvider};
+use crate::clock::Clock;
+use crate::settings::ConsoleSettings;
+use crate::state::context::ReplicaContext;
+
+/// Says what the key is for, and in which form cookies are.
+const SIGN_IN_KEY_PURPOSE: &[u8] = b"postrider console sign-in 1";
+
+/// What all pages share.
+pub struct Console {
+    pub settings: ConsoleSettings,
+    pub clock: Arc<dyn Clock>,
+    pub sessions: Sessions,
+    pub authenticator: Authenticator,
+    pub providers: Vec<SignInProvider>,
+    pub files: StaticFiles,
+    pub cookies: Cookies,
+    pub security: SecurityHeaders,
+    /// Those of the door, for the API and the console together.
+    pub answers: AnswerBounds,
+    /// Seals what a browser carries to a provider and back, at any replica.
+    pub sign_in_key: DerivedKey,
+    pub receive_timeout: Duration,
+    pub page_size: i32,
+    pub requests: Arc<Semaphore>,
+    pub live_pages: Arc<Semaphore>,
+}
+
+impl Console {
+    /// The console, if it is switched on. Reads the files that the settings name.
+    pub fn new(
+        context: &ReplicaContext,
+        authenticator: &Authenticator,
+        answers: AnswerBounds,
+    ) -> anyhow::Result<Option<Arc<Self>>> {
+        let settings = &context.settings;
+        let console = &settings.console;
+        if !console.enabled {
+            return Ok(None);
+        }
+        let (store, clock) = (Arc::clone(&context.store), Arc::clone(&context.clock));
+        Ok(Some(Arc::new(Self {
+            settings: console.clone(),
+            sessions: Sessions::new(console, store, Arc::clone(&clock), authenticator.clone()),
+            clock,
+            authenticator: authenticator.clone(),
+            providers: SignInProvider::read(settings)?,
+            files: StaticFiles::new(console)?,
+            cookies: Cookies { is_secure: settings.console_is_secure() },
+            security: SecurityHeaders::new(console),
+            answers,
+            sign_in_key: sign_in_key(&context.assignment_key),
+            receive_timeout: settings.requests.receive_timeout(),
+            page_size: i32::try_from(settings.api.default_page_size).unwrap_or(i32::MAX),
+            requests: Arc::new(Semaphore::new(console.max_concurrent_requests)),
+            live_pages: Arc::new(Semaphore::new(console.max_live_pages)),
+        })))
+    }
+}
+
+/// A key of this purpose's own: what is known of it says nothing of proofs of assignment.
+fn sign_in_key(installation: &AssignmentKey) -> DerivedKey {
+    let mut derived = Zeroizing::new([0_u8; 32]);
+    // HMAC takes a key of any length.
+    if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(installation.bytes()) {
+        mac.update(SIGN_IN_KEY_PURPOSE);
+        *derived = mac.finalize().into_bytes().into();
+    }
+    DerivedKey::new(&derived)
+}

@@ -1,0 +1,56 @@
+//! The pages.
+//!
+//! Fed by `serve` with a `Visit`; feeds it what to answer. Guarantees that a page is found by
+//! its path alone, which follows the names of resources: "tenants/acme/subscriptions/erp" is at
+//! `/console/tenants/acme/subscriptions/erp`.
+//!
+//! How a page is added:
+//!
+//! 1. A file here, or in a folder for each resource, with a function that takes the `Visit` and
+//!    gives an `Answer`. `subscriptions/list.rs` is the one to copy: it calls the API by
+//!    `visit.calls`, passes errors on with `?`, and puts components together.
+//! 2. A line in [`route`], or in that of its folder. A GET changes nothing. A POST ends in
+//!    `Answer::See` with a `Flash`, so that reloading does nothing again, or shows the form
+//!    again with `FormErrors::of` and `Page::with_errors`. The token of the form is checked
+//!    before.
+//! 3. An entry in the navigation (`layout::navigation`), if people come to it by that, for those
+//!    who hold the permission. What is not offered is judged by the API all the same.
+//! 4. Texts of others only in braces of the templates: `(text)`. Never `PreEscaped`, never
+//!    `style=`, no handler in an attribute: the content security policy forbids both. An
+//!    address that others chose is shown and not linked to.
+//! 5. What goes on by itself is an element with `data-live="PATH"`; that path answers with
+//!    `live::events`. The page has to be of use without it.
+
+pub mod audit;
+pub mod failing;
+pub mod fleet;
+pub mod overview;
+pub mod search;
+pub mod subscriptions;
+pub mod tenants;
+
+use http::Method;
+
+use super::answers::Answer;
+use super::failure::PageFailure;
+use super::visit::Visit;
+
+/// The page at a path.
+pub async fn route(visit: &Visit) -> Result<Answer, PageFailure> {
+    let path: Vec<&str> = visit.request.segments.iter().map(String::as_str).collect();
+    let is_post = visit.request.method == Method::POST;
+    match (is_post, path.as_slice()) {
+        (false, []) => Ok(Answer::See(visit.home(), None)),
+        (false, ["overview"]) => overview::show(visit).await,
+        (false, ["failing"]) => failing::list(visit).await,
+        (false, ["tenants"]) => tenants::list(visit).await,
+        (false, ["tenants", tenant]) => tenants::show(visit, tenant).await,
+        (is_post, ["tenants", tenant, "subscriptions", rest @ ..]) => {
+            subscriptions::route(visit, is_post, tenant, rest).await
+        }
+        (false, ["search"]) => search::show(visit).await,
+        (false, ["fleet"]) => fleet::show(visit).await,
+        (false, ["audit"]) => audit::list(visit).await,
+        _ => Err(PageFailure::NotFound),
+    }
+}

@@ -1,0 +1,123 @@
+//! Sessions: begun, found again at any replica, and ended.
+//!
+//! Fed by `sign_in` with callers whose credential was verified, and by browsers' cookies; feeds
+//! `visit` with who is signed in. Guarantees that a session begins with a new id, that it ends
+//! with the token that began it, that one which was ended counts nowhere any more, and that a
+//! portal's code begins one once.
+//!
+//! Keeps the invariants `revoked-means-refused` and `bounded-everything`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use postrider_domain::time::Timestamp;
+use postrider_identity::{CallerIdentity, ConsoleEntryKind, ConsoleId, ConsoleSession};
+use postrider_store::{ConsoleCreation, Store, StoreError};
+
+use super::failure::PageFailure;
+use crate::callers::{Authenticator, CredentialRefusal};
+use crate::clock::Clock;
+use crate::settings::ConsoleSettings;
+use crate::state::console_bounds::console_bounds;
+
+/// How often it is written that a session is used.
+const USE_WRITE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Who is signed in.
+#[derive(Debug)]
+pub struct SignedIn {
+    pub id: ConsoleId,
+    pub identity: Arc<CallerIdentity>,
+    pub expire_time: Timestamp,
+}
+
+/// Keeps sessions.
+#[derive(Clone)]
+pub struct Sessions {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    authenticator: Authenticator,
+    max_age: Duration,
+    max_idle: Duration,
+}
+
+impl Sessions {
+    pub fn new(
+        settings: &ConsoleSettings,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        authenticator: Authenticator,
+    ) -> Self {
+        let (max_age, max_idle) = (settings.max_session(), settings.max_idle());
+        Self { store, clock, authenticator, max_age, max_idle }
+    }
+
+    /// Begins a session of a caller.
+    pub async fn begin(&self, identity: &CallerIdentity) -> Result<ConsoleId, PageFailure> {
+        let id = ConsoleId::new(&rand::random());
+        let kind = ConsoleEntryKind::Session;
+        let now = self.clock.now();
+        let session = ConsoleSession::new(&id, kind, identity.clone(), now, self.max_age);
+        let created = self.store.create_console_session(&session, console_bounds(identity)).await;
+        match created.map_err(unavailable)? {
+            ConsoleCreation::Created => Ok(id),
+            ConsoleCreation::TooMany | ConsoleCreation::TooManyOfTenant => {
+                let message = "There are too many sessions. Try again later.";
+                Err(PageFailure::Other(StatusCode::SERVICE_UNAVAILABLE, message))
+            }
+        }
+    }
+
+    /// The session of an id that a browser sends, if it still counts.
+    pub async fn find(&self, id: ConsoleId) -> Result<SignedIn, PageFailure> {
+        let (hash, kind) = (id.hash(), ConsoleEntryKind::Session);
+        let found = self.store.get_console_session(kind, &hash).await.map_err(unavailable)?;
+        let now = self.clock.now();
+        let session = found.filter(|session| session.is_valid(now, self.max_idle));
+        let session = session.ok_or(PageFailure::SignedOut)?;
+        let expire_time = session.expire_time;
+        let identity = self.authenticator.of_session(&Arc::new(session.identity)).await;
+        let identity = identity.map_err(refused)?;
+        if now.since(session.last_use_time) >= USE_WRITE_INTERVAL {
+            // A page is shown all the same; the next one tries it again.
+            let _ = self.store.note_console_use(&hash, now).await;
+        }
+        Ok(SignedIn { id, identity, expire_time })
+    }
+
+    /// Ends a session.
+    pub async fn end(&self, id: &ConsoleId) -> Result<(), PageFailure> {
+        let kind = ConsoleEntryKind::Session;
+        self.store.take_console_session(kind, &id.hash()).await.map_err(unavailable)?;
+        Ok(())
+    }
+
+    /// The caller for whom a portal's code stands. It stands for nobody afterwards.
+    pub async fn redeem(&self, code: &ConsoleId) -> Result<Arc<CallerIdentity>, PageFailure> {
+        let kind = ConsoleEntryKind::PortalCode;
+        let taken = self.store.take_console_session(kind, &code.hash()).await;
+        let now = self.clock.now();
+        let taken = taken.map_err(unavailable)?.filter(|code| now < code.expire_time);
+        let Some(code) = taken else {
+            let message = "This link was used already, or is older than a minute. Open the page \
+                           from where you came again.";
+            return Err(PageFailure::Other(StatusCode::FORBIDDEN, message));
+        };
+        self.authenticator.of_session(&Arc::new(code.identity)).await.map_err(refused)
+    }
+}
+
+fn unavailable(error: StoreError) -> PageFailure {
+    tracing::debug!(%error, "a session of the console could not be read or written");
+    let message = "The database does not answer. Try again in a moment.";
+    PageFailure::Other(StatusCode::SERVICE_UNAVAILABLE, message)
+}
+
+/// What comes of a credential that does not count.
+pub fn refused(refusal: CredentialRefusal) -> PageFailure {
+    match refusal {
+        CredentialRefusal::Missing | CredentialRefusal::Invalid(_) => PageFailure::SignedOut,
+        CredentialRefusal::Unavailable(error) => unavailable(error),
+    }
+}

@@ -1,0 +1,177 @@
+//! Signing in and out, by browsers that have no session.
+//!
+//! Fed by `serve` with requests; feeds `sessions` with callers whose credential was verified.
+//! Guarantees that a form is of the browser that sends it, that a provider's answer belongs to
+//! the request of the same browser, that a portal's code is spent by a POST alone, and that no
+//! credential stands in an address or in the log.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{Method, Response, StatusCode};
+use postrider_identity::{CallerIdentity, ConsoleId};
+use tonic::body::Body;
+
+use super::Console;
+use super::answers::{Flash, see_other, with_cookie};
+use super::cookies::CookieKind;
+use super::failure::PageFailure;
+use super::sessions;
+use super::sign_in_pages::{self, SignInNotice};
+use super::visit::path;
+use super::visitor::Visitor;
+use crate::callers::{CredentialRefusal, PendingSignIn};
+use crate::settings::CONSOLE_PATH;
+
+/// How long somebody may take at a provider.
+const PROVIDER_TTL: Duration = Duration::from_secs(600);
+/// Binds a sealed cookie to its use.
+const SEAL_PLACE: &[u8] = b"sign-in";
+
+/// The answer to a request for which nobody has to be signed in; `None` for all others.
+pub async fn route(visitor: &Visitor<'_>) -> Option<Result<Response<Body>, PageFailure>> {
+    let path: Vec<&str> = visitor.request.segments.iter().map(String::as_str).collect();
+    let is_post = visitor.request.method == Method::POST;
+    Some(match (is_post, path.as_slice()) {
+        (false, ["sign-in"]) => Ok(show(visitor)),
+        (true, ["sign-in"]) => with_token(visitor).await,
+        (true, ["sign-in", "with", provider]) => leave(visitor, provider),
+        (false, ["sign-in", "back"]) => come_back(visitor).await,
+        (false, ["portal", code]) => Ok(show_portal(visitor, code)),
+        (true, ["portal"]) => by_portal(visitor).await,
+        _ => return None,
+    })
+}
+
+fn show(visitor: &Visitor<'_>) -> Response<Body> {
+    let cookies = visitor.console.cookies;
+    let flash = cookies.read(&visitor.request.headers, CookieKind::Flash);
+    let notice = flash.and_then(Flash::from_code).map(SignInNotice::Done);
+    let page = sign_in_pages::sign_in(visitor, &visitor.return_path(), notice);
+    with_cookie(visitor.page(StatusCode::OK, page), cookies.remove(CookieKind::Flash))
+}
+
+async fn with_token(visitor: &Visitor<'_>) -> Result<Response<Body>, PageFailure> {
+    visitor.require_own_form()?;
+    let token = visitor.request.form("token").trim();
+    let problem = match visitor.console.authenticator.sign_in(token).await {
+        Ok(identity) => return begin(visitor, &identity, &visitor.return_path()).await,
+        Err(CredentialRefusal::Unavailable(error)) => {
+            return Err(sessions::refused(CredentialRefusal::Unavailable(error)));
+        }
+        Err(CredentialRefusal::Missing) => "The token is missing.".to_owned(),
+        Err(CredentialRefusal::Invalid(problem)) => format!("Nobody is let in by this: {problem}."),
+    };
+    let notice = Some(SignInNotice::Problem(problem));
+    let page = sign_in_pages::sign_in(visitor, &visitor.return_path(), notice);
+    Ok(visitor.page(StatusCode::UNPROCESSABLE_ENTITY, page))
+}
+
+/// Begins a session with a new id, and ends the one that the browser had.
+async fn begin(
+    visitor: &Visitor<'_>,
+    identity: &CallerIdentity,
+    to: &str,
+) -> Result<Response<Body>, PageFailure> {
+    let Console { cookies, sessions, .. } = &**visitor.console;
+    let before = cookies.read(&visitor.request.headers, CookieKind::Session);
+    if let Some(before) = before.and_then(ConsoleId::parse) {
+        sessions.end(&before).await?;
+    }
+    let id = sessions.begin(identity).await?;
+    tracing::info!(who = %identity.principal, "somebody signed in at the console");
+    let answer = with_cookie(see_other(to), cookies.set(CookieKind::Session, id.reveal(), None));
+    let answer = with_cookie(answer, cookies.remove(CookieKind::Visitor));
+    Ok(with_cookie(answer, cookies.remove(CookieKind::PendingSignIn)))
+}
+
+/// Sends the browser to a provider.
+fn leave(visitor: &Visitor<'_>, provider: &str) -> Result<Response<Body>, PageFailure> {
+    visitor.require_own_form()?;
+    let Console { providers, cookies, sign_in_key, clock, .. } = &**visitor.console;
+    let number: usize = provider.parse().map_err(|_| PageFailure::NotFound)?;
+    let provider = providers.get(number).ok_or(PageFailure::NotFound)?;
+    let expires = (clock.now() + PROVIDER_TTL).as_micros();
+    let pending = PendingSignIn::new(number, expires);
+    let text = serde_json::to_vec(&pending).ok();
+    let sealed = text.and_then(|text| sign_in_key.seal(&text, SEAL_PLACE).ok());
+    let sealed = sealed.ok_or_else(not_sealed)?;
+    let value = URL_SAFE_NO_PAD.encode(sealed);
+    let cookie = cookies.set(CookieKind::PendingSignIn, &value, Some(PROVIDER_TTL));
+    let url = provider.authorization_url(&pending, &come_back_address(visitor));
+    Ok(with_cookie(see_other(url.as_str()), cookie))
+}
+
+fn not_sealed() -> PageFailure {
+    let message = "This machine has no randomness now. Try again in a moment.";
+    PageFailure::Other(StatusCode::SERVICE_UNAVAILABLE, message)
+}
+
+/// The settings say where, if there is a provider.
+fn come_back_address(visitor: &Visitor<'_>) -> String {
+    visitor.console.settings.public_address("/sign-in/back").unwrap_or_default()
+}
+
+/// What the browser carried to the provider and back, if it is an answer to that.
+fn pending(visitor: &Visitor<'_>) -> Option<PendingSignIn> {
+    let Console { cookies, sign_in_key, clock, .. } = &**visitor.console;
+    let sealed = cookies.read(&visitor.request.headers, CookieKind::PendingSignIn)?;
+    let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+    let opened = sign_in_key.open(&sealed, SEAL_PLACE).ok()?;
+    let pending: PendingSignIn = serde_json::from_slice(&opened).ok()?;
+    let is_answer = pending.has_state(visitor.request.query("state"));
+    (is_answer && clock.now().as_micros() < pending.expires).then_some(pending)
+}
+
+async fn come_back(visitor: &Visitor<'_>) -> Result<Response<Body>, PageFailure> {
+    let refused = |message| Err(PageFailure::Other(StatusCode::FORBIDDEN, message));
+    let Some(pending) = pending(visitor) else {
+        return refused("Signing in took too long, or began in another browser. Begin again.");
+    };
+    let Console { providers, authenticator, .. } = &**visitor.console;
+    let provider = providers.get(pending.provider).ok_or(PageFailure::NotFound)?;
+    let code = visitor.request.query("code");
+    if code.is_empty() {
+        return refused("The provider did not sign you in.");
+    }
+    let redeemed = provider.redeem(&pending, code, &come_back_address(visitor)).await;
+    let id_token = match redeemed {
+        Ok(id_token) => id_token,
+        Err(error) => {
+            let provider = provider.name.as_str();
+            tracing::warn!(provider, error = %format!("{error:#}"), "a provider's code was not redeemed");
+            return refused("The provider does not confirm who you are. Begin again.");
+        }
+    };
+    let identity = match authenticator.sign_in(&id_token).await {
+        Ok(identity) => identity,
+        Err(CredentialRefusal::Unavailable(error)) => {
+            return Err(sessions::refused(CredentialRefusal::Unavailable(error)));
+        }
+        Err(CredentialRefusal::Missing | CredentialRefusal::Invalid(_)) => {
+            return refused("The provider knows you, and no rule here lets you in.");
+        }
+    };
+    if !provider.answers(&id_token, &pending) {
+        return refused("The provider's answer is to another request. Begin again.");
+    }
+    begin(visitor, &identity, CONSOLE_PATH).await
+}
+
+fn show_portal(visitor: &Visitor<'_>, code: &str) -> Response<Body> {
+    // A code that is none is told of when it is redeemed.
+    visitor.page(StatusCode::OK, sign_in_pages::portal(visitor, code))
+}
+
+async fn by_portal(visitor: &Visitor<'_>) -> Result<Response<Body>, PageFailure> {
+    visitor.require_own_form()?;
+    let code = ConsoleId::parse(visitor.request.form("code")).ok_or(PageFailure::NotFound)?;
+    let identity = visitor.console.sessions.redeem(&code).await?;
+    let tenant = identity.counted_tenant().map(|tenant| tenant.as_str().to_owned());
+    let to = match &tenant {
+        Some(tenant) => path(&["tenants", tenant, "subscriptions"]),
+        None => CONSOLE_PATH.to_owned(),
+    };
+    begin(visitor, &identity, &to).await
+}
