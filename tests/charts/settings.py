@@ -69,6 +69,10 @@ ID = "[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 REGION = {"type": "string", "pattern": f"^{ID}$"}
 ORIGIN = {"type": "string", "pattern": "^https?://[a-z0-9.-]+(:[0-9]+)?$"}
 TENANTS = {"type": "array", "items": {"type": "string", "pattern": f"^{ID}$"}}
+# https, or this machine.
+OWN_URL = "https://.+|http://(localhost|127[0-9.]+|\\[::1\\])([:/].*)?"
+COLOR = {"type": "string", "pattern": "^#[0-9A-Fa-f]{6}$"}
+SHORT_NAME = {"type": "string", "minLength": 1, "maxLength": 64}
 
 RULE = table(
     ["claim", "role"],
@@ -90,7 +94,7 @@ ISSUER = table(
         "jwks_url": {
             "description": "https, or this machine.",
             "type": "string",
-            "pattern": "^(https://.+|http://(localhost|127[0-9.]+|\\[::1\\])([:/].*)?)?$",
+            "pattern": f"^({OWN_URL})?$",
         },
         "jwks_file": TEXT,
         "ca_file": TEXT,
@@ -110,6 +114,18 @@ CERTIFICATE = table(
         "tenants": TENANTS,
     },
     one_of({"installation": "boolean", "tenants": "array"}),
+)
+PROVIDER = table(
+    ["name", "issuer", "client_id", "authorization_url", "token_url"],
+    {
+        "name": SHORT_NAME,
+        "issuer": {"type": "string", "minLength": 1},
+        "client_id": {"type": "string", "minLength": 1},
+        "client_secret_file": TEXT,
+        "authorization_url": {"type": "string", "pattern": f"^({OWN_URL})$"},
+        "token_url": {"type": "string", "pattern": f"^({OWN_URL})$"},
+        "scopes": {"type": "array", "items": {"type": "string"}, "contains": {"const": "openid"}},
+    },
 )
 NAMES = one_of({"uri": "string", "dns": "string"})
 REGIONS = {
@@ -235,6 +251,12 @@ CONTROL_PLANE = Program(
         "operational_events.operators_tenant": {"type": "string", "pattern": f"^({ID})?$"},
         "agents.regions": {"type": "array", "items": REGION},
         "server.http_allowed_origins": {"type": "array", "items": ORIGIN},
+        "console.public_url": {"type": "string", "pattern": "^(https?://[a-z0-9.-]+(:[0-9]+)?)?$"},
+        "console.frame_ancestors": {"type": "array", "items": ORIGIN},
+        "console.operator_name": SHORT_NAME,
+        "console.accent_color": COLOR,
+        "console.accent_color_dark": COLOR,
+        "console.providers": {"type": "array", "items": PROVIDER},
         "auth.certificates": {"type": "array", "items": CERTIFICATE},
         "auth.issuers": {"type": "array", "items": ISSUER},
         "agents.identities": {"type": "array", "items": AGENT_IDENTITY},

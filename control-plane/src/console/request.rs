@@ -16,8 +16,11 @@ use url::form_urlencoded;
 
 use crate::settings::CONSOLE_PATH;
 
-/// Most bytes of a form: a subscription with all of its headers and conditions.
-const MAX_FORM_BYTES: usize = 1 << 20;
+/// Most bytes of a form: a subscription with all of its headers and conditions. A stream's window
+/// is larger, so that forms which come slowly take no more than any other request may.
+pub const MAX_FORM_BYTES: usize = 128 * 1024;
+/// The same of somebody who is not signed in: a JWT with many groups.
+pub const MAX_VISITOR_FORM_BYTES: usize = 20 * 1024;
 /// Most fields of a form or a query: the types of an event catalogue that are ticked.
 const MAX_FIELDS: usize = 4096;
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -49,11 +52,12 @@ impl BrowserRequest {
     /// Reads a request; returns its other parts, too.
     pub async fn read(
         request: Request<Body>,
+        max_form_bytes: usize,
         timeout: Duration,
     ) -> Result<(Self, Parts), UnreadRequest> {
         let (parts, body) = request.into_parts();
         let form = match parts.method == Method::POST {
-            true => read_form(&parts.headers, body, timeout).await?,
+            true => read_form(&parts.headers, body, max_form_bytes, timeout).await?,
             false => Vec::new(),
         };
         let path = parts.uri.path().strip_prefix(CONSOLE_PATH).unwrap_or_default();
@@ -126,13 +130,14 @@ fn fields(text: &[u8]) -> Result<Vec<(String, String)>, UnreadRequest> {
 async fn read_form(
     headers: &HeaderMap,
     body: Body,
+    max_form_bytes: usize,
     timeout: Duration,
 ) -> Result<Vec<(String, String)>, UnreadRequest> {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if kind.split(';').next().map(str::trim) != Some(FORM) {
         return Err(UnreadRequest::Malformed);
     }
-    let read = tokio::time::timeout(timeout, Limited::new(body, MAX_FORM_BYTES).collect()).await;
+    let read = tokio::time::timeout(timeout, Limited::new(body, max_form_bytes).collect()).await;
     let read = read.map_err(|_| UnreadRequest::TooSlow)?;
     let body = read.map_err(|_| UnreadRequest::TooLarge)?.to_bytes();
     fields(&body)
@@ -147,7 +152,7 @@ mod tests {
     use super::*;
 
     async fn read(request: Request<Body>) -> Result<BrowserRequest, UnreadRequest> {
-        let read = BrowserRequest::read(request, Duration::from_secs(5)).await;
+        let read = BrowserRequest::read(request, MAX_FORM_BYTES, Duration::from_secs(5)).await;
         read.map(|(request, _)| request)
     }
 

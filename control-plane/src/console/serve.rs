@@ -21,7 +21,8 @@ use super::answers::{Answer, Flash, document, see_other, with_cookie};
 use super::calls::{ApiCalls, DoorService};
 use super::cookies::CookieKind;
 use super::failure::PageFailure;
-use super::request::{BrowserRequest, UnreadRequest};
+use super::request::{BrowserRequest, MAX_FORM_BYTES, MAX_VISITOR_FORM_BYTES, UnreadRequest};
+use super::sessions::SignedIn;
 use super::sign_in;
 use super::static_files::FILES_FOLDER;
 use super::visit::{Visit, path};
@@ -81,13 +82,20 @@ async fn page(
     door: DoorService,
     request: Request<Body>,
 ) -> Result<Response<Body>, PageFailure> {
-    let Ok(_turn) = console.requests.try_acquire() else { return Err(PageFailure::Busy) };
     if !(is_read(request.method()) || request.method() == Method::POST) {
         let message = "The console takes GET and POST.";
         return Err(PageFailure::Other(StatusCode::METHOD_NOT_ALLOWED, message));
     }
-    let read = BrowserRequest::read(request, console.receive_timeout).await;
+    let id = console.cookies.read(request.headers(), CookieKind::Session);
+    let signed_in = signed_in(console, id.and_then(ConsoleId::parse)).await?;
+    let max_form_bytes = match &signed_in {
+        Some(_) => MAX_FORM_BYTES,
+        None => MAX_VISITOR_FORM_BYTES,
+    };
+    let read = BrowserRequest::read(request, max_form_bytes, console.receive_timeout).await;
     let (request, parts) = read.map_err(unread)?;
+    // Not before: who sends slowly would keep others out.
+    let Ok(_turn) = console.requests.try_acquire() else { return Err(PageFailure::Busy) };
     let is_post = request.method == Method::POST;
     if is_post && request.is_foreign(&console.settings.public_url) {
         return Err(PageFailure::ForeignForm);
@@ -95,18 +103,10 @@ async fn page(
     if let Some(answered) = sign_in::route(&Visitor::new(console, &request)).await {
         return answered;
     }
-    let id = console.cookies.read(&request.headers, CookieKind::Session);
-    let Some(id) = id.and_then(ConsoleId::parse) else {
-        return Ok(to_sign_in(console, &request, None));
-    };
-    if is_post && !id.owns_form(request.form("form_token")) {
+    let Some(signed_in) = signed_in else { return Ok(to_sign_in(console, &request, None)) };
+    if is_post && !signed_in.id.owns_form(request.form("form_token")) {
         return Err(PageFailure::ForeignForm);
     }
-    let signed_in = match console.sessions.find(id).await {
-        Ok(signed_in) => signed_in,
-        Err(PageFailure::SignedOut) => return Ok(to_sign_in(console, &request, None)),
-        Err(failure) => return Err(failure),
-    };
     if is_post && request.segments == ["sign-out"] {
         console.sessions.end(&signed_in.id).await?;
         tracing::info!(who = %signed_in.identity.principal, "somebody signed out of the console");
@@ -116,6 +116,19 @@ async fn page(
     let now = console.clock.now();
     let visit = Visit { console: Arc::clone(console), request, signed_in, calls, now };
     visited(&visit, &parts).await
+}
+
+/// Who is signed in at the browser, if somebody is.
+async fn signed_in(
+    console: &Console,
+    id: Option<ConsoleId>,
+) -> Result<Option<SignedIn>, PageFailure> {
+    let Some(id) = id else { return Ok(None) };
+    match console.sessions.find(id).await {
+        Ok(signed_in) => Ok(Some(signed_in)),
+        Err(PageFailure::SignedOut) => Ok(None),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Makes the page of somebody who is signed in.

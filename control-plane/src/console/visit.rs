@@ -54,7 +54,7 @@ impl Visit {
         self.signed_in.identity.principal.to_string()
     }
 
-    /// What each form of this session sends along, as "form_token".
+    /// What each form of this session sends along, as `form_token`.
     pub fn form_token(&self) -> String {
         self.signed_in.id.form_token()
     }
