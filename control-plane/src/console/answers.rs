@@ -78,11 +78,12 @@ pub enum Flash {
     Sent,
     Started,
     Cancelled,
+    Revoked,
     SignedOut,
 }
 
 impl Flash {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Created,
         Self::Saved,
         Self::Deleted,
@@ -92,6 +93,7 @@ impl Flash {
         Self::Sent,
         Self::Started,
         Self::Cancelled,
+        Self::Revoked,
         Self::SignedOut,
     ];
 
@@ -107,6 +109,7 @@ impl Flash {
             Self::Sent => "sent",
             Self::Started => "started",
             Self::Cancelled => "cancelled",
+            Self::Revoked => "revoked",
             Self::SignedOut => "signed-out",
         }
     }
@@ -122,6 +125,7 @@ impl Flash {
             Self::Sent => "Sent again.",
             Self::Started => "Started.",
             Self::Cancelled => "Cancelled.",
+            Self::Revoked => "Revoked. It signs nothing any more.",
             Self::SignedOut => "You are signed out.",
         }
     }

@@ -134,6 +134,11 @@ impl FormErrors {
         Self { fields, general }
     }
 
+    /// What the form itself finds wrong with a field.
+    pub fn add(&mut self, field: &str, problem: impl Into<String>) {
+        self.fields.push((field.to_owned(), problem.into()));
+    }
+
     /// What is wrong with a field, or with what is in it: "headers" tells of "headers[0].name".
     pub fn of_field(&self, name: &str) -> Option<String> {
         let is_within = |field: &str| {
@@ -185,6 +190,9 @@ mod tests {
         let others: Vec<_> = errors.of_others(&["url", "headers"]).collect();
         assert_eq!(others, ["parent: is not a name"]);
         assert!(errors.general.is_none() && !errors.is_empty());
+        let mut own = FormErrors::default();
+        own.add("request_timeout", "must be a span");
+        assert_eq!(own.of_field("request_timeout").as_deref(), Some("must be a span"));
     }
 
     #[test]

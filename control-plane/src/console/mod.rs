@@ -8,7 +8,8 @@
 //!
 //! - `layer`: which requests are the console's. `serve`: from a request to an answer.
 //!   `request`, `cookies`: what a browser sends. `answers`, `security`, `static_files`: what it
-//!   gets. `failure`: why there is no page. `filters`: what was typed, for lists.
+//!   gets. `failure`: why there is no page. `filters`: what was typed, for lists. `values`: spans
+//!   and times of forms.
 //! - `sessions`: who is signed in. `sign_in`: with a token, by a provider, by a portal's link;
 //!   of `visitor`, a browser without a session, and `sign_in_pages`.
 //! - `visit`: what a page works with. `calls`: the API. `live`: pages that go on by themselves.
@@ -34,6 +35,7 @@ pub mod sign_in_pages;
 pub mod static_files;
 #[cfg(test)]
 mod tests;
+pub mod values;
 pub mod visit;
 pub mod visitor;
 
