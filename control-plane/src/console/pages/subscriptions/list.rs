@@ -3,11 +3,14 @@
 //! Fed by `route`; feeds it the page. The example that other pages are copied from.
 
 use maud::{Markup, html};
+use postrider_identity::Permission;
 use postrider_proto::v1;
 
+use super::actions::{self, CREATE_PATH};
 use crate::console::answers::{Answer, Page};
-use crate::console::components::{badges, tables, times};
+use crate::console::components::{badges, menus, tables, times};
 use crate::console::failure::PageFailure;
+use crate::console::pages::crumbs;
 use crate::console::visit::{Visit, id_of, path};
 
 /// Of the search bar the parameter of the query.
@@ -29,29 +32,27 @@ pub async fn show(visit: &Visit, tenant: &str) -> Result<Answer, PageFailure> {
         "" => "There are no subscriptions yet.",
         _ => "No subscription has this in its name or URL.",
     };
+    let columns = ["Created", "Name", "URL", "Status", "Actions"];
     let body = html! {
-        (tables::search_bar(visit, "Search by name or URL", SEARCH_PARAMETER))
-        (tables::table("Subscriptions", &["Created", "Name", "URL", "Status"], &rows, empty))
+        div.bar {
+            (tables::search_bar(visit, "Search by name or URL", SEARCH_PARAMETER))
+            @if visit.may_in(Permission::WriteSubscriptions, tenant) {
+                a.button.primary href=(path(&["tenants", tenant, CREATE_PATH])) { "Create" }
+            }
+        }
+        (tables::table("Subscriptions", &columns, &rows, empty))
         (tables::pager(visit, &listed.next_page_token))
     };
-    let page = Page::new("Subscriptions", body).of_tenant(tenant);
-    // A customer knows of no other tenant, and of none by its id.
-    Ok(Answer::Page(match visit.is_portal() {
-        true => page,
-        false => {
-            page.below("Tenants", path(&["tenants"])).below(tenant, path(&["tenants", tenant]))
-        }
-    }))
+    let page = Page::new("Subscriptions", body);
+    Ok(crumbs::in_tenant(visit, page, tenant).into())
 }
 
 fn row(visit: &Visit, tenant: &str, subscription: &v1::Subscription) -> Vec<Markup> {
     let id = id_of(&subscription.name);
-    let name = match subscription.display_name.as_str() {
-        "" => id,
-        name => name,
-    };
+    let name = actions::name_of(subscription);
     let health = subscription.endpoint_health.as_ref();
     let circuit = health.and_then(|health| badges::circuit(health.circuit_state));
+    let entries = actions::entries(visit, tenant, subscription);
     vec![
         times::time(subscription.create_time, visit.now),
         html! { a href=(path(&["tenants", tenant, "subscriptions", id])) { (name) } },
@@ -60,5 +61,6 @@ fn row(visit: &Visit, tenant: &str, subscription: &v1::Subscription) -> Vec<Mark
             (badges::subscription_status(subscription.status))
             @if let Some(circuit) = circuit { " " (circuit) }
         },
+        menus::menu(visit, id, name, &entries),
     ]
 }
