@@ -112,6 +112,19 @@ fn navigation(visit: &Visit, page: &Page) -> Markup {
         if visit.may_in(Permission::ReadSubscriptions, tenant) {
             of_tenant.push(("Subscriptions", vec!["tenants", tenant, "subscriptions"]));
         }
+        if visit.may_in(Permission::ReadDeliveries, tenant) {
+            of_tenant.push(("Events", vec!["tenants", tenant, "attempts"]));
+            of_tenant.push(("Live", vec!["tenants", tenant, "tail"]));
+        }
+        if visit.may_in(Permission::ReadEvents, tenant) {
+            of_tenant.push(("Published", vec!["tenants", tenant, "events"]));
+        }
+        if visit.may_in(Permission::ReadOperations, tenant) {
+            of_tenant.push(("Operations", vec!["tenants", tenant, "operations"]));
+        }
+        if visit.may_in(Permission::ReadDeliveries, tenant) {
+            of_tenant.push(("Account", vec!["tenants", tenant, "reconcile"]));
+        }
         // Pages of one tenant are added here.
     }
     html! {

@@ -12,7 +12,8 @@
 //! 2. A line in [`route`], or in that of its folder. A GET changes nothing. A POST ends in
 //!    `Answer::See` with a `Flash`, so that reloading does nothing again, or shows the form
 //!    again with `FormErrors::of` and `Page::with_errors`. The token of the form is checked
-//!    before.
+//!    before. What is shown once, as a secret or a test's attempt, is an `Answer::Page`; an id or
+//!    an etag in the form keeps a reload from doing it again where that would matter.
 //! 3. An entry in the navigation (`layout::navigation`), if people come to it by that, for those
 //!    who hold the permission. What is not offered is judged by the API all the same.
 //! 4. Texts of others only in braces of the templates: `(text)`. Never `PreEscaped`, never
@@ -22,12 +23,15 @@
 //!    `live::events`. The page has to be of use without it.
 
 pub mod audit;
+pub mod crumbs;
 pub mod failing;
 pub mod fleet;
+pub mod history;
 pub mod overview;
 pub mod search;
 pub mod subscriptions;
 pub mod tenants;
+pub mod windows;
 
 use http::Method;
 
@@ -45,12 +49,36 @@ pub async fn route(visit: &Visit) -> Result<Answer, PageFailure> {
         (false, ["failing"]) => failing::list(visit).await,
         (false, ["tenants"]) => tenants::list(visit).await,
         (false, ["tenants", tenant]) => tenants::show(visit, tenant).await,
-        (is_post, ["tenants", tenant, "subscriptions", rest @ ..]) => {
-            subscriptions::route(visit, is_post, tenant, rest).await
+        (_, ["tenants", tenant, rest @ ..]) => {
+            // What goes on in all of them together would make one large future.
+            Box::pin(of_tenant(visit, is_post, tenant, rest)).await
         }
         (false, ["search"]) => search::show(visit).await,
         (false, ["fleet"]) => fleet::show(visit).await,
         (false, ["audit"]) => audit::list(visit).await,
+        _ => Err(PageFailure::NotFound),
+    }
+}
+
+/// The page at a path below "tenants/{tenant}".
+async fn of_tenant(
+    visit: &Visit,
+    is_post: bool,
+    tenant: &str,
+    rest: &[&str],
+) -> Result<Answer, PageFailure> {
+    match rest {
+        ["new-subscription"] => subscriptions::create(visit, is_post, tenant).await,
+        ["subscriptions", _, "attempts"] => history::route(visit, is_post, tenant, rest).await,
+        ["subscriptions", rest @ ..] => {
+            Box::pin(subscriptions::route(visit, is_post, tenant, rest)).await
+        }
+        ["attempts" | "tail" | "deliveries" | "events", ..] => {
+            history::route(visit, is_post, tenant, rest).await
+        }
+        ["replay" | "reconcile" | "operations", ..] => {
+            windows::route(visit, is_post, tenant, rest).await
+        }
         _ => Err(PageFailure::NotFound),
     }
 }

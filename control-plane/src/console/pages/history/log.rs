@@ -1,0 +1,110 @@
+//! The event log: every attempt of a subscription or of a tenant, with what was answered.
+//!
+//! Fed by `route`; feeds it the page, one page of attempts at a time.
+
+use maud::{Markup, html};
+use postrider_identity::Permission;
+use postrider_proto::v1;
+
+use super::attempt_search::AttemptSearch;
+use crate::console::answers::{Answer, Page};
+use crate::console::components::{attempts, forms, tables, times};
+use crate::console::failure::PageFailure;
+use crate::console::pages::crumbs;
+use crate::console::visit::{Visit, id_of, path};
+
+const COLUMNS: [&str; 9] = [
+    "Time",
+    "Event",
+    "Status",
+    "HTTP code",
+    "Test event",
+    "Next retry",
+    "Retries",
+    "Answer",
+    "Actions",
+];
+
+pub async fn show(
+    visit: &Visit,
+    tenant: &str,
+    subscription: Option<&str>,
+) -> Result<Answer, PageFailure> {
+    let parent = match subscription {
+        Some(id) => format!("tenants/{tenant}/subscriptions/{id}"),
+        None => format!("tenants/{tenant}/deliveries/-"),
+    };
+    let filter = AttemptSearch::read(visit);
+    let listed = if filter.errors.is_empty() {
+        let request = v1::ListAttemptsRequest {
+            parent,
+            page_size: visit.console.page_size,
+            page_token: tables::page_token(visit),
+            filter: filter.text.clone(),
+        };
+        visit.calls.deliveries().list_attempts(request).await?.into_inner()
+    } else {
+        v1::ListAttemptsResponse::default()
+    };
+    let rows: Vec<_> = listed.attempts.iter().map(|attempt| row(visit, tenant, attempt)).collect();
+    let empty = match (listed.next_page_token.as_str(), filter.text.as_str()) {
+        ("", "") => "Nothing was sent yet.",
+        ("", _) => "No attempt is as you look for it.",
+        _ => "There are none among these; there may be on the next page.",
+    };
+    let body = html! {
+        (filter.form(visit))
+        (tables::table("Events", &COLUMNS, &rows, empty))
+        (tables::pager(visit, &listed.next_page_token))
+    };
+    let page = Page::new("Events", body);
+    let page = match subscription {
+        Some(id) => crumbs::in_subscription(visit, page, tenant, id),
+        None => crumbs::in_tenant(visit, page, tenant),
+    };
+    Ok(if filter.errors.is_empty() { page } else { page.with_errors() }.into())
+}
+
+fn row(visit: &Visit, tenant: &str, attempt: &v1::Attempt) -> Vec<Markup> {
+    let delivery = id_of(&attempt.delivery);
+    let number = attempt.number.to_string();
+    let target = path(&["tenants", tenant, "deliveries", delivery, "attempts", &number]);
+    vec![
+        html! {
+            a href=(target) { (times::time(attempt.start_time.or(attempt.create_time), visit.now)) }
+        },
+        html! { code { (attempt.event_type) } },
+        attempts::outcome(attempt.outcome),
+        attempts::http_status(attempt.http_status),
+        html! { @if attempt.test { "Yes" } @else { "No" } },
+        times::time(attempt.next_attempt_time, visit.now),
+        html! { (attempt.number.saturating_sub(1)) },
+        answer(attempt),
+        html! {
+            @if visit.may_in(Permission::WriteDeliveries, tenant) {
+                (forms::action(
+                    visit,
+                    &path(&["tenants", tenant, "deliveries", delivery, "retry"]),
+                    ("from", "log"),
+                    "Resend",
+                ))
+            }
+        },
+    ]
+}
+
+/// What the receiver answered, folded; or what went wrong.
+fn answer(attempt: &v1::Attempt) -> Markup {
+    html! {
+        @if !attempt.response_body.is_empty() {
+            details {
+                summary { "Answer" }
+                (attempts::body("Answer", &attempt.response_text, &attempt.response_body))
+            }
+        } @else if !attempt.error.is_empty() {
+            span.hint { (attempt.error) }
+        } @else {
+            span.none { "Empty" }
+        }
+    }
+}
