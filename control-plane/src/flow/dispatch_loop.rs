@@ -1,8 +1,8 @@
 //! The dispatch loop: sends assignments to agents' streams.
 //!
 //! Fed by every change of the scheduler, and by time; feeds agents' sessions, and the
-//! averages of what regions want with samples. Guarantees that what may be sent is sent at
-//! once, and what becomes due is not forgotten.
+//! averages of what regions want and of what goes on with samples. Guarantees that what may be
+//! sent is sent at once, and what becomes due is not forgotten.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::state::context::ReplicaContext;
 use crate::state::dispatcher::Dispatcher;
+use crate::state::recent_activity::RecentActivity;
 
 /// Each sample looks through the lanes that are busy. Ten in the half-life of an average: half
 /// as many let bursts through that end between them. The loop polls as often even if nothing
@@ -22,11 +23,16 @@ const DEMAND_SAMPLE_INTERVAL: Duration = Duration::from_millis(500);
 pub struct DispatchLoop {
     clock: Arc<dyn Clock>,
     dispatcher: Dispatcher,
+    activity: RecentActivity,
 }
 
 impl DispatchLoop {
     pub fn new(context: &ReplicaContext) -> Self {
-        Self { clock: Arc::clone(&context.clock), dispatcher: context.dispatcher.clone() }
+        Self {
+            clock: Arc::clone(&context.clock),
+            dispatcher: context.dispatcher.clone(),
+            activity: context.recent_activity.clone(),
+        }
     }
 
     /// Sends assignments until told to stop.
@@ -37,6 +43,7 @@ impl DispatchLoop {
             if now >= next_sample {
                 next_sample = now + DEMAND_SAMPLE_INTERVAL;
                 self.dispatcher.sample_demand();
+                self.activity.sample(now);
             }
             // The clock may have been set back.
             next_sample = next_sample.min(now + DEMAND_SAMPLE_INTERVAL);

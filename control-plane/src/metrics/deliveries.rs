@@ -25,6 +25,7 @@ use super::buckets::{ATTEMPT_SECONDS, DELIVERY_SECONDS, WAIT_SECONDS};
 use super::regions::{
     MAX_LABELLED_REGIONS, MAX_REGION_LABELS, OTHER_REGIONS, named_regions, region_label,
 };
+use super::work_totals::{WorkCounts, WorkTotals};
 
 static EVENTS: MetricDescriptor =
     MetricDescriptor::counter("postrider.events.published", "{event}", "Events committed");
@@ -123,6 +124,7 @@ struct DeliveryInstruments {
     dispatch_wait: Histogram<f64>,
     first_attempt: Histogram<f64>,
     success: Histogram<f64>,
+    totals: WorkTotals,
     named: BTreeSet<Region>,
     /// Those with labels that were seen.
     regions: RwLock<HashMap<Region, RegionMetrics>>,
@@ -147,6 +149,7 @@ impl DeliveryMetrics {
             dispatch_wait: registry.histogram(&DISPATCH_WAIT),
             first_attempt: registry.histogram(&FIRST_ATTEMPT),
             success: registry.histogram(&SUCCESS),
+            totals: WorkTotals::default(),
             named: named_regions(named),
             regions: RwLock::default(),
             other_regions: OnceLock::new(),
@@ -156,6 +159,7 @@ impl DeliveryMetrics {
     /// An event and its deliveries were committed.
     pub fn published(&self, deliveries: usize) {
         self.0.events.add(1);
+        self.0.totals.published();
         self.0.created.add(u64::try_from(deliveries).unwrap_or(u64::MAX));
     }
 
@@ -173,6 +177,12 @@ impl DeliveryMetrics {
             self.of_served(&record.region)
         };
         metrics.concluded(record, transition);
+        self.0.totals.concluded(record.outcome);
+    }
+
+    /// What was counted since the start.
+    pub fn counts(&self) -> WorkCounts {
+        self.0.totals.counts()
     }
 
     /// Deliveries of a region ended because their time was over.

@@ -18,7 +18,8 @@ static DURATION: MetricDescriptor = MetricDescriptor::histogram(
     "s",
     CALL_SECONDS,
     "Duration of requests over HTTP that are not gRPC's, those that become no call among them; \
-     of a stream until it begins",
+     of a stream until it begins. Not of the web console's pages, whose calls are counted as \
+     calls over gRPC",
 )
 .by(&["http.request.method", "url.scheme", "http.route", "http.response.status_code", "error.type"])
 .up_to(MAX_SERIES);

@@ -8,7 +8,7 @@
 //!
 //! - `deliveries`: what becomes of them. `regions`: which have labels. `queues`: before the
 //!   writers. `calls`: of the API. `http_requests`: requests to it over HTTP. `limits`: what is
-//!   taken of limits. `buckets`: of histograms, and why.
+//!   taken of limits. `work_totals`: what rates are made of. `buckets`: of histograms, and why.
 
 mod buckets;
 mod calls;
@@ -17,6 +17,7 @@ mod http_requests;
 mod limits;
 mod queues;
 mod regions;
+mod work_totals;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -40,6 +41,7 @@ pub use self::queues::{QueueMetrics, QueueTicket};
 pub use self::regions::{
     MAX_LABELLED_REGIONS, MAX_REGION_LABELS, OTHER_REGIONS, named_regions, region_label,
 };
+pub use self::work_totals::WorkCounts;
 
 static COMMIT_DURATION: MetricDescriptor = MetricDescriptor::histogram(
     "postrider.commit.duration",

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
-use postrider_domain::ids::{Region, ReplicaId, TenantId};
-use postrider_domain::scheduler::{RegionDemand, RegionFigures, ReplicaDemand};
+use postrider_domain::ids::{Region, ReplicaId, SubscriptionKey, TenantId};
+use postrider_domain::scheduler::{
+    MAX_TOLD_CIRCUITS, OpenCircuit, RegionDemand, RegionFigures, ReplicaDemand,
+};
 use postrider_domain::time::Timestamp;
 use postrider_proto::replica::v1 as wire;
 
 use crate::state::peers::calls::PeerHint;
+use crate::state::recent_activity::{ActivityRates, ReplicaActivity};
 
 pub fn to_wire(figures: RegionFigures) -> wire::RegionFigures {
     wire::RegionFigures {
@@ -60,6 +63,50 @@ fn region_demand_from_wire(told: wire::RegionDemand) -> anyhow::Result<RegionDem
         wanted: told.wanted,
         demand,
         since_sent: told.since_sent_us.map(Duration::from_micros),
+    })
+}
+
+pub fn activity_to_wire(activity: ReplicaActivity) -> wire::GetActivityResponse {
+    let circuits = activity.open_circuits.into_iter().map(|circuit| wire::OpenCircuit {
+        tenant: circuit.key.tenant.to_string(),
+        subscription: circuit.key.subscription.to_string(),
+        region: circuit.region.to_string(),
+        probing: circuit.is_probing,
+        opened_us: circuit.opened.as_micros(),
+    });
+    wire::GetActivityResponse {
+        events_per_second: activity.rates.events,
+        attempts_per_second: activity.rates.attempts,
+        failures_per_second: activity.rates.failures,
+        open_circuit_count: activity.open_circuit_count,
+        open_circuits: circuits.collect(),
+    }
+}
+
+pub fn activity_from_wire(told: wire::GetActivityResponse) -> anyhow::Result<ReplicaActivity> {
+    let (events, attempts) = (told.events_per_second, told.attempts_per_second);
+    let rates = ActivityRates { events, attempts, failures: told.failures_per_second };
+    let is_rate = |rate: f64| rate >= 0.0 && rate.is_finite();
+    ensure!(
+        is_rate(rates.events) && is_rate(rates.attempts) && is_rate(rates.failures),
+        "rates of {rates:?}"
+    );
+    let circuits = told.open_circuits.into_iter().take(MAX_TOLD_CIRCUITS).map(circuit_from_wire);
+    Ok(ReplicaActivity {
+        rates,
+        open_circuit_count: told.open_circuit_count,
+        open_circuits: circuits.collect::<anyhow::Result<Vec<OpenCircuit>>>()?,
+    })
+}
+
+fn circuit_from_wire(told: wire::OpenCircuit) -> anyhow::Result<OpenCircuit> {
+    let tenant = told.tenant.parse::<TenantId>().context("a tenant's id")?;
+    let subscription = told.subscription.parse().context("a subscription's id")?;
+    Ok(OpenCircuit {
+        key: SubscriptionKey { tenant, subscription },
+        region: told.region.parse::<Region>().context("the name of a region")?,
+        is_probing: told.probing,
+        opened: Timestamp::from_micros(told.opened_us),
     })
 }
 
@@ -120,6 +167,35 @@ mod tests {
         let read = demand_from_wire(told(9.5)).unwrap();
         assert_eq!(read.regions[0].since_sent, Some(Duration::from_micros(8)));
         assert_eq!(demand_to_wire(read), told(9.5));
+    }
+
+    #[test]
+    fn activity_is_read_back_and_must_be_of_numbers() {
+        let circuit = wire::OpenCircuit {
+            tenant: "acme".to_owned(),
+            subscription: "erp".to_owned(),
+            region: "eu".to_owned(),
+            probing: true,
+            opened_us: 5,
+        };
+        let told = wire::GetActivityResponse {
+            events_per_second: 1.5,
+            attempts_per_second: 2.5,
+            failures_per_second: 0.5,
+            open_circuit_count: 7,
+            open_circuits: vec![circuit.clone()],
+        };
+        assert_eq!(activity_to_wire(activity_from_wire(told.clone()).unwrap()), told);
+        let many = vec![circuit.clone(); MAX_TOLD_CIRCUITS + 1];
+        let many = wire::GetActivityResponse { open_circuits: many, ..told.clone() };
+        assert_eq!(activity_from_wire(many).unwrap().open_circuits.len(), MAX_TOLD_CIRCUITS);
+        let odd = wire::OpenCircuit { tenant: "../x".to_owned(), ..circuit };
+        let odd = wire::GetActivityResponse { open_circuits: vec![odd], ..told.clone() };
+        assert!(activity_from_wire(odd).is_err());
+        for rate in [f64::NAN, f64::INFINITY, -1.0] {
+            let odd = wire::GetActivityResponse { failures_per_second: rate, ..told.clone() };
+            assert!(activity_from_wire(odd).is_err(), "{rate}");
+        }
     }
 
     #[test]

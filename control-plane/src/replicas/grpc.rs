@@ -12,8 +12,9 @@ use postrider_domain::time::Timestamp;
 use postrider_identity::TokenId;
 use postrider_proto::replica::v1::replica_service_client::ReplicaServiceClient;
 use postrider_proto::replica::v1::{
-    ForgetTokenRequest, GetPublishWatermarkRequest, GetReplicaRequest, ListLoopOutcomesRequest,
-    ListRegionDemandRequest, ListRegionFiguresRequest, RefreshCatalogueRequest,
+    ForgetTokenRequest, GetActivityRequest, GetPublishWatermarkRequest, GetReplicaRequest,
+    ListLoopOutcomesRequest, ListRegionDemandRequest, ListRegionFiguresRequest,
+    RefreshCatalogueRequest,
 };
 use postrider_tls::{Reloading, TlsDialer};
 use rustls::ClientConfig;
@@ -22,6 +23,7 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use super::{convert, loop_outcomes};
 use crate::progress::LoopOutcome;
 use crate::state::peers::calls::{CALL_TIMEOUT, PeerCalls, PeerHint};
+use crate::state::recent_activity::ReplicaActivity;
 
 /// Replicas stand near one another; half of `CALL_TIMEOUT`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -118,6 +120,12 @@ impl PeerCalls for GrpcCalls {
         let request = with_call_timeout(ListRegionDemandRequest {});
         let answer = self.client(address)?.list_region_demand(request).await?;
         convert::demand_from_wire(answer.into_inner())
+    }
+
+    async fn activity(&self, address: &str) -> anyhow::Result<ReplicaActivity> {
+        let request = with_call_timeout(GetActivityRequest {});
+        let answer = self.client(address)?.get_activity(request).await?;
+        convert::activity_from_wire(answer.into_inner())
     }
 
     async fn loop_outcomes(&self, address: &str) -> anyhow::Result<Vec<LoopOutcome>> {

@@ -7,11 +7,11 @@ use postrider_identity::TokenId;
 use postrider_proto::replica::v1::replica_service_server::{ReplicaService, ReplicaServiceServer};
 use postrider_proto::replica::v1::{
     CheckReplicaRequest, CheckReplicaResponse, ForgetTokenRequest, ForgetTokenResponse,
-    GetPublishWatermarkRequest, GetPublishWatermarkResponse, GetReplicaRequest, GetReplicaResponse,
-    HintRequest, HintResponse, ListLoopOutcomesRequest, ListLoopOutcomesResponse,
-    ListRegionDemandRequest, ListRegionDemandResponse, ListRegionFiguresRequest,
-    ListRegionFiguresResponse, RefreshCatalogueRequest, RefreshCatalogueResponse,
-    RefreshTenantRequest, RefreshTenantResponse,
+    GetActivityRequest, GetActivityResponse, GetPublishWatermarkRequest,
+    GetPublishWatermarkResponse, GetReplicaRequest, GetReplicaResponse, HintRequest, HintResponse,
+    ListLoopOutcomesRequest, ListLoopOutcomesResponse, ListRegionDemandRequest,
+    ListRegionDemandResponse, ListRegionFiguresRequest, ListRegionFiguresResponse,
+    RefreshCatalogueRequest, RefreshCatalogueResponse, RefreshTenantRequest, RefreshTenantResponse,
 };
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -146,6 +146,14 @@ impl ReplicaService for PeerService {
         _request: Request<ListRegionDemandRequest>,
     ) -> Result<Response<ListRegionDemandResponse>, Status> {
         Ok(Response::new(convert::demand_to_wire(self.context.dispatcher.demand())))
+    }
+
+    async fn get_activity(
+        &self,
+        _request: Request<GetActivityRequest>,
+    ) -> Result<Response<GetActivityResponse>, Status> {
+        let activity = self.context.recent_activity.with_circuits(&self.context.dispatcher);
+        Ok(Response::new(convert::activity_to_wire(activity)))
     }
 
     async fn list_loop_outcomes(

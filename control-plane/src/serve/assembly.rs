@@ -45,6 +45,7 @@ use crate::state::peers::Peers;
 use crate::state::peers::calls::PeerCalls;
 use crate::state::rate_limits::RateLimits;
 use crate::state::read_turns::ReadTurns;
+use crate::state::recent_activity::RecentActivity;
 use crate::state::region_names::RegionNames;
 use crate::state::result_commits::ResultCommitHealth;
 use crate::state::tenants::TenantConfigs;
@@ -157,6 +158,7 @@ fn build_state(
     let read_turns = ReadTurns::new(&settings.requests, &settings.database, limits.clone());
     let view = (cluster.clone(), dispatcher.clone());
     let region_names = RegionNames::new(&store, &settings, tenants.clone(), view, limits);
+    let recent_activity = RecentActivity::new(metrics.deliveries().clone());
     let (ordering_queue, keys) = ordering_queue();
     let loops = WatchedLoops::new(Arc::clone(&clock));
     let watermark = PublishWatermark::default();
@@ -185,6 +187,7 @@ fn build_state(
         tokens,
         rate_limits,
         read_turns,
+        recent_activity,
         region_names,
     };
     (context, keys)

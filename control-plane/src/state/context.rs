@@ -18,6 +18,7 @@ use super::outbox::Outbox;
 use super::peers::Peers;
 use super::rate_limits::RateLimits;
 use super::read_turns::ReadTurns;
+use super::recent_activity::RecentActivity;
 use super::region_names::RegionNames;
 use super::result_commits::ResultCommitHealth;
 use super::tenants::TenantConfigs;
@@ -53,5 +54,6 @@ pub struct ReplicaContext {
     pub tokens: Tokens,
     pub rate_limits: RateLimits,
     pub read_turns: ReadTurns,
+    pub recent_activity: RecentActivity,
     pub region_names: RegionNames,
 }

@@ -13,6 +13,7 @@
 //!   the web console.
 //! - `failure_streaks`, `ordering_queue`, `outbox`, `result_commits`, `test_waiters`,
 //!   `watermark`: what one loop leaves for another.
+//! - `recent_activity`: what went on in the last minute.
 //! - `lost_races`: changes that wait for their turn, and are made again when another came
 //!   first.
 
@@ -28,6 +29,7 @@ pub mod outbox;
 pub mod peers;
 pub mod rate_limits;
 pub mod read_turns;
+pub mod recent_activity;
 pub mod region_names;
 pub mod result_commits;
 pub mod tenants;

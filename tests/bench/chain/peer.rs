@@ -18,11 +18,11 @@ use postrider_proto::agent::v1::{WorkRequest, WorkResponse, work_request};
 use postrider_proto::replica::v1::replica_service_server::{ReplicaService, ReplicaServiceServer};
 use postrider_proto::replica::v1::{
     CheckReplicaRequest, CheckReplicaResponse, ForgetTokenRequest, ForgetTokenResponse,
-    GetPublishWatermarkRequest, GetPublishWatermarkResponse, GetReplicaRequest, GetReplicaResponse,
-    HintRequest, HintResponse, ListLoopOutcomesRequest, ListLoopOutcomesResponse,
-    ListRegionDemandRequest, ListRegionDemandResponse, ListRegionFiguresRequest,
-    ListRegionFiguresResponse, RefreshCatalogueRequest, RefreshCatalogueResponse,
-    RefreshTenantRequest, RefreshTenantResponse,
+    GetActivityRequest, GetActivityResponse, GetPublishWatermarkRequest,
+    GetPublishWatermarkResponse, GetReplicaRequest, GetReplicaResponse, HintRequest, HintResponse,
+    ListLoopOutcomesRequest, ListLoopOutcomesResponse, ListRegionDemandRequest,
+    ListRegionDemandResponse, ListRegionFiguresRequest, ListRegionFiguresResponse,
+    RefreshCatalogueRequest, RefreshCatalogueResponse, RefreshTenantRequest, RefreshTenantResponse,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -118,6 +118,13 @@ impl ReplicaService for BareServices {
         &self,
         _: Request<ListLoopOutcomesRequest>,
     ) -> Result<Response<ListLoopOutcomesResponse>, Status> {
+        Err(Status::unimplemented("no part of the chain"))
+    }
+
+    async fn get_activity(
+        &self,
+        _: Request<GetActivityRequest>,
+    ) -> Result<Response<GetActivityResponse>, Status> {
         Err(Status::unimplemented("no part of the chain"))
     }
 

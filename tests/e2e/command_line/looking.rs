@@ -100,6 +100,8 @@ pub async fn the_fleet_is_shown(cluster: &Cluster, terminal: &Terminal) {
     assert!(regions.lines().any(|line| line.starts_with("eu ")), "{regions}");
     let agents = terminal.text(&["agents", "--region", "eu"]).await;
     assert!(agents.contains("agent-eu-1") && agents.contains("CONNECTED"), "{agents}");
+    let activity = terminal.json(&["activity"]).await;
+    assert!(activity.is_object(), "{activity}");
     let replicas = terminal.text(&["replicas"]).await;
     assert!(replicas.contains("replica-1"), "{replicas}");
     let loops = terminal.text(&["replicas", "loops", "-"]).await;

@@ -14,6 +14,7 @@ use postrider::listeners::AgentGrants;
 use postrider::progress::LoopOutcome;
 use postrider::replicas::convert;
 use postrider::state::peers::calls::{PeerCalls, PeerHint};
+use postrider::state::recent_activity::ReplicaActivity;
 use postrider_agent::parts::{AgentMessageStream, ReplicaMessageStream};
 use postrider_domain::ids::{Epoch, ReplicaId, Shard, TenantId};
 use postrider_domain::scheduler::{RegionFigures, ReplicaDemand};
@@ -291,6 +292,11 @@ impl PeerCalls for Line {
 
     async fn region_demand(&self, address: &str) -> anyhow::Result<ReplicaDemand> {
         Ok(self.reach(address).await?.context.dispatcher.demand())
+    }
+
+    async fn activity(&self, address: &str) -> anyhow::Result<ReplicaActivity> {
+        let context = self.reach(address).await?.context.clone();
+        Ok(context.recent_activity.with_circuits(&context.dispatcher))
     }
 
     async fn loop_outcomes(&self, address: &str) -> anyhow::Result<Vec<LoopOutcome>> {

@@ -52,6 +52,13 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         action: shows("postrider.v1.FleetService/DrainAgent"),
     },
     CommandSpec {
+        words: &["fleet", "activity"],
+        about: "Show what goes on: rates of the last minute, and endpoints that fail",
+        examples: "",
+        arguments: &[],
+        action: shows("postrider.v1.FleetService/GetFleetActivity"),
+    },
+    CommandSpec {
         words: &["replicas", "list"],
         about: "List replicas",
         examples: "",

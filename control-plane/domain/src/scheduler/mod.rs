@@ -21,8 +21,8 @@
 //! - `parked`: deliveries whose earlier attempt an agent still holds.
 //! - `dispatch`: who is next.
 //! - `busy_lanes`: which lanes may have something to do.
-//! - `figures`: what people see of each region; `region_demand`, `demand_average`: how much
-//!   work it has, for autoscalers.
+//! - `figures`: what people see of each region; `open_circuits`: of endpoints; `region_demand`,
+//!   `demand_average`: how much work a region has, for autoscalers.
 //!
 //! Keeps the invariant `bounded-everything`.
 
@@ -35,6 +35,7 @@ mod figures;
 mod intake;
 mod lane;
 mod leaving;
+mod open_circuits;
 mod parked;
 mod region_demand;
 mod reported;
@@ -53,6 +54,7 @@ pub use self::entry::{
 pub use self::figures::RegionFigures;
 pub use self::lane::LaneView;
 pub use self::leaving::UnconfirmedAttempt;
+pub use self::open_circuits::{MAX_TOLD_CIRCUITS, OpenCircuit};
 pub use self::region_demand::{RegionDemand, ReplicaDemand};
 pub use self::reported::ReportedAttempt;
 pub use self::shard_state::{ShardLease, UnsettledShard};

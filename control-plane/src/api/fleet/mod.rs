@@ -4,6 +4,7 @@
 //! say, and sets what replicas log. Guarantees figures of the whole installation, whichever
 //! replica is asked; one that did not answer is named.
 
+mod activity;
 pub mod filter;
 mod log_levels;
 mod loops;

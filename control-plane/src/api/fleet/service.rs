@@ -16,7 +16,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, async_trait};
 
 use crate::api::fleet::filter::AgentFilter;
-use crate::api::fleet::{log_levels, loops};
+use crate::api::fleet::{activity, log_levels, loops};
 use crate::api::lists::listing::ListCall;
 use crate::api::rpc::caller::Caller;
 use crate::api::rpc::errors::{self, ResourceKind};
@@ -247,12 +247,15 @@ fn replicas(view: &ClusterView, lost_after: Duration) -> Vec<v1::Replica> {
         let owned = view.shards.iter().filter(|shard| {
             shard.owner.as_ref() == Some(&replica.id) && shard.lease_until > view.now
         });
+        let mut owned_shards: Vec<u32> = owned.map(|row| u32::from(row.shard.0)).collect();
+        owned_shards.sort_unstable();
         v1::Replica {
             name: names::of_replica(&replica.id.0),
             address: replica.address.clone(),
             version: replica.version.clone(),
-            owned_shard_count: u32::try_from(owned.count()).unwrap_or(u32::MAX),
+            owned_shard_count: u32::try_from(owned_shards.len()).unwrap_or(u32::MAX),
             last_heartbeat_time: Some(timestamp(replica.heard)),
+            owned_shards,
         }
     })
     .collect()
@@ -291,6 +294,14 @@ impl FleetService for FleetApi {
     ) -> Result<Response<v1::ListReplicasResponse>, Status> {
         let (_, message) = Caller::admit(request)?;
         async { self.list_replicas(&message) }.await.map(Response::new)
+    }
+
+    async fn get_fleet_activity(
+        &self,
+        request: Request<v1::GetFleetActivityRequest>,
+    ) -> Result<Response<v1::FleetActivity>, Status> {
+        Caller::admit(request)?;
+        Ok(Response::new(activity::read(&self.context).await))
     }
 
     async fn list_background_loops(

@@ -129,5 +129,6 @@ fn replicas_are_those_alive_with_the_shards_they_own() {
     let replicas = replicas(&view(Vec::new()), Duration::from_secs(5));
     let shown: Vec<_> = replicas.iter().map(|r| (r.name.as_str(), r.owned_shard_count)).collect();
     assert_eq!(shown, [("replicas/one", 2), ("replicas/two", 1)]);
+    assert_eq!(replicas[0].owned_shards, [0, 1]);
     assert!(!replicas[0].version.is_empty());
 }

@@ -120,6 +120,9 @@ fn unknown_words(code: i32) -> &'static str {
         RequestUnknownReason::NotReported => "No agent reported with which settings it was sent.",
         RequestUnknownReason::NotBuilt => "The request was not built, and nothing was sent.",
         RequestUnknownReason::PayloadRemoved => "The event's payload was removed.",
+        RequestUnknownReason::ConfigurationUnreadable => {
+            "What is stored of the subscription cannot be read. An operator has to repair it."
+        }
         RequestUnknownReason::Unspecified => "The request is shown with the attempt itself.",
     }
 }

@@ -50,11 +50,32 @@ pub async fn show(visit: &Visit) -> Result<Answer, PageFailure> {
 fn row(visit: &Visit, replica: &v1::Replica) -> Vec<Markup> {
     vec![
         html! { (id_of(&replica.name)) },
-        html! { (replica.owned_shard_count) },
+        html! {
+            (replica.owned_shard_count)
+            @if !replica.owned_shards.is_empty() {
+                span.hint { " " (ranges(&replica.owned_shards)) }
+            }
+        },
         html! { (replica.address) },
         html! { (replica.version) },
         times::time(replica.last_heartbeat_time, visit.now),
     ]
+}
+
+/// Numbers in order, those that follow each other as one range: "0–3, 7".
+fn ranges(numbers: &[u32]) -> String {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(*number) => *last = *number,
+            _ => ranges.push((*number, *number)),
+        }
+    }
+    let text = |(first, last): &(u32, u32)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}–{last}"),
+    };
+    ranges.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
 fn loops_table(visit: &Visit, loops: &[v1::BackgroundLoop]) -> Markup {
@@ -79,4 +100,17 @@ fn loop_row(visit: &Visit, known: &v1::BackgroundLoop) -> Vec<Markup> {
             } @else { span.none { "–" } }
         },
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_that_follow_each_other_are_a_range() {
+        assert_eq!(ranges(&[]), "");
+        assert_eq!(ranges(&[4]), "4");
+        assert_eq!(ranges(&[0, 1, 2, 3, 7, 9, 10]), "0–3, 7, 9–10");
+        assert_eq!(ranges(&[u32::MAX]), u32::MAX.to_string());
+    }
 }

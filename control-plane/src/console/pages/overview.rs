@@ -1,34 +1,52 @@
-//! The operator's first page: regions, agents, what waits and since when.
+//! The operator's first page: rates, endpoints that fail, regions, agents, what waits and since
+//! when.
 //!
-//! Fed by `pages`; feeds it the page, from `FleetService` alone. Endpoints that fail are looked
-//! for when somebody asks (`failing`): there may be a million.
+//! Fed by `pages`; feeds it the page, from `FleetService` alone. Of endpoints that fail it shows
+//! the first; others are looked for when somebody asks (`failing`): there may be a million.
 
 use maud::{Markup, html};
 use postrider_proto::v1;
 
 use crate::console::answers::{Answer, Page};
 use crate::console::components::badges::{self, Tone};
-use crate::console::components::{tables, times};
+use crate::console::components::{charts, tables, times};
 use crate::console::failure::PageFailure;
 use crate::console::visit::{Visit, id_of, path};
 
 /// Most regions and agents of the page: with more of them an operator looks at metrics.
 const MAX_LISTED: i32 = 200;
+/// Of endpoints that fail those that have done so for longest.
+const MAX_SHOWN_ENDPOINTS: usize = 20;
 
 pub async fn show(visit: &Visit) -> Result<Answer, PageFailure> {
-    let (mut fleet, mut also) = (visit.calls.fleet(), visit.calls.fleet());
+    let (mut fleet, mut also, mut too) =
+        (visit.calls.fleet(), visit.calls.fleet(), visit.calls.fleet());
     let regions = v1::ListRegionsRequest { page_size: MAX_LISTED, ..Default::default() };
     let agents = v1::ListAgentsRequest { page_size: MAX_LISTED, ..Default::default() };
-    let (regions, agents) =
-        tokio::try_join!(fleet.list_regions(regions), also.list_agents(agents))?;
+    let (regions, agents, activity) = tokio::try_join!(
+        fleet.list_regions(regions),
+        also.list_agents(agents),
+        too.get_fleet_activity(v1::GetFleetActivityRequest {}),
+    )?;
     let (regions, agents) = (regions.into_inner(), agents.into_inner());
+    let activity = activity.into_inner();
+    let silent = match regions.unreachable.as_slice() {
+        [] => &activity.unreachable,
+        _ => &regions.unreachable,
+    };
     let body = html! {
         (summary(visit, &regions.regions))
-        @if !regions.unreachable.is_empty() {
+        (rates(&activity))
+        @if !silent.is_empty() {
             p.error role="alert" {
                 "Figures of these replicas are missing: they do not answer. "
-                (regions.unreachable.join(", "))
+                (silent.join(", "))
             }
+        }
+        section {
+            h2 { "Endpoints that fail" }
+            (failing_table(visit, &activity.failing_endpoints))
+            p { a href=(path(&["failing"])) { "Look through all subscriptions" } }
         }
         section {
             h2 { "Regions" }
@@ -39,10 +57,6 @@ pub async fn show(visit: &Visit) -> Result<Answer, PageFailure> {
             h2 { "Agents" }
             (agents_table(visit, &agents.agents))
             @if !agents.next_page_token.is_empty() { (more()) }
-        }
-        section {
-            h2 { "Endpoints" }
-            p { a href=(path(&["failing"])) { "Look for endpoints that fail" } }
         }
     };
     Ok(Page::new("Overview", body).into())
@@ -67,6 +81,43 @@ fn summary(visit: &Visit, regions: &[v1::Region]) -> Markup {
             (figure("Regions", &regions.len().to_string()))
         }
     }
+}
+
+/// Of the last minute.
+fn rates(activity: &v1::FleetActivity) -> Markup {
+    let rate = |rate: f64| format!("{} /s", charts::number(rate));
+    let failed = match activity.attempts_per_second {
+        attempts if attempts > 0.0 => activity.failures_per_second / attempts * 100.0,
+        _ => 0.0,
+    };
+    html! {
+        dl.figures {
+            (figure("Events", &rate(activity.events_per_second)))
+            (figure("Attempts", &rate(activity.attempts_per_second)))
+            (figure("Failed", &format!("{} %", charts::number(failed))))
+            (figure("Breakers open", &activity.open_circuit_count.to_string()))
+        }
+    }
+}
+
+fn failing_table(visit: &Visit, endpoints: &[v1::FailingEndpoint]) -> Markup {
+    let row = |endpoint: &v1::FailingEndpoint| {
+        let parts: Vec<&str> = endpoint.subscription.split('/').collect();
+        let tenant = parts.get(1).copied().unwrap_or_default();
+        vec![
+            html! { a href=(path(&["tenants", tenant])) { (tenant) } },
+            html! { a href=(path(&parts)) { (id_of(&endpoint.subscription)) } },
+            html! { (id_of(&endpoint.region)) },
+            html! {
+                @if let Some(circuit) = badges::circuit(endpoint.circuit_state) { (circuit) }
+            },
+            times::time(endpoint.circuit_open_time, visit.now),
+        ]
+    };
+    let shown = endpoints.iter().take(MAX_SHOWN_ENDPOINTS);
+    let rows: Vec<_> = shown.map(row).collect();
+    let columns = ["Tenant", "Subscription", "Region", "Endpoint", "Since"];
+    tables::table("Endpoints that fail", &columns, &rows, "No breaker is open.")
 }
 
 fn figure(name: &str, value: &str) -> Markup {

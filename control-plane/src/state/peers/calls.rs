@@ -14,6 +14,7 @@ use postrider_identity::TokenId;
 use tonic::transport::Channel;
 
 use crate::progress::LoopOutcome;
+use crate::state::recent_activity::ReplicaActivity;
 
 /// How long a call to another replica may take. A change waits for every replica, and one
 /// that is silent for 5 s is lost.
@@ -66,6 +67,9 @@ pub trait PeerCalls: Send + Sync + 'static {
 
     /// What regions want of a replica, for autoscalers.
     async fn region_demand(&self, address: &str) -> anyhow::Result<ReplicaDemand>;
+
+    /// What went on at a replica in the last minute, for people.
+    async fn activity(&self, address: &str) -> anyhow::Result<ReplicaActivity>;
 
     /// What the last rounds of a replica's loops came to, for people.
     async fn loop_outcomes(&self, address: &str) -> anyhow::Result<Vec<LoopOutcome>>;

@@ -24,6 +24,7 @@ use tonic::transport::Channel;
 use self::calls::{CALL_TIMEOUT, PeerCalls, PeerHint, identify};
 use self::links::PeerLinks;
 use super::cluster::ClusterState;
+use super::recent_activity::ReplicaActivity;
 use crate::clock::Clock;
 use crate::progress::LoopOutcome;
 
@@ -91,6 +92,16 @@ impl Peers {
     pub async fn region_demand(&self) -> (Vec<ReplicaDemand>, Vec<ReplicaId>) {
         let calls = self.0.cluster.live_peers().into_iter().map(|(id, address)| async move {
             let answer = tokio::time::timeout(CALL_TIMEOUT, self.0.calls.region_demand(&address));
+            answer_or_silent(id, answer.await)
+        });
+        part_answers(futures::future::join_all(calls).await)
+    }
+
+    /// What went on at the other replicas in the last minute, and the replicas that did not
+    /// answer.
+    pub async fn activity(&self) -> (Vec<ReplicaActivity>, Vec<ReplicaId>) {
+        let calls = self.0.cluster.live_peers().into_iter().map(|(id, address)| async move {
+            let answer = tokio::time::timeout(CALL_TIMEOUT, self.0.calls.activity(&address));
             answer_or_silent(id, answer.await)
         });
         part_answers(futures::future::join_all(calls).await)

@@ -95,6 +95,9 @@ fn a_dead_receiver_counts_only_while_it_is_probed() {
         conclude(&mut scheduler, &scheduled, &failed(at(100_000_000)), now);
     }
     let opened = scheduler.lane(&key(), now).unwrap().breaker_opened.unwrap();
+    let (count, open) = scheduler.open_circuits(now);
+    assert_eq!((count, open.len()), (1, 1));
+    assert_eq!((&open[0].key, open[0].opened, open[0].is_probing), (&key(), opened, false));
     (0..50).for_each(|n| scheduler.note_due(&key(), opened - Duration::from_millis(n), now));
     assert_eq!(wanted(&scheduler, opened + Duration::from_secs(29)), 0);
     assert_eq!(wanted(&scheduler, opened + Duration::from_secs(30)), 1, "the probe");
