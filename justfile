@@ -76,6 +76,10 @@ e2e:
 http:
     ./tests/run http
 
+# the web console, clicked through in a real browser
+console:
+    ./tests/run console
+
 # README's commands and the five systems' pages
 readme:
     ./tests/run readme

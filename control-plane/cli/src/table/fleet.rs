@@ -52,7 +52,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         action: shows("postrider.v1.FleetService/DrainAgent"),
     },
     CommandSpec {
-        words: &["fleet", "activity"],
+        words: &["activity"],
         about: "Show what goes on: rates of the last minute, and endpoints that fail",
         examples: "",
         arguments: &[],

@@ -66,9 +66,7 @@ pub fn show(visit: &Visit, form: &SubscriptionForm<'_>, events: &EventChoice) ->
     let (name, hidden) = &form.hidden;
     let body = html! {
         // The first button is the one that Enter in a field presses.
-        button.hidden type="submit" name="do" value="save" tabindex="-1" aria-hidden="true" {
-            "Save"
-        }
+        button.hidden type="submit" name="do" value="save" tabindex="-1" aria-hidden="true" {}
         (forms::problems(errors, &SHOWN_FIELDS))
         input type="hidden" name=(name) value=(hidden);
         (line(values, errors, ("display_name", "Name", "So that people recognise it."), ""))

@@ -23,6 +23,8 @@ use crate::serve::{self as server, ControlPlane};
 use crate::settings::Settings;
 use crate::state::console_bounds::{PORTAL_CODE_TTL, console_bounds};
 
+mod pages;
+
 const TEST_KEY: &str = "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 /// An administrator's, as a file names it.
 const BOOTSTRAP: &str =

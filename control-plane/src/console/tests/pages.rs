@@ -1,0 +1,196 @@
+//! Customers' pages, as a browser without scripts meets them.
+
+use super::*;
+
+const LIST: &str = "/console/tenants/acme/subscriptions";
+const CREATE: &str = "/console/tenants/acme/new-subscription";
+
+impl Shown {
+    /// The value of a hidden field.
+    fn hidden(&self, name: &str) -> String {
+        let begin = format!("type=\"hidden\" name=\"{name}\" value=\"");
+        let (_, rest) = self.text.split_once(&begin).unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    }
+}
+
+/// The form of a new subscription, filled in.
+fn filled<'a>(form: &'a [(&'a str, String)]) -> Vec<(&'a str, &'a str)> {
+    form.iter().map(|(name, value)| (*name, value.as_str())).collect()
+}
+
+impl Browser {
+    async fn at_home() -> Self {
+        let mut browser = Self::start().await;
+        browser.create_tenant("acme", "Acme").await;
+        browser.sign_in(BOOTSTRAP).await;
+        browser
+    }
+
+    /// What is sent with the form of a new subscription.
+    async fn new_form(&mut self, name: &str, url: &str) -> Vec<(&'static str, String)> {
+        let page = self.get(CREATE).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+        vec![
+            ("form_token", page.form_token()),
+            ("subscription_id", page.hidden("subscription_id")),
+            ("display_name", name.to_owned()),
+            ("url", url.to_owned()),
+            ("event_types", "*".to_owned()),
+            ("status", "enabled".to_owned()),
+            ("signing", "v1".to_owned()),
+            ("timetable", "standard".to_owned()),
+            ("do", "save".to_owned()),
+        ]
+    }
+
+    async fn make(&mut self, name: &str) -> String {
+        let form = self.new_form(name, "https://shop.example/hooks").await;
+        let made = self.post(CREATE, &filled(&form)).await;
+        assert_eq!(made.status, StatusCode::OK, "{}", made.text);
+        format!("{LIST}/{}", form[1].1)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_form_that_is_sent_twice_makes_one_subscription_and_shows_its_secret_once() {
+    let mut browser = Browser::at_home().await;
+    let form = browser.new_form("Ledger", "https://shop.example/hooks").await;
+    let made = browser.post(CREATE, &filled(&form)).await;
+    assert_eq!(made.status, StatusCode::OK, "{}", made.text);
+    assert!(made.text.contains("value=\"whsec_"), "{}", made.text);
+    let again = browser.post(CREATE, &filled(&form)).await;
+    let own = format!("{LIST}/{}", form[1].1);
+    assert_eq!((again.status, again.location()), (StatusCode::SEE_OTHER, own.as_str()));
+    for path in [own.as_str(), LIST] {
+        let shown = browser.get(path).await;
+        assert_eq!(shown.status, StatusCode::OK, "{}", shown.text);
+        assert!(shown.text.contains("Ledger") && !shown.text.contains("whsec_"), "{}", shown.text);
+    }
+    assert_eq!(browser.get(LIST).await.text.matches(">Ledger</a>").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_is_told_at_its_field_and_what_was_typed_stays() {
+    let mut browser = Browser::at_home().await;
+    let mut form = browser.new_form("Ledger", "http://plain.example/hooks").await;
+    let refused = browser.post(CREATE, &filled(&form)).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
+    assert!(refused.text.contains("id=\"field-url-problem\""), "{}", refused.text);
+    assert!(refused.text.contains("http://plain.example/hooks"), "{}", refused.text);
+    form.push(("request_timeout", "soon".to_owned()));
+    let refused = browser.post(CREATE, &filled(&form)).await;
+    assert!(refused.text.contains("id=\"field-request_timeout-problem\""), "{}", refused.text);
+    form.retain(|(name, _)| !["do", "timetable", "request_timeout"].contains(name));
+    form.push(("do", "draw".to_owned()));
+    form.push(("timetable", "linear".to_owned()));
+    form.push(("retry_policy.linear.initial_delay", "500ms".to_owned()));
+    form.push(("retry_policy.linear.increment", "500ms".to_owned()));
+    form.push(("retry_policy.linear.max_attempts", "6".to_owned()));
+    let drawn = browser.post(CREATE, &filled(&form)).await;
+    assert_eq!(drawn.status, StatusCode::OK, "nothing is made yet");
+    assert!(drawn.text.contains("6 attempts over 7 seconds"), "{}", drawn.text);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_is_edited_paused_rotated_and_deleted() {
+    let mut browser = Browser::at_home().await;
+    let own = browser.make("Ledger").await;
+    let page = browser.get(&format!("{own}/edit")).await;
+    let (token, etag) = (page.form_token(), page.hidden("etag"));
+    let mut form = vec![
+        ("form_token", token.as_str()),
+        ("etag", etag.as_str()),
+        ("display_name", "Ledger 2"),
+        ("url", "https://shop.example/other"),
+        ("event_types", "*"),
+        ("status", "paused"),
+        ("signing", "v1"),
+        ("timetable", "standard"),
+        ("do", "save"),
+    ];
+    let saved = browser.post(&format!("{own}/edit"), &form).await;
+    assert_eq!(saved.location(), own, "{}", saved.text);
+    let shown = browser.get(&own).await;
+    for told in ["Ledger 2", "https://shop.example/other", "Paused", "Your changes are saved."] {
+        assert!(shown.text.contains(told), "{told}: {}", shown.text);
+    }
+    // Somebody else has changed it since.
+    form[2].1 = "Ledger 3";
+    let late = browser.post(&format!("{own}/edit"), &form).await;
+    assert_eq!(late.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", late.text);
+    let enabled = browser.post(&format!("{own}/enable"), &[("form_token", &token)]).await;
+    assert_eq!(enabled.location(), own);
+    let page = browser.get(&format!("{own}/rotate")).await;
+    let etag = page.hidden("etag");
+    let form = [("form_token", token.as_str()), ("etag", etag.as_str()), ("grace_period", "1h")];
+    let rotated = browser.post(&format!("{own}/rotate"), &form).await;
+    assert!(rotated.text.contains("value=\"whsec_"), "{}", rotated.text);
+    let again = browser.post(&format!("{own}/rotate"), &form).await;
+    assert_eq!(again.status, StatusCode::CONFLICT, "{}", again.text);
+    let page = browser.get(&format!("{own}/delete")).await;
+    let etag = page.hidden("etag");
+    let form = [("form_token", token.as_str()), ("etag", etag.as_str())];
+    let deleted = browser.post(&format!("{own}/delete"), &form).await;
+    assert_eq!(deleted.location(), LIST, "{}", deleted.text);
+    assert!(!browser.get(LIST).await.text.contains("Ledger"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_of_a_tenant_is_there_and_escapes_what_others_wrote() {
+    let mut browser = Browser::at_home().await;
+    let own = browser.make(HOSTILE).await;
+    let tenant = "/console/tenants/acme";
+    for path in [
+        LIST.to_owned(),
+        own.clone(),
+        format!("{own}/edit"),
+        format!("{own}/test"),
+        format!("{own}/statistics"),
+        format!("{own}/rotate"),
+        format!("{own}/delete"),
+        format!("{own}/attempts?result=failure&http_status=500&test=false&since=2026-03-01T12:00"),
+        format!("{tenant}/attempts"),
+        format!("{tenant}/events?account=%3Cscript%3E"),
+        format!("{tenant}/tail"),
+        format!("{tenant}/replay"),
+        format!("{tenant}/operations"),
+        format!("{tenant}/reconcile?start_time=2020-03-01T12:00&end_time=2020-03-01T13:00"),
+        "/console/overview".to_owned(),
+        "/console/fleet".to_owned(),
+    ] {
+        let shown = browser.get(&path).await;
+        assert_eq!(shown.status, StatusCode::OK, "{path}: {}", shown.text);
+        assert!(!shown.text.contains("<script>alert"), "{path}: {}", shown.text);
+        assert!(!shown.text.contains("<img"), "{path}: {}", shown.text);
+        assert!(!shown.text.contains("style="), "{path}: {}", shown.text);
+    }
+    for path in ["/attempts?http_status=x", "/attempts?since=soon", "/reconcile?start_time=soon"] {
+        let shown = browser.get(&format!("{tenant}{path}")).await;
+        assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}: {}", shown.text);
+    }
+    for path in ["/deliveries/x", "/nothing", "/operations/x"] {
+        let shown = browser.get(&format!("{tenant}{path}")).await;
+        assert!(shown.status.is_client_error(), "{path}: {}", shown.status);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replay_leads_to_how_far_it_is() {
+    let mut browser = Browser::at_home().await;
+    let page = browser.get("/console/tenants/acme/replay").await;
+    let token = page.form_token();
+    let form = [
+        ("form_token", token.as_str()),
+        ("start_time", "2020-01-01T00:00"),
+        ("states", "DELIVERY_STATE_EXHAUSTED"),
+    ];
+    let started = browser.post("/console/tenants/acme/replay", &form).await;
+    assert!(started.location().starts_with("/console/tenants/acme/operations/op_"));
+    let shown = browser.get(&started.location().to_owned()).await;
+    assert!(shown.text.contains("<progress") && shown.text.contains("Replay"), "{}", shown.text);
+    let wrong = [("form_token", token.as_str()), ("start_time", "soon")];
+    let refused = browser.post("/console/tenants/acme/replay", &wrong).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(refused.text.contains("id=\"field-start_time-problem\""), "{}", refused.text);
+}
