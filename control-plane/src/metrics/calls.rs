@@ -156,8 +156,8 @@ impl Drop for RunningCall {
     }
 }
 
-/// A code as gRPC's specification spells it.
-const fn code_name(code: Code) -> &'static str {
+/// A code as gRPC's specification spells it: in labels, spans and answers.
+pub const fn code_name(code: Code) -> &'static str {
     match code {
         Code::Ok => "OK",
         Code::Cancelled => "CANCELLED",

@@ -328,8 +328,8 @@ pub const fn outcome_name(outcome: Outcome) -> &'static str {
     }
 }
 
-/// The name of a state in labels.
-const fn state_name(state: DeliveryState) -> &'static str {
+/// The name of a state in labels and spans.
+pub const fn state_name(state: DeliveryState) -> &'static str {
     match state {
         DeliveryState::Held => "held",
         DeliveryState::Waiting => "waiting",

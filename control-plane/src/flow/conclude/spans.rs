@@ -13,7 +13,7 @@ use postrider_telemetry::{EndedSpan, SpanKind, process_tracer, random_span_id, s
 use super::report::{AttemptReport, ResultTrace};
 use super::stages::ConclusionBatch;
 use crate::event_spans::{about_attempt, about_batch, about_event, span_times};
-use crate::metrics::outcome_name;
+use crate::metrics::{outcome_name, state_name};
 
 /// Records what was committed together, in a commit that began at `started`.
 pub(super) fn record_concluded(
@@ -62,18 +62,6 @@ fn conclude_span(attempt: &AttemptRecord, trace: &ResultTrace, ended: Timestamp)
     about_attempt(span, &attempt.subscription, attempt.key)
         .text("messaging.operation.type", "settle")
         .text("postrider.attempt.outcome", outcome_name(attempt.outcome))
-}
-
-const fn state_name(state: DeliveryState) -> &'static str {
-    match state {
-        DeliveryState::Held => "held",
-        DeliveryState::Waiting => "waiting",
-        DeliveryState::InFlight => "in_flight",
-        DeliveryState::Succeeded => "succeeded",
-        DeliveryState::Exhausted => "exhausted",
-        DeliveryState::Cancelled => "cancelled",
-        DeliveryState::Suppressed => "suppressed",
-    }
 }
 
 /// What has become of the delivery.
