@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use lru::LruCache;
 use parking_lot::Mutex;
-use postrider_tls::{PemFile, PemFiles, Reloading, WatchedCertificates, crypto_provider};
+use postrider_tls::{
+    PemFile, PemFiles, Reloading, TrustVerifier, WatchedCertificates, crypto_provider,
+};
 use rustls::ClientConfig;
 use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
@@ -26,7 +28,7 @@ use tokio_rustls::TlsConnector;
 use crate::client::connection::{OpenedConnection, open_http1, open_http2};
 use crate::client::destination::{Destination, DestinationRole};
 use crate::client::dial::{ConnectTimings, DialError, DialProgress, TransportStream, dial};
-use crate::client::receiver_trust::{EitherVerifier, ReceiverCertVerifier};
+use crate::client::receiver_trust::{EitherTrust, ReceiverTrust};
 
 /// Destinations whose TLS sessions are kept. As many as there may be connections
 /// (`receivers.max_connections`).
@@ -92,18 +94,18 @@ pub struct ReceiverConnector {
 struct ReceiverTls {
     /// Shows nothing and keeps no session.
     config: ClientConfig,
-    authorities: Arc<ReceiverCertVerifier>,
+    authorities: Arc<ReceiverTrust>,
     /// By destination, and by whether it offers HTTP/1.1 alone.
     connectors: Mutex<LruCache<(Arc<Destination>, bool), TlsConnector>>,
 }
 
 impl ReceiverTls {
     fn new(extra_ca_pem: &[Vec<u8>], extra_ca: &[CertificateDer<'static>]) -> anyhow::Result<Self> {
-        let authorities = ReceiverCertVerifier::load(extra_ca_pem, extra_ca, crypto_provider())?;
+        let authorities = ReceiverTrust::load(extra_ca_pem, extra_ca)?;
         let mut config = ClientConfig::builder_with_provider(crypto_provider())
             .with_safe_default_protocol_versions()?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::<ReceiverCertVerifier>::clone(&authorities))
+            .with_custom_certificate_verifier(TrustVerifier::new(authorities.clone()))
             .with_no_client_auth();
         config.resumption = Resumption::disabled();
         // One made with its limit would take the memory for all at once.
@@ -133,13 +135,14 @@ impl ReceiverTls {
         }
         if let Some(own) = &credentials.authorities {
             let own = Arc::clone(own);
-            match destination.role {
-                DestinationRole::Receiver => config.dangerous().set_certificate_verifier(own),
+            let verifier = match destination.role {
+                DestinationRole::Receiver => TrustVerifier::new(own),
                 DestinationRole::TokenServer => {
-                    let either = EitherVerifier(own, Arc::clone(&self.authorities));
-                    config.dangerous().set_certificate_verifier(Arc::new(either));
+                    let either = EitherTrust(own, Arc::clone(&self.authorities));
+                    TrustVerifier::new(Arc::new(either))
                 }
-            }
+            };
+            config.dangerous().set_certificate_verifier(verifier);
         }
         TlsConnector::from(Arc::new(config))
     }

@@ -13,14 +13,14 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use postrider_proto::agent::v1 as wire;
-use postrider_tls::{crypto_provider, read_certificate_list, read_certified_key};
+use postrider_tls::{read_certificate_list, read_certified_key};
 use postrider_webhook_request::Origin;
 use prost::Message as _;
 use rustls::sign::CertifiedKey;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::client::receiver_trust::ReceiverCertVerifier;
+use crate::client::receiver_trust::ReceiverTrust;
 
 /// Far above what the control plane permits: what it does not check is bounded all the same.
 const MAX_CERTIFICATES: usize = 64;
@@ -35,7 +35,7 @@ pub struct TlsCredentials {
     /// What is shown to who asks for a certificate.
     pub certified_key: Option<Arc<CertifiedKey>>,
     /// Who is trusted instead of the agent's authorities.
-    pub authorities: Option<Arc<ReceiverCertVerifier>>,
+    pub authorities: Option<Arc<ReceiverTrust>>,
 }
 
 impl fmt::Debug for TlsCredentials {
@@ -69,7 +69,7 @@ impl TlsCredentials {
         }
         if !tls.ca_certificates.is_empty() {
             let authorities = read_certificate_list(&tls.ca_certificates, MAX_CERTIFICATES)
-                .and_then(|all| ReceiverCertVerifier::of_authorities(all, crypto_provider()));
+                .and_then(ReceiverTrust::of_authorities);
             credentials.authorities = Some(authorities.context("the CA certificates")?);
         }
         Ok(credentials)

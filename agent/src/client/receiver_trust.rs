@@ -10,24 +10,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::verify_server_name;
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use postrider_tls::{ServerTrust, crypto_provider};
+use rustls::client::danger::ServerCertVerifier as _;
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, Error, RootCertStore};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::X509Version;
 
-/// Checks receivers' certificates against roots, and against certificates that were given.
+/// Accepts receivers' certificates by roots, and by certificates that were given.
 #[derive(Debug)]
-pub struct ReceiverCertVerifier {
+pub struct ReceiverTrust {
     /// `None` if nothing that was given may sign others.
     chains: Option<Arc<WebPkiServerVerifier>>,
-    provider: Arc<CryptoProvider>,
     /// What was given. A receiver may show one of these as its own, since
     /// `openssl req -x509` marks every certificate it makes as an authority's, and
     /// an authority's certificate is not a server's by RFC 5280, section 4.2.1.9.
@@ -57,7 +55,7 @@ impl ExtraCertificate {
     }
 
     /// Accepts it as a receiver's own.
-    fn verify(&self, name: &ServerName<'_>, now: UnixTime) -> Result<ServerCertVerified, Error> {
+    fn verify(&self, name: &ServerName<'_>, now: UnixTime) -> Result<(), Error> {
         let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         if now < self.valid.0 {
             return Err(CertificateError::NotValidYet.into());
@@ -65,17 +63,15 @@ impl ExtraCertificate {
         if now > self.valid.1 {
             return Err(CertificateError::Expired.into());
         }
-        verify_server_name(&ParsedCertificate::try_from(&self.der)?, name)?;
-        Ok(ServerCertVerified::assertion())
+        verify_server_name(&ParsedCertificate::try_from(&self.der)?, name)
     }
 }
 
-impl ReceiverCertVerifier {
+impl ReceiverTrust {
     /// Trusts the platform's roots, the certificates in `extra_ca_pem`, and `extra_ca`.
     pub fn load(
         extra_ca_pem: &[Vec<u8>],
         extra_ca: &[CertificateDer<'static>],
-        provider: Arc<CryptoProvider>,
     ) -> anyhow::Result<Arc<Self>> {
         let mut roots = RootCertStore::empty();
         let native = rustls_native_certs::load_native_certs();
@@ -98,35 +94,28 @@ impl ReceiverCertVerifier {
             "there are no root certificates to verify receivers with: install the platform's \
              (Debian's package is ca-certificates) or give --extra-ca"
         );
-        Self::build(roots, extra, provider)
+        Self::build(roots, extra)
     }
 
     /// Trusts these certificates alone.
-    pub fn of_authorities(
-        given: Vec<CertificateDer<'static>>,
-        provider: Arc<CryptoProvider>,
-    ) -> anyhow::Result<Arc<Self>> {
+    pub fn of_authorities(given: Vec<CertificateDer<'static>>) -> anyhow::Result<Arc<Self>> {
         let extra =
             given.into_iter().map(ExtraCertificate::parse).collect::<anyhow::Result<Vec<_>>>()?;
         let mut roots = RootCertStore::empty();
         for certificate in extra.iter().filter(|extra| extra.is_authority) {
             roots.add(certificate.der.clone()).context("a certificate cannot be used")?;
         }
-        Self::build(roots, extra, provider)
+        Self::build(roots, extra)
     }
 
-    fn build(
-        roots: RootCertStore,
-        extra: Vec<ExtraCertificate>,
-        provider: Arc<CryptoProvider>,
-    ) -> anyhow::Result<Arc<Self>> {
+    fn build(roots: RootCertStore, extra: Vec<ExtraCertificate>) -> anyhow::Result<Arc<Self>> {
         let verifier = |roots| {
-            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto_provider())
                 .build()
                 .context("the root certificates cannot be used")
         };
         let chains = if roots.is_empty() { None } else { Some(verifier(roots)?) };
-        Ok(Arc::new(Self { chains, provider, extra }))
+        Ok(Arc::new(Self { chains, extra }))
     }
 }
 
@@ -154,94 +143,38 @@ pub fn read_certificates(file: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(pem)
 }
 
-impl ServerCertVerifier for ReceiverCertVerifier {
-    fn verify_server_cert(
+impl ServerTrust for ReceiverTrust {
+    fn check(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
         now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
+    ) -> Result<(), Error> {
         if let Some(own) = self.extra.iter().find(|extra| extra.der == *end_entity) {
             return own.verify(server_name, now);
         }
         let chains = self.chains.as_ref().ok_or(CertificateError::UnknownIssuer)?;
-        chains.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        chains.verify_server_cert(end_entity, intermediates, server_name, &[], now).map(drop)
     }
 }
 
 /// Accepts what one of two does.
 #[derive(Debug)]
-pub struct EitherVerifier(pub Arc<ReceiverCertVerifier>, pub Arc<ReceiverCertVerifier>);
+pub struct EitherTrust(pub Arc<ReceiverTrust>, pub Arc<ReceiverTrust>);
 
-impl ServerCertVerifier for EitherVerifier {
-    fn verify_server_cert(
+impl ServerTrust for EitherTrust {
+    fn check(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
         now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
+    ) -> Result<(), Error> {
         let Self(first, second) = self;
         first
-            .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-            .or_else(|_| {
-                second.verify_server_cert(
-                    end_entity,
-                    intermediates,
-                    server_name,
-                    ocsp_response,
-                    now,
-                )
-            })
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, certificate, signature)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, certificate, signature)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+            .check(end_entity, intermediates, server_name, now)
+            .or_else(|_| second.check(end_entity, intermediates, server_name, now))
     }
 }
 
@@ -249,7 +182,6 @@ impl ServerCertVerifier for EitherVerifier {
 mod tests {
     use std::time::Duration;
 
-    use postrider_tls::crypto_provider;
     use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
     use super::*;
@@ -272,12 +204,10 @@ mod tests {
         shown: &rcgen::Certificate,
         name: &str,
         now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let verifier =
-            ReceiverCertVerifier::load(&[given.pem().into_bytes()], &[], crypto_provider())
-                .unwrap();
+    ) -> Result<(), Error> {
+        let trust = ReceiverTrust::load(&[given.pem().into_bytes()], &[]).unwrap();
         let name = ServerName::try_from(name.to_owned()).unwrap();
-        verifier.verify_server_cert(shown.der(), &[], &name, &[], now)
+        trust.check(shown.der(), &[], &name, now)
     }
 
     #[test]
@@ -336,16 +266,16 @@ mod tests {
         let (given, other) = (self_signed("receiver.internal"), self_signed("other.internal"));
         let own = |certificate: &rcgen::Certificate| {
             let given = vec![certificate.der().clone()];
-            ReceiverCertVerifier::of_authorities(given, crypto_provider()).unwrap()
+            ReceiverTrust::of_authorities(given).unwrap()
         };
-        let accepts = |verifier: &dyn ServerCertVerifier, shown: &rcgen::Certificate, name| {
+        let accepts = |trust: &dyn ServerTrust, shown: &rcgen::Certificate, name| {
             let name = ServerName::try_from(name).unwrap();
             let now = in_year(2025);
-            verifier.verify_server_cert(shown.der(), &[], &name, &[], now).is_ok()
+            trust.check(shown.der(), &[], &name, now).is_ok()
         };
         assert!(accepts(&*own(&given), &given, "receiver.internal"));
         assert!(!accepts(&*own(&given), &other, "other.internal"));
-        let either = EitherVerifier(own(&given), own(&other));
+        let either = EitherTrust(own(&given), own(&other));
         assert!(accepts(&either, &given, "receiver.internal"));
         assert!(accepts(&either, &other, "other.internal"));
         assert!(!accepts(&either, &self_signed("third.internal"), "third.internal"));

@@ -9,18 +9,16 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, WebPkiServerVerifier, verify_server_cert_signed_by_trust_anchor};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier};
-use rustls::{
-    ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig, SignatureScheme,
-};
+use rustls::{ClientConfig, Error, RootCertStore, ServerConfig};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use crate::certificate::CertificateNames;
 use crate::pem_files::TlsMaterial;
 use crate::provider::crypto_provider;
+use crate::server_trust::{ServerTrust, TrustVerifier};
 
 const HTTP2_PROTOCOL: &[u8] = b"h2";
 const HTTP1_PROTOCOL: &[u8] = b"http/1.1";
@@ -104,9 +102,9 @@ pub fn client_config_by_names(
     material: &TlsMaterial,
     check: Arc<NameCheck>,
 ) -> anyhow::Result<ClientConfig> {
-    let verifier = PeerVerifier { roots: roots(material)?, provider: crypto_provider(), check };
-    ensure!(!verifier.roots.is_empty(), "there are no authorities to check certificates with");
-    client_config_with(material, Arc::new(verifier))
+    let trust = PeerTrust { roots: roots(material)?, check };
+    ensure!(!trust.roots.is_empty(), "there are no authorities to check certificates with");
+    client_config_with(material, TrustVerifier::new(Arc::new(trust)))
 }
 
 fn client_config_with(
@@ -130,29 +128,27 @@ fn client_config_with(
 }
 
 /// Checks the chain as always, and the names by a rule instead of by the host.
-struct PeerVerifier {
+struct PeerTrust {
     roots: RootCertStore,
-    provider: Arc<CryptoProvider>,
     check: Arc<NameCheck>,
 }
 
-impl std::fmt::Debug for PeerVerifier {
+impl std::fmt::Debug for PeerTrust {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PeerVerifier")
+        f.write_str("PeerTrust")
     }
 }
 
-impl ServerCertVerifier for PeerVerifier {
-    fn verify_server_cert(
+impl ServerTrust for PeerTrust {
+    fn check(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
         now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
+    ) -> Result<(), Error> {
         let parsed = ParsedCertificate::try_from(end_entity)?;
-        let algorithms = self.provider.signature_verification_algorithms.all;
+        let algorithms = crypto_provider().signature_verification_algorithms.all;
         verify_server_cert_signed_by_trust_anchor(
             &parsed,
             &self.roots,
@@ -162,32 +158,7 @@ impl ServerCertVerifier for PeerVerifier {
         )?;
         let names = CertificateNames::parse(end_entity);
         let names = names.map_err(|error| Error::General(format!("{error:#}")))?;
-        (self.check)(&names).map_err(Error::General)?;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        (self.check)(&names).map_err(Error::General)
     }
 }
 

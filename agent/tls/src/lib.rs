@@ -5,7 +5,8 @@
 //! last good ones stay in force. Knows nothing of what Postrider does.
 //!
 //! - `pem_files`: what the settings name. `reloading`: read again when it changes.
-//! - `config`: both ends of a connection. `dialer`: connecting.
+//! - `config`: both ends of a connection. `server_trust`: rules of which servers are accepted.
+//!   `dialer`: connecting.
 //! - `certificate`: the names in one. `credentials`: those that are given as text.
 //! - `provider`: what encrypts.
 
@@ -16,6 +17,7 @@ mod dialer;
 mod pem_files;
 mod provider;
 mod reloading;
+mod server_trust;
 
 pub use certificate::CertificateNames;
 pub use config::{
@@ -26,3 +28,4 @@ pub use dialer::TlsDialer;
 pub use pem_files::{CertificateExpiry, PemFile, PemFiles, TlsMaterial};
 pub use provider::crypto_provider;
 pub use reloading::{Reloading, WatchedCertificates};
+pub use server_trust::{ServerTrust, TrustVerifier};
