@@ -9,6 +9,7 @@
 mod backup;
 mod blocks;
 mod command_line;
+mod dev;
 mod pages;
 mod readme;
 mod receivers;
@@ -23,6 +24,8 @@ use postrider_tests::token::TEST_TOKEN;
 /// Where Postrider listens, and `dev`'s receiver, when nobody says otherwise.
 const DEFAULT_LISTEN: &str = "127.0.0.1:7443";
 const RECEIVER_LISTEN: &str = "127.0.0.1:8443";
+/// Where contexts are kept, so that whoever runs the tests keeps his own.
+const CONTEXTS_VARIABLE: &str = "POSTRIDER_CLIENT_CONFIG";
 
 /// The folder of the grpcurl that tests/run made; none when it is on the PATH.
 fn grpcurl_folder() -> Option<PathBuf> {

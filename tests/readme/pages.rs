@@ -13,15 +13,12 @@ use std::time::Duration;
 use postrider_tests::cluster::{Cluster, Description};
 
 use crate::blocks::{Block, blocks};
-use crate::{DEFAULT_LISTEN, RECEIVER_LISTEN, shell_command};
+use crate::{CONTEXTS_VARIABLE, DEFAULT_LISTEN, RECEIVER_LISTEN, shell_command};
 
 /// The region of a subscription that names none.
 const PAGE_REGION: &str = "default";
 /// How long the last webhooks of a page may take.
 const START_LIMIT: Duration = Duration::from_secs(20);
-
-/// Contexts of the page, so that whoever runs the tests keeps his own.
-const CONTEXTS_VARIABLE: &str = "POSTRIDER_CLIENT_CONFIG";
 
 /// Runs a page; its blocks see nothing but what its earlier blocks have made, and
 /// its receiver gets as many webhooks as the page's text makes one expect.

@@ -5,19 +5,13 @@
 //! its order, against nothing but what `dev` has made; only ports differ, so
 //! that a machine where Postrider runs can run it, too.
 
-use std::time::Duration;
-
-use postrider_tests::ports::free_port;
-use postrider_tests::process::{self, Program};
-use postrider_tests::token::TEST_TOKEN;
-use postrider_tests::wait;
 use serde_json::Value;
 
-use crate::{DEFAULT_LISTEN, RECEIVER_LISTEN, shell};
+use crate::dev::RunningDev;
+use crate::shell;
 
 const README_PATH: &str = include_str!("../../README.md");
 const CODE_FENCES: [&str; 2] = ["```sh grpcurl", "```sh curl"];
-const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// The lines of every block that has a mark, continued ones joined.
 fn examples(document: &str, fence: &str) -> Vec<String> {
@@ -86,39 +80,15 @@ async fn every_example_works() {
         assert_eq!(lines.len(), 10, "{lines:?}");
     }
     let lines = of_programs.concat();
-    let folder = tempfile::tempdir().unwrap();
-    let listen = format!("127.0.0.1:{}", free_port().unwrap());
-    let receiver = format!("127.0.0.1:{}", free_port().unwrap());
-    let data = folder.path().join("data");
-    std::fs::create_dir(&data).unwrap();
-    std::fs::write(data.join("dev-token"), TEST_TOKEN).unwrap();
-    let mut command = process::command("postrider").unwrap();
-    command
-        .args(["dev", "--listen", &listen, "--receiver-listen", &receiver])
-        .arg("--data-dir")
-        .arg(data);
-    let mut dev = Program::start("dev", command, &folder.path().join("log")).unwrap();
-    wait::until("dev to have shown its first delivery", START_LIMIT, || {
-        let ended = dev.still_runs().err();
-        let log = dev.log();
-        async move {
-            match ended {
-                Some(ended) => Err(format!("{ended:#}")),
-                None => wait::when(log, |log| log.contains("Ctrl-C")).map(drop),
-            }
-        }
-    })
-    .await
-    .unwrap();
-
+    let mut dev = RunningDev::start().await;
     for line in lines {
-        let line = line.replace(DEFAULT_LISTEN, &listen).replace(RECEIVER_LISTEN, &receiver);
+        let line = dev.line(&line);
         let printed = run(&line);
         let answer: Value = serde_json::from_str(&printed)
             .unwrap_or_else(|error| panic!("{line}\nprinted {printed}: {error}"));
         check(&line, &answer);
     }
-    dev.still_runs().unwrap();
+    dev.assert_runs();
 }
 
 #[test]
