@@ -107,7 +107,7 @@ impl MetricDescriptor {
     }
 
     /// This metric's row in `docs/metrics.md`.
-    pub fn documented_row(&self) -> String {
+    pub(super) fn documented_row(&self) -> String {
         let kind = match self.kind {
             MetricKind::Counter => "counter",
             MetricKind::UpDownCounter => "up-down counter",

@@ -26,6 +26,10 @@ use prometheus::{Registry, TextEncoder};
 use super::descriptor::{MetricDescriptor, MetricKind};
 use super::otlp_export::OtlpMetricsExport;
 
+/// Of the tables in `docs/metrics.md`.
+const TABLE_HEAD: &str = "| name | in Prometheus | kind | unit | labels | meaning |\n\
+                          |---|---|---|---|---|---|\n";
+
 /// In the order in which they were made.
 type DescriptorList = Arc<Mutex<Vec<&'static MetricDescriptor>>>;
 
@@ -83,6 +87,18 @@ impl MetricRegistry {
     /// Everything that is measured, in the order in which it was made.
     pub fn descriptors(&self) -> Vec<&'static MetricDescriptor> {
         self.0.descriptors.lock().clone()
+    }
+
+    /// The text of `docs/metrics.md` with the table of a program as it has to be; `None` if
+    /// the marks around it are missing.
+    pub fn documented_in(&self, page: &str, program: &str) -> Option<String> {
+        let begin = format!("<!-- {program}: begin -->\n");
+        let end = format!("<!-- {program}: end -->");
+        let (before, rest) = page.split_once(&begin)?;
+        let (_, after) = rest.split_once(&end)?;
+        let rows = self.descriptors().into_iter().map(|metric| metric.documented_row() + "\n");
+        let table = TABLE_HEAD.to_owned() + &rows.collect::<String>();
+        Some(format!("{before}{begin}{table}{end}{after}"))
     }
 
     /// What Prometheus scrapes.
