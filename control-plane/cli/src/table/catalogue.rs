@@ -1,8 +1,8 @@
 //! Commands about event types.
 
 use super::spec::{
-    ArgumentSpec, ArgumentValue, CommandAction, CommandSpec, ETAG, does, lists, option, positional,
-    shows, updates,
+    ArgumentSpec, ArgumentValue, CommandAction, CommandSpec, ETAG, does, etag, lists, option,
+    positional, shows, updates,
 };
 
 const EVENT_TYPE: ArgumentValue = ArgumentValue::Name("eventTypes/{}");
@@ -94,12 +94,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
             VALIDATION,
             SAMPLE,
             option("clear", "A field to clear, as in json_schema", "", ArgumentValue::Cleared),
-            option(
-                "etag",
-                "Only if it still has this etag",
-                "event_type.etag",
-                ArgumentValue::Text,
-            ),
+            etag("event_type.etag"),
         ],
         action: updates("postrider.v1.EventTypeService/UpdateEventType", "event_type"),
     },

@@ -1,9 +1,9 @@
 //! Commands about deliveries and attempts.
 
 use super::spec::{
-    ATTEMPT, ArgumentSpec, ArgumentValue, CommandAction, CommandSpec, DELIVERY, EVENT, RAW_FILTER,
-    SINCE_FILTER, SUBSCRIPTION, SUBSCRIPTION_FILTER, TENANT, TENANT_PARENT, TYPE_FILTER,
-    UNTIL_FILTER, implied, lists, option, positional, shows, shows_field,
+    ACCOUNT_FILTER, ATTEMPT, ArgumentSpec, ArgumentValue, CommandAction, CommandSpec, DELIVERY,
+    EVENT, RAW_FILTER, SINCE_FILTER, SUBSCRIPTION, SUBSCRIPTION_FILTER, TENANT, TENANT_PARENT,
+    TYPE_FILTER, UNTIL_FILTER, implied, lists, option, positional, shows, shows_field,
 };
 
 const NAME: ArgumentSpec =
@@ -31,12 +31,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
                 ArgumentValue::FilterName("event = {}", EVENT),
             ),
             TYPE_FILTER,
-            option(
-                "account",
-                "Only those of this account",
-                "",
-                ArgumentValue::FilterText("account = {}"),
-            ),
+            ACCOUNT_FILTER,
             SINCE_FILTER,
             UNTIL_FILTER,
             RAW_FILTER,

@@ -1,9 +1,9 @@
 //! Commands about events.
 
 use super::spec::{
-    ArgumentSpec, ArgumentValue, CommandAction, CommandSpec, EVENT, RAW_FILTER, SINCE_FILTER,
-    SUBSCRIPTION, TENANT_PARENT, TYPE_FILTER, UNTIL_FILTER, lists, option, positional, required,
-    shows,
+    ACCOUNT_FILTER, ArgumentSpec, ArgumentValue, CommandAction, CommandSpec, EVENT, RAW_FILTER,
+    SINCE_FILTER, SUBSCRIPTION, TENANT_PARENT, TYPE_FILTER, UNTIL_FILTER, lists, option,
+    positional, required, shows,
 };
 
 const NAME: ArgumentSpec =
@@ -92,12 +92,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
             TYPE_FILTER,
             SINCE_FILTER,
             UNTIL_FILTER,
-            option(
-                "account",
-                "Only those of this account",
-                "",
-                ArgumentValue::FilterText("account = {}"),
-            ),
+            ACCOUNT_FILTER,
             option(
                 "attribute",
                 "Only those with this attribute, as KEY=VALUE",

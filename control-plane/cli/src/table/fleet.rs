@@ -1,8 +1,8 @@
 //! Commands about regions, agents and replicas.
 
 use super::spec::{
-    ArgumentSpec, ArgumentValue, CommandAction, CommandSpec, RAW_FILTER, lists, option, positional,
-    shows,
+    ArgumentSpec, ArgumentValue, CommandAction, CommandSpec, RAW_FILTER, REGION_FILTER, lists,
+    option, positional, shows,
 };
 
 /// A replica, or all of them.
@@ -23,12 +23,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         about: "List agents",
         examples: "  postrider agents --region eu --state draining",
         arguments: &[
-            option(
-                "region",
-                "Only those of this region",
-                "",
-                ArgumentValue::FilterName("region = {}", "regions/{}"),
-            ),
+            REGION_FILTER,
             option(
                 "state",
                 "connected, draining or clock_skewed",

@@ -201,8 +201,32 @@ pub(super) const SUBSCRIPTION_FILTER: ArgumentSpec = option(
     ArgumentValue::FilterName("subscription = {}", SUBSCRIPTION),
 );
 
-pub(super) const ETAG: ArgumentSpec =
-    option("etag", "Only if it still has this etag", "etag", ArgumentValue::Text);
+/// Only what is of an account.
+pub(super) const ACCOUNT_FILTER: ArgumentSpec =
+    option("account", "Only those of this account", "", ArgumentValue::FilterText("account = {}"));
+
+/// Only what is of a region.
+pub(super) const REGION_FILTER: ArgumentSpec = option(
+    "region",
+    "Only those of this region",
+    "",
+    ArgumentValue::FilterName("region = {}", "regions/{}"),
+);
+
+/// What was deleted, too.
+pub(super) const SHOW_DELETED: ArgumentSpec =
+    option("deleted", "Deleted ones too", "show_deleted", ArgumentValue::Switch);
+
+/// The order of a list of resources that people have named.
+pub(super) const ORDER_BY: ArgumentSpec =
+    option("order-by", "name, display_name or create_time", "order_by", ArgumentValue::Text);
+
+/// Only if nobody has changed it.
+pub(super) const fn etag(field: &'static str) -> ArgumentSpec {
+    option("etag", "Only if it still has this etag", field, ArgumentValue::Text)
+}
+
+pub(super) const ETAG: ArgumentSpec = etag("etag");
 
 /// Patterns of names.
 pub(super) const TENANT: &str = "tenants/{tenant}";
@@ -213,19 +237,23 @@ pub(super) const DELIVERY: &str = "tenants/{tenant}/deliveries/{}";
 pub(super) const ATTEMPT: &str = "tenants/{tenant}/deliveries/{}/attempts/{}";
 pub(super) const OPERATION: &str = "tenants/{tenant}/operations/{}";
 
+const fn call(method: &'static str, view: AnswerView) -> CommandAction {
+    CommandAction::Call(CallSpec { method, view, updated: None })
+}
+
 /// A call whose answer is a resource.
 pub(super) const fn shows(method: &'static str) -> CommandAction {
-    CommandAction::Call(CallSpec { method, view: AnswerView::Message(""), updated: None })
+    shows_field(method, "")
 }
 
 /// A call whose answer has the resource in a field.
 pub(super) const fn shows_field(method: &'static str, field: &'static str) -> CommandAction {
-    CommandAction::Call(CallSpec { method, view: AnswerView::Message(field), updated: None })
+    call(method, AnswerView::Message(field))
 }
 
 /// A list.
 pub(super) const fn lists(method: &'static str, field: &'static str) -> CommandAction {
-    CommandAction::Call(CallSpec { method, view: AnswerView::List(field), updated: None })
+    call(method, AnswerView::List(field))
 }
 
 /// An update of the resource in a field.
@@ -236,5 +264,5 @@ pub(super) const fn updates(method: &'static str, field: &'static str) -> Comman
 
 /// A call that answers nothing.
 pub(super) const fn does(method: &'static str, sentence: &'static str) -> CommandAction {
-    CommandAction::Call(CallSpec { method, view: AnswerView::Done(sentence), updated: None })
+    call(method, AnswerView::Done(sentence))
 }

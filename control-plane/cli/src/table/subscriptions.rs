@@ -1,88 +1,86 @@
 //! Commands about subscriptions.
 
 use super::spec::{
-    ArgumentSpec, ArgumentValue, CommandAction, CommandSpec, ETAG, RAW_FILTER, SUBSCRIPTION,
-    TENANT_PARENT, lists, option, positional, required, shows, shows_field, updates,
+    ArgumentSpec, ArgumentValue, CommandAction, CommandSpec, ETAG, ORDER_BY, RAW_FILTER,
+    REGION_FILTER, SHOW_DELETED, SUBSCRIPTION, TENANT_PARENT, etag, lists, option, positional,
+    required, shows, shows_field, updates,
 };
 
-const NAME: ArgumentSpec = positional(
-    "SUBSCRIPTION",
-    "The subscription: its id",
-    "name",
-    ArgumentValue::Name(SUBSCRIPTION),
-);
+/// The subscription that a command is about.
+const fn subscription(field: &'static str) -> ArgumentSpec {
+    let value = ArgumentValue::Name(SUBSCRIPTION);
+    positional("SUBSCRIPTION", "The subscription: its id", field, value)
+}
+
+/// A signing secret that the caller chose.
+const fn own_secret(field: &'static str) -> ArgumentSpec {
+    let help = "A secret of your own: the text, @FILE, or - for standard input";
+    option("signing-secret", help, field, ArgumentValue::Content)
+}
+
+const NAME: ArgumentSpec = subscription("name");
 const REASON: ArgumentSpec =
     option("reason", "Why, for whoever reads it later", "reason", ArgumentValue::Text);
 
-/// A field of a subscription, in creations and updates.
-const fn field(
-    id: &'static str,
-    help: &'static str,
-    field: &'static str,
-    value: ArgumentValue,
-) -> ArgumentSpec {
-    option(id, help, field, value)
-}
-
 const DISPLAY_NAME: ArgumentSpec =
-    field("display-name", "What people call it", "subscription.display_name", ArgumentValue::Text);
+    option("display-name", "What people call it", "subscription.display_name", ArgumentValue::Text);
 const URL: ArgumentSpec =
-    field("url", "Where webhooks are sent", "subscription.url", ArgumentValue::Text);
-const EVENT_TYPES: ArgumentSpec = field(
+    option("url", "Where webhooks are sent", "subscription.url", ArgumentValue::Text);
+const EVENT_TYPES: ArgumentSpec = option(
     "types",
     "Event types, or prefixes such as payment.*; several with commas",
     "subscription.event_types",
     ArgumentValue::Words,
 );
-const ACCOUNTS: ArgumentSpec = field(
+const ACCOUNTS: ArgumentSpec = option(
     "accounts",
     "Only events of these accounts; several with commas",
     "subscription.accounts",
     ArgumentValue::Words,
 );
-const CONDITION: ArgumentSpec = field(
+const CONDITION: ArgumentSpec = option(
     "condition",
     "Only events for which this CEL expression is true",
     "subscription.content_filter",
     ArgumentValue::Text,
 );
-const REGION: ArgumentSpec = field(
+const REGION: ArgumentSpec = option(
     "region",
     "Where its agents are",
     "subscription.region",
     ArgumentValue::Name("regions/{}"),
 );
-const ENVELOPE: ArgumentSpec = field(
+const ENVELOPE: ArgumentSpec = option(
     "envelope",
     "none, standard-webhooks, id-type-payload-date, cloudevents-structured or -binary",
     "subscription.envelope",
     ArgumentValue::EnumName("ENVELOPE_"),
 );
-const ORDERING: ArgumentSpec = field(
+const ORDERING: ArgumentSpec = option(
     "ordering",
     "unordered, or per-key",
     "subscription.ordering",
     ArgumentValue::EnumName("ORDERING_"),
 );
-const RATE: ArgumentSpec = field(
+const RATE: ArgumentSpec = option(
     "max-requests-per-second",
     "Most requests in a second",
     "subscription.max_requests_per_second",
     ArgumentValue::Number,
 );
-const IN_FLIGHT: ArgumentSpec = field(
+const IN_FLIGHT: ArgumentSpec = option(
     "max-in-flight",
     "Most requests at once",
     "subscription.max_in_flight",
     ArgumentValue::Number,
 );
-const TIMEOUT: ArgumentSpec = field(
+const TIMEOUT: ArgumentSpec = option(
     "request-timeout",
     "How long an attempt may take, as in 10s",
     "subscription.request_timeout",
     ArgumentValue::Span,
 );
-const DOCUMENT: ArgumentSpec = field(
+const DOCUMENT: ArgumentSpec = option(
     "json",
     "Any fields of a subscription, as JSON: the text, @FILE, or - for standard input",
     "subscription",
@@ -109,25 +107,15 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
                 "",
                 ArgumentValue::FilterText("event_type = {}"),
             ),
-            option(
-                "region",
-                "Only those of this region",
-                "",
-                ArgumentValue::FilterName("region = {}", "regions/{}"),
-            ),
+            REGION_FILTER,
             option(
                 "search",
                 "A part of the display name or the URL",
                 "search",
                 ArgumentValue::Text,
             ),
-            option("deleted", "Deleted ones too", "show_deleted", ArgumentValue::Switch),
-            option(
-                "order-by",
-                "name, display_name or create_time",
-                "order_by",
-                ArgumentValue::Text,
-            ),
+            SHOW_DELETED,
+            ORDER_BY,
             RAW_FILTER,
         ],
         action: lists("postrider.v1.SubscriptionService/ListSubscriptions", "subscriptions"),
@@ -166,18 +154,13 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
             RATE,
             IN_FLIGHT,
             TIMEOUT,
-            field(
+            option(
                 "status",
                 "enabled, paused or disabled",
                 "subscription.status",
                 ArgumentValue::EnumName("SUBSCRIPTION_STATUS_"),
             ),
-            field(
-                "signing-secret",
-                "A secret of your own: the text, @FILE, or - for standard input",
-                "subscription.signing_secret",
-                ArgumentValue::Content,
-            ),
+            own_secret("subscription.signing_secret"),
             DOCUMENT,
         ],
         action: shows("postrider.v1.SubscriptionService/CreateSubscription"),
@@ -190,12 +173,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
                    postrider subscriptions update orders --signing-secret @secret \\\n    \
                    --json '{\"signatureSchemes\": [{\"staticSecret\": {\"header\": \"x-secret\"}}]}'",
         arguments: &[
-            positional(
-                "SUBSCRIPTION",
-                "The subscription: its id",
-                "subscription.name",
-                ArgumentValue::Name(SUBSCRIPTION),
-            ),
+            subscription("subscription.name"),
             URL,
             EVENT_TYPES,
             ACCOUNTS,
@@ -207,7 +185,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
             RATE,
             IN_FLIGHT,
             TIMEOUT,
-            field(
+            option(
                 "signing-secret",
                 "The secret in use, where the change would show it: the text, @FILE, or -",
                 "subscription.signing_secret",
@@ -215,12 +193,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
             ),
             DOCUMENT,
             option("clear", "A field to clear, as in accounts", "", ArgumentValue::Cleared),
-            option(
-                "etag",
-                "Only if it still has this etag",
-                "subscription.etag",
-                ArgumentValue::Text,
-            ),
+            etag("subscription.etag"),
         ],
         action: updates("postrider.v1.SubscriptionService/UpdateSubscription", "subscription"),
     },
@@ -265,12 +238,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
                 "grace_period",
                 ArgumentValue::Span,
             ),
-            option(
-                "signing-secret",
-                "A secret of your own: the text, @FILE, or - for standard input",
-                "signing_secret",
-                ArgumentValue::Content,
-            ),
+            own_secret("signing_secret"),
             option(
                 "kind",
                 "standard, text or ed25519",

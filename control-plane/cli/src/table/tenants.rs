@@ -1,8 +1,8 @@
 //! Commands about tenants.
 
 use super::spec::{
-    ANY_TENANT, ArgumentSpec, ArgumentValue, CommandSpec, ETAG, RAW_FILTER, SINCE_FILTER,
-    TENANT_PARENT, lists, option, positional, required, shows, updates,
+    ANY_TENANT, ArgumentSpec, ArgumentValue, CommandSpec, ETAG, ORDER_BY, RAW_FILTER, SHOW_DELETED,
+    SINCE_FILTER, TENANT_PARENT, etag, lists, option, positional, required, shows, updates,
 };
 
 const NAME: ArgumentSpec =
@@ -43,13 +43,8 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
                 ArgumentValue::FilterPair("labels.{} = {}"),
             ),
             SINCE_FILTER,
-            option("deleted", "Deleted ones too", "show_deleted", ArgumentValue::Switch),
-            option(
-                "order-by",
-                "name, display_name or create_time",
-                "order_by",
-                ArgumentValue::Text,
-            ),
+            SHOW_DELETED,
+            ORDER_BY,
             RAW_FILTER,
         ],
         action: lists("postrider.v1.TenantService/ListTenants", "tenants"),
@@ -93,7 +88,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
             HISTORY_RETENTION,
             PAYLOAD_RETENTION,
             option("clear", "A field to clear, as in labels", "", ArgumentValue::Cleared),
-            option("etag", "Only if it still has this etag", "tenant.etag", ArgumentValue::Text),
+            etag("tenant.etag"),
         ],
         action: updates("postrider.v1.TenantService/UpdateTenant", "tenant"),
     },
