@@ -18,6 +18,8 @@ mod advice;
 mod arguments;
 mod calls;
 mod exits;
+#[cfg(test)]
+mod fixtures;
 mod output;
 mod program;
 mod session;

@@ -137,15 +137,11 @@ fn differing(wanted: &FileEventType, stored: &DynamicMessage) -> Vec<&'static st
 
 #[cfg(test)]
 mod tests {
-    use postrider_proto::FILE_DESCRIPTOR_SET;
-    use prost_reflect::DescriptorPool;
-
     use super::*;
+    use crate::fixtures::message;
 
     fn stored(fields: Json) -> DynamicMessage {
-        let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
-        let descriptor = pool.get_message_by_name("postrider.v1.EventType").unwrap();
-        DynamicMessage::deserialize(descriptor, fields).unwrap()
+        message("postrider.v1.EventType", fields)
     }
 
     #[test]

@@ -183,17 +183,10 @@ impl<'a> AccountOutput<'a> {
 
 #[cfg(test)]
 mod tests {
-    use postrider_proto::FILE_DESCRIPTOR_SET;
-    use prost_reflect::DescriptorPool;
     use serde_json::json;
 
     use super::*;
-
-    fn message(type_name: &str, fields: Json) -> DynamicMessage {
-        let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
-        let descriptor = pool.get_message_by_name(type_name).unwrap();
-        DynamicMessage::deserialize(descriptor, fields).unwrap()
-    }
+    use crate::fixtures::message;
 
     fn summary(pairs: u32, succeeded: u32) -> DynamicMessage {
         message(

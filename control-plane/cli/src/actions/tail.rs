@@ -178,16 +178,11 @@ fn tone(outcome: &str) -> TextTone {
 
 #[cfg(test)]
 mod tests {
-    use postrider_proto::FILE_DESCRIPTOR_SET;
-    use prost_reflect::DescriptorPool;
-
     use super::*;
+    use crate::fixtures::message;
 
     fn attempt(outcome: &str, event_type: &str) -> DynamicMessage {
-        let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
-        let descriptor = pool.get_message_by_name("postrider.v1.Attempt").unwrap();
-        let fields = json!({"outcome": outcome, "eventType": event_type});
-        DynamicMessage::deserialize(descriptor, fields).unwrap()
+        message("postrider.v1.Attempt", json!({"outcome": outcome, "eventType": event_type}))
     }
 
     #[test]

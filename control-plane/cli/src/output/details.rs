@@ -113,18 +113,14 @@ fn add_body(lines: &mut Vec<String>, name: &str, body: &str, depth: usize) {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use postrider_proto::FILE_DESCRIPTOR_SET;
-    use prost_reflect::DescriptorPool;
     use serde_json::{Value as Json, json};
 
     use super::*;
+    use crate::fixtures::message;
 
-    fn shown(type_name: &str, message: Json) -> String {
-        let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
-        let descriptor = pool.get_message_by_name(type_name).unwrap();
-        let message = DynamicMessage::deserialize(descriptor, message).unwrap();
+    fn shown(type_name: &str, fields: Json) -> String {
         let now: Timestamp = "2026-11-02T12:00:00Z".parse().unwrap();
-        details(&message, TimeStyle { is_absolute: false, now }).join("\n")
+        details(&message(type_name, fields), TimeStyle { is_absolute: false, now }).join("\n")
     }
 
     #[test]

@@ -201,18 +201,11 @@ fn judged_loops(listed: &ListedItems, now: Timestamp) -> Vec<DoctorFinding> {
 
 #[cfg(test)]
 mod tests {
-    use postrider_proto::FILE_DESCRIPTOR_SET;
-    use prost_reflect::DescriptorPool;
     use serde_json::Value as Json;
 
     use super::super::finding::FindingLevel;
     use super::*;
-
-    fn message(type_name: &str, fields: Json) -> DynamicMessage {
-        let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
-        let descriptor = pool.get_message_by_name(type_name).unwrap();
-        DynamicMessage::deserialize(descriptor, fields).unwrap()
-    }
+    use crate::fixtures::message;
 
     fn now() -> Timestamp {
         "2026-11-02T12:00:00Z".parse().unwrap()
