@@ -1,31 +1,25 @@
 //! The agent against a real nginx that closes connections after a number of requests:
 //! no attempt is lost and none is made twice.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test may stop at the first surprise"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod support;
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::agent::v1::{self as wire, Fact};
+use support::nginx::{RunningNginx, free_addresses};
 use support::{TEST_TIMEOUT, assignment, subscribed, subscription};
 
 const POST_COUNT: u32 = 3_000;
 /// More than any limit below, so that closing a connection always meets requests.
 const AT_ONCE: u32 = 250;
 
-/// A server of its own in a folder of its own, ended when dropped.
+/// An nginx, and how it is reached.
 struct Nginx {
-    process: Child,
-    folder: tempfile::TempDir,
+    server: RunningNginx,
     address: SocketAddr,
     ca_pem: Vec<u8>,
 }
@@ -38,63 +32,27 @@ impl Nginx {
         let ca_pem = certified.cert.pem();
         fs::write(folder.path().join("certificate"), &ca_pem).unwrap();
         fs::write(folder.path().join("key"), certified.signing_key.serialize_pem()).unwrap();
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        let configuration = configuration(address, listen, settings);
-        fs::write(folder.path().join("nginx.conf"), configuration).unwrap();
-        let process = Command::new("nginx")
-            .args(["-c", "nginx.conf", "-e", "error.log", "-p"])
-            .arg(folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("nginx is installed");
-        let began = Instant::now();
-        while std::net::TcpStream::connect(address).is_err() {
-            assert!(began.elapsed() < TEST_TIMEOUT, "{}", Self::log(&folder, "error.log"));
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Self { process, folder, address, ca_pem: ca_pem.into_bytes() }
-    }
-
-    fn log(folder: &tempfile::TempDir, name: &str) -> String {
-        let path: PathBuf = folder.path().join(name);
-        fs::read_to_string(path).unwrap_or_default()
+        let [address] = free_addresses();
+        let http = format!(
+            "  log_format connection $connection; access_log access.log connection;
+  ssl_certificate certificate; ssl_certificate_key key;
+  {settings}
+  server {{ listen {address} {listen}; location / {{ return 200 'thank you'; }} }}
+"
+        );
+        let server = RunningNginx::start(folder, address, &http);
+        Self { server, address, ca_pem: ca_pem.into_bytes() }
     }
 
     /// How many requests it answered, and over how many connections.
     fn served(&self) -> (usize, usize) {
-        let log = Self::log(&self.folder, "access.log");
+        let log = self.server.file("access.log");
         let mut connections: Vec<_> = log.lines().collect();
         let requests = connections.len();
         connections.sort_unstable();
         connections.dedup();
         (requests, connections.len())
     }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn configuration(address: SocketAddr, listen: &str, settings: &str) -> String {
-    format!(
-        "daemon off; master_process off; pid pid; error_log error.log;
-events {{ worker_connections 2000; }}
-http {{
-  log_format connection $connection; access_log access.log connection;
-  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
-  uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-  ssl_certificate certificate; ssl_certificate_key key;
-  {settings}
-  server {{ listen {address} {listen}; location / {{ return 200 'thank you'; }} }}
-}}
-"
-    )
 }
 
 async fn posts_all_arrive_once(version: &str, settings: &str) {

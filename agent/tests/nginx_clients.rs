@@ -1,23 +1,18 @@
 //! The agent against a real nginx of a private authority, which demands a certificate of
 //! whoever comes and tells whose it was.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test may stop at the first surprise"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod support;
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::net::SocketAddr;
 
 use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::agent::v1::{self as wire, Fact};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use support::control_plane::ScriptedReplica;
-use support::{TEST_TIMEOUT, assignment, config, start, subscription};
+use support::nginx::{RunningNginx, free_addresses};
+use support::{assignment, config, start, subscription};
 
 /// A private authority, which signs for receiver and clients.
 struct PrivateAuthority {
@@ -44,68 +39,27 @@ impl PrivateAuthority {
     }
 }
 
-/// A server of its own in a folder of its own, ended when dropped.
-struct Nginx {
-    process: Child,
-    address: SocketAddr,
-    _folder: tempfile::TempDir,
-}
-
-impl Nginx {
-    fn start(authority: &PrivateAuthority) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (certificate, key) = authority.issue("receiver");
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        for (name, text) in [
-            ("certificate", certificate),
-            ("key", key),
-            ("clients", authority.pem.clone()),
-            ("nginx.conf", configuration(address)),
-        ] {
-            fs::write(folder.path().join(name), text).unwrap();
-        }
-        let process = Command::new("nginx")
-            .args(["-c", "nginx.conf", "-e", "error.log", "-p"])
-            .arg(folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("nginx is installed");
-        let began = Instant::now();
-        while std::net::TcpStream::connect(address).is_err() {
-            assert!(began.elapsed() < TEST_TIMEOUT, "nginx does not listen");
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
-        Self { process, address, _folder: folder }
+/// A receiver with a certificate of the authority, which lets in who has one, too.
+fn start_nginx(authority: &PrivateAuthority) -> (RunningNginx, SocketAddr) {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = authority.issue("receiver");
+    for (name, text) in
+        [("certificate", certificate), ("key", key), ("clients", authority.pem.clone())]
+    {
+        fs::write(folder.path().join(name), text).unwrap();
     }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn configuration(address: SocketAddr) -> String {
-    format!(
-        "daemon off; master_process off; pid pid; error_log error.log;
-events {{ worker_connections 200; }}
-http {{
-  access_log off;
-  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
-  uwsgi_temp_path uwsgi; scgi_temp_path scgi;
+    let [address] = free_addresses();
+    let http = format!(
+        "  access_log off;
   ssl_certificate certificate; ssl_certificate_key key;
   ssl_client_certificate clients; ssl_verify_client on;
   server {{
     listen {address} ssl http2;
     location / {{ return 200 'you are $ssl_client_s_dn, $ssl_session_reused'; }}
   }}
-}}
 "
-    )
+    );
+    (RunningNginx::start(folder, address, &http), address)
 }
 
 fn settings(tenant: &str, url: &str, tls: wire::ReceiverTls) -> wire::SubscriptionUpdate {
@@ -119,8 +73,8 @@ fn settings(tenant: &str, url: &str, tls: wire::ReceiverTls) -> wire::Subscripti
 #[tokio::test]
 async fn nginx_lets_in_who_has_a_certificate_and_knows_who_it_is() {
     let authority = PrivateAuthority::new();
-    let nginx = Nginx::start(&authority);
-    let url = format!("https://localhost:{}/hooks", nginx.address.port());
+    let (_nginx, address) = start_nginx(&authority);
+    let url = format!("https://localhost:{}/hooks", address.port());
     let mut replica = ScriptedReplica::start("replica-1").await;
     let _agent = start(config(&[&replica], &[]));
     let mut stream = replica.welcome_stream().await;

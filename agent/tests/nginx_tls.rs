@@ -1,25 +1,20 @@
 //! What TLS is spoken with receivers, and what is not: the table of `docs/receivers.md`,
 //! against an nginx that knows all of it.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test may stop at the first surprise"
-)]
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod support;
 
 use std::fmt::Write as _;
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use postrider_proto::agent::v1::work_response::Message as ReplicaMessage;
 use postrider_proto::agent::v1::{self as wire, Fact};
 use rcgen::{CertificateParams, KeyPair};
 use support::control_plane::ScriptedReplica;
-use support::{TEST_TIMEOUT, assignment, config, start, subscription};
+use support::nginx::{RunningNginx, free_addresses};
+use support::{assignment, config, start, subscription};
 
 /// `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048`.
 const RSA_KEY: &str = include_str!("tls/rsa.key");
@@ -45,49 +40,6 @@ const RECEIVERS: [(&str, &str, bool); 13] = [
     ("p521", "ssl_protocols TLSv1.2;", false),
 ];
 
-/// A server of its own in a folder of its own, ended when dropped.
-struct NginxReceivers {
-    process: Child,
-    ports: Vec<u16>,
-    certificates: Vec<Vec<u8>>,
-    _folder: tempfile::TempDir,
-}
-
-impl NginxReceivers {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let certificates = write_certificates(folder.path());
-        let free: Vec<_> = RECEIVERS
-            .iter()
-            .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap())
-            .collect();
-        let ports: Vec<_> = free.iter().map(|free| free.local_addr().unwrap().port()).collect();
-        drop(free);
-        fs::write(folder.path().join("nginx.conf"), configuration(&ports)).unwrap();
-        let process = Command::new("nginx")
-            .args(["-c", "nginx.conf", "-e", "error.log", "-p"])
-            .arg(folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("nginx is installed");
-        let began = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, ports[0])).is_err() {
-            let log = fs::read_to_string(folder.path().join("error.log")).unwrap_or_default();
-            assert!(began.elapsed() < TEST_TIMEOUT, "nginx does not listen: {log}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Self { process, ports, certificates, _folder: folder }
-    }
-}
-
-impl Drop for NginxReceivers {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 /// Writes each certificate, which signed itself, beside its key, and gives all of them.
 fn write_certificates(folder: &Path) -> Vec<Vec<u8>> {
     let certified = |key: KeyPair| {
@@ -108,41 +60,36 @@ fn write_certificates(folder: &Path) -> Vec<Vec<u8>> {
     certificates
 }
 
-fn configuration(ports: &[u16]) -> String {
-    let mut servers = String::new();
-    for ((certificate, settings, _), port) in RECEIVERS.iter().zip(ports) {
+/// The servers of the receivers.
+fn servers(addresses: &[SocketAddr]) -> String {
+    let mut servers = "  access_log off;\n".to_owned();
+    for ((certificate, settings, _), address) in RECEIVERS.iter().zip(addresses) {
         writeln!(
             servers,
-            "  server {{ listen 127.0.0.1:{port} ssl; ssl_certificate {certificate}.pem;
+            "  server {{ listen {address} ssl; ssl_certificate {certificate}.pem;
     ssl_certificate_key {certificate}.key; {settings}
     location / {{ return 200 'thank you'; }} }}"
         )
         .unwrap();
     }
-    format!(
-        "daemon off; master_process off; pid pid; error_log error.log;
-events {{ worker_connections 200; }}
-http {{
-  access_log off;
-  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
-  uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-{servers}}}
-"
-    )
+    servers
 }
 
 #[tokio::test]
 async fn nginx_is_spoken_to_by_tls_as_the_document_says() {
-    let nginx = NginxReceivers::start();
+    let folder = tempfile::tempdir().unwrap();
+    let certificates = write_certificates(folder.path());
+    let addresses = free_addresses::<{ RECEIVERS.len() }>();
+    let _nginx = RunningNginx::start(folder, addresses[0], &servers(&addresses));
     let mut replica = ScriptedReplica::start("replica-1").await;
     let mut config = config(&[&replica], &[]);
-    config.extra_ca_pem.clone_from(&nginx.certificates);
+    config.extra_ca_pem = certificates;
     let _agent = start(config);
     let mut stream = replica.welcome_stream().await;
-    let receivers = RECEIVERS.iter().zip(&nginx.ports);
-    for (number, ((certificate, settings, is_reached), port)) in (1..).zip(receivers) {
+    let receivers = RECEIVERS.iter().zip(&addresses);
+    for (number, ((certificate, settings, is_reached), address)) in (1..).zip(receivers) {
         let id = format!("receiver-{number}");
-        let url = format!("https://localhost:{port}/hooks");
+        let url = format!("https://localhost:{}/hooks", address.port());
         let update = wire::SubscriptionUpdate { subscription: id.clone(), ..subscription(&url, 1) };
         stream.send(ReplicaMessage::SubscriptionUpdate(update)).await;
         let assignment = wire::Assignment { subscription: id, ..assignment(number) };

@@ -10,6 +10,7 @@
 pub mod bank;
 pub mod control_plane;
 pub mod name_server;
+pub mod nginx;
 pub mod raw;
 pub mod receiver;
 pub mod tls;
