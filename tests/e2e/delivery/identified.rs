@@ -20,6 +20,16 @@ fn with(authorization: Authorization) -> ReceiverCredentials {
     ReceiverCredentials { authorization: Some(authorization), ..ReceiverCredentials::default() }
 }
 
+/// The credentials of who gets its tokens at the receiver itself, at `/token`.
+pub(super) fn of_token_server(receiver: &Receiver) -> ReceiverCredentials {
+    with(Authorization::Oauth(OauthClient {
+        token_url: receiver.url("/token"),
+        client_id: "acme".to_owned(),
+        client_secret: "hush-hush".to_owned(),
+        ..OauthClient::default()
+    }))
+}
+
 /// One that demands a certificate gets it; what is shown of it can be written back, and it
 /// is gone once it is taken away.
 pub async fn a_certificate_is_shown_to_who_demands_it(cluster: &Cluster) {
@@ -88,15 +98,9 @@ pub async fn a_password_or_a_token_goes_along(cluster: &Cluster) {
     let requests = stage.receiver.wait_for_at("/hook", 1, SOON_LIMIT).await.unwrap();
     assert_eq!(requests[0].header("authorization"), "Basic YWNtZTpodXNoLWh1c2g=");
 
-    let client = OauthClient {
-        token_url: stage.receiver.url("/token"),
-        client_id: "acme".to_owned(),
-        client_secret: "hush-hush".to_owned(),
-        ..OauthClient::default()
-    };
     let given = Subscription {
         name: made.name.clone(),
-        credentials: Some(with(Authorization::Oauth(client))),
+        credentials: Some(of_token_server(&stage.receiver)),
         ..Subscription::default()
     };
     let update = UpdateSubscriptionRequest { subscription: Some(given), update_mask: None };
@@ -119,14 +123,8 @@ pub async fn a_password_or_a_token_goes_along(cluster: &Cluster) {
 pub async fn without_a_token_nothing_is_sent(cluster: &Cluster) {
     let stage = Stage::set(cluster, "tokenless").await;
     stage.receiver.script("/token", [behaviour::status(StatusCode::UNAUTHORIZED)]);
-    let client = OauthClient {
-        token_url: stage.receiver.url("/token"),
-        client_id: "acme".to_owned(),
-        client_secret: "hush-hush".to_owned(),
-        ..OauthClient::default()
-    };
     let wanted = Subscription {
-        credentials: Some(with(Authorization::Oauth(client))),
+        credentials: Some(of_token_server(&stage.receiver)),
         retry_policy: Some(delays(&[1])),
         ..stage.wanted("/hook")
     };

@@ -1,11 +1,11 @@
 //! Token servers that do not answer.
 
-use postrider_proto::v1::receiver_credentials::Authorization;
-use postrider_proto::v1::{DeliveryState, OauthClient, ReceiverCredentials, Subscription};
+use postrider_proto::v1::{DeliveryState, Subscription};
 use postrider_tests::cluster::Cluster;
 use postrider_tests::publish::event;
 use postrider_tests::receiver::behaviour::Behaviour;
 
+use super::identified::of_token_server;
 use crate::stage::{DEFAULT_PAYLOAD, SOON_LIMIT, Stage, delays};
 
 /// More than a subscription has in flight before anything succeeds.
@@ -17,18 +17,8 @@ const SERVED_EVENTS: usize = 20;
 pub async fn a_token_server_that_hangs_holds_nobody_else(cluster: &Cluster) {
     let held = Stage::set(cluster, "tokens-held").await;
     held.receiver.script("/token", [Behaviour::Hang]);
-    let client = OauthClient {
-        token_url: held.receiver.url("/token"),
-        client_id: "acme".to_owned(),
-        client_secret: "hush-hush".to_owned(),
-        ..OauthClient::default()
-    };
-    let credentials = ReceiverCredentials {
-        authorization: Some(Authorization::Oauth(client)),
-        ..ReceiverCredentials::default()
-    };
     let wanted = Subscription {
-        credentials: Some(credentials),
+        credentials: Some(of_token_server(&held.receiver)),
         event_types: vec!["held".to_owned()],
         retry_policy: Some(delays(&[1_000; 50])),
         ..held.wanted("/hook")
