@@ -171,7 +171,8 @@ pub fn not_apart(needs: &DependencyMap) -> Vec<String> {
     findings
 }
 
-fn reached<'a>(needs: &'a DependencyMap, name: &'a str) -> BTreeSet<&'a str> {
+/// What a crate is built with, without itself.
+pub fn reached<'a>(needs: &'a DependencyMap, name: &'a str) -> BTreeSet<&'a str> {
     let mut reached = BTreeSet::new();
     let mut open = vec![name];
     while let Some(next) = open.pop() {

@@ -9,6 +9,7 @@ mod background_loops;
 mod circles;
 mod crates;
 mod heads;
+mod image_context;
 mod invariants;
 mod log_lines;
 mod rules;
@@ -45,6 +46,13 @@ fn arrows_lead_down() {
 #[test]
 fn rooms_say_what_they_are_for() {
     let findings = heads::silent_rooms(&source::all().unwrap());
+    assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
+}
+
+#[test]
+fn images_are_built_from_all_they_need() {
+    let findings =
+        image_context::missing_from_builds(&source::all().unwrap(), &crates::needs().unwrap());
     assert!(findings.is_empty(), "\n{}\n", findings.join("\n"));
 }
 
