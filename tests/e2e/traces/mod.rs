@@ -195,22 +195,30 @@ async fn who_may_not_call_records_nothing() {
     assert_call_over_http(&cluster, &collector).await;
 }
 
-/// A call over HTTP has the span of a call, which says by what it came and where.
+/// A call over HTTP has the span of a call, which says by what it came and where, and what it
+/// was answered with: that there is no such tenant is no fault of the server.
 async fn assert_call_over_http(cluster: &Cluster, collector: &OtlpCollector) {
     let over_http = JsonApi::of(cluster).unwrap();
-    over_http.call("GET /v1/tenants/traced", "", "").await.unwrap();
-    let span = wait::until("the span of a call over HTTP", SOON_LIMIT, || async {
-        let mut spans = collector.spans().into_iter();
-        spans.find(|span| span.name().ends_with("/GetTenant")).ok_or("it is not there".to_owned())
-    });
-    let span = span.await.unwrap();
-    for (name, value) in [
-        ("rpc.system.name", "http_json"),
-        ("rpc.response.status_code", "OK"),
-        ("http.request.method", "GET"),
-        ("http.route", "/v1/tenants/{tenant}"),
-    ] {
-        assert_eq!(span.attribute(name), value, "{name}");
+    for (tenant, code, http_status) in [("traced", "OK", "200"), ("nobody", "NOT_FOUND", "404")] {
+        over_http.call(&format!("GET /v1/tenants/{tenant}"), "", "").await.unwrap();
+        let span = wait::until("the span of a call over HTTP", SOON_LIMIT, || async {
+            let mut spans = collector.spans().into_iter();
+            let found = spans.find(|span| {
+                let is_call = span.name().ends_with("/GetTenant");
+                is_call && span.attribute("rpc.response.status_code") == code
+            });
+            found.ok_or("it is not there".to_owned())
+        });
+        let span = span.await.unwrap();
+        for (name, value) in [
+            ("rpc.system.name", "http_json"),
+            ("http.request.method", "GET"),
+            ("http.route", "/v1/tenants/{tenant}"),
+            ("http.response.status_code", http_status),
+            ("error.type", ""),
+        ] {
+            assert_eq!(span.attribute(name), value, "{name}");
+        }
     }
 }
 

@@ -30,7 +30,7 @@ use super::idempotency_keys;
 use super::media_types::{BodyForm, EVENTS, JSON, JSON_OR_LINES, LINES, accepts_events, body_form};
 use super::origins::{self, AllowedOrigins, OriginJudgement};
 use super::routes::{FoundRoute, RouteTable};
-use crate::api::rpc::call_trace::HttpTarget;
+use crate::api::rpc::call_trace::{HttpTarget, UnansweredTrace};
 use crate::api::rpc::receiving::{MessageFraming, RequestCaller};
 use crate::api::rpc::request_ids::{self, REQUEST_ID_HEADER};
 use crate::api::rpc::unsent_answers::AnswerBounds;
@@ -168,7 +168,7 @@ impl HttpApi {
     where
         S: Service<Request<Body>, Response = Response<Body>>,
     {
-        let caller = RequestCaller::default();
+        let (caller, trace) = (RequestCaller::default(), UnansweredTrace::default());
         let outcome = if request.uri().path() == OPEN_API_PATH {
             let route: Arc<str> = Arc::from(OPEN_API_PATH);
             running.found(&route);
@@ -199,10 +199,13 @@ impl HttpApi {
             rpc.extensions_mut().insert(framing);
             rpc.extensions_mut().insert(Arc::clone(&call));
             rpc.extensions_mut().insert(caller.clone());
+            rpc.extensions_mut().insert(trace.clone());
             let answer = inner.call(rpc).await?;
             self.answer(call, answer, &caller).await
         };
-        Ok(outcome.unwrap_or_else(|status| self.error(status.into())))
+        let answer = outcome.unwrap_or_else(|status| self.error(status.into()));
+        trace.answered(answer.status());
+        Ok(answer)
     }
 
     /// The call that a request is.

@@ -9,7 +9,8 @@
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{Extensions, Method};
+use http::{Extensions, Method, StatusCode};
+use parking_lot::Mutex;
 use postrider_telemetry::{
     EXPORTED_TARGET, SpanContext, process_tracer, remote_context, start_span,
 };
@@ -38,15 +39,35 @@ pub fn call_system(extensions: &Extensions) -> CallSystem {
     }
 }
 
+/// The span of a call over HTTP, once it has its code and until its answer has a status too: in
+/// a request's extensions, and with whoever makes the answer.
+#[derive(Clone, Debug, Default)]
+pub struct UnansweredTrace(Arc<Mutex<Option<CallTrace>>>);
+
+impl UnansweredTrace {
+    /// What the call is answered with over HTTP, which ends its span if it is recorded.
+    pub fn answered(&self, status: StatusCode) {
+        let Some(trace) = self.0.lock().take() else { return };
+        trace.span.record("http.response.status_code", i64::from(status.as_u16()));
+        if status.is_server_error() && !trace.has_failed {
+            trace.record_error(status.as_str());
+        }
+    }
+}
+
 /// A call whose trace is recorded; the span that others are below, in a request's extensions.
 #[derive(Clone, Debug)]
 pub struct CallSpan(pub SpanContext);
 
 /// The span of a call that has begun; it ends when this is dropped. It is beside the call's
 /// span of the log, since what a line tells of a caller is not for a collector.
+#[derive(Debug)]
 pub struct CallTrace {
     span: Span,
     context: SpanContext,
+    /// Where it waits for its answer's status, if it came over HTTP.
+    unanswered: Option<UnansweredTrace>,
+    has_failed: bool,
 }
 
 impl CallTrace {
@@ -71,6 +92,7 @@ impl CallTrace {
             rpc.response.status_code = Empty,
             http.request.method = Empty,
             http.route = Empty,
+            http.response.status_code = Empty,
             postrider.request.id = request_id,
             "error.type" = Empty,
         );
@@ -79,7 +101,8 @@ impl CallTrace {
             span.record("http.request.method", target.method.as_str());
             span.record("http.route", &*target.route);
         }
-        Some(Self { span, context })
+        let unanswered = call.extensions.get::<UnansweredTrace>().cloned();
+        Some(Self { span, context, unanswered, has_failed: false })
     }
 
     pub fn span(&self) -> CallSpan {
@@ -87,12 +110,20 @@ impl CallTrace {
     }
 
     /// The call was answered. A stream's answer is that it was opened.
-    pub fn end(self, code: Code) {
+    pub fn end(mut self, code: Code) {
         self.span.record("rpc.response.status_code", code_name(code));
-        if is_error(code) {
-            self.span.record("otel.status_code", "error");
-            self.span.record("error.type", code_name(code));
+        self.has_failed = is_error(code);
+        if self.has_failed {
+            self.record_error(code_name(code));
         }
+        if let Some(unanswered) = self.unanswered.take() {
+            *unanswered.0.lock() = Some(self);
+        }
+    }
+
+    fn record_error(&self, error_type: &str) {
+        self.span.record("otel.status_code", "error");
+        self.span.record("error.type", error_type);
     }
 }
 
