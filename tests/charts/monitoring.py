@@ -25,6 +25,8 @@ SEVERITIES = ("critical", "warning")
 # What a histogram's series have after the name of their family.
 SERIES_SUFFIX = re.compile(r"_(bucket|count|sum)$")
 OWN_METRIC = re.compile(r"\b(?:postrider|rpc_server|http_client|dns|db_client|process)_\w+")
+# What nobody would notice by itself: that something is wrong in the database.
+DAMAGE_METRICS = ("postrider_unreadable_rows", "postrider_audit_alarms_total")
 # Labels that look like metrics.
 LABEL_WORDS = ("rpc_method", "rpc_response_status_code", "rpc_system_name")
 
@@ -102,8 +104,12 @@ def metrics(alerts):
 
 
 def panels():
-    """No two panels have one id or one place."""
+    """No two panels have one id or one place, and signs of damage have one each."""
     all_panels = json.loads(DASHBOARD.read_text())["panels"]
+    asked = [target["expr"] for panel in all_panels for target in panel.get("targets", [])]
+    for name in DAMAGE_METRICS:
+        if not any(name in expression for expression in asked):
+            yield f"no panel shows {name}"
     for key in ("id", "gridPos"):
         seen = [json.dumps(panel[key], sort_keys=True) for panel in all_panels]
         yield from (f"two panels have the {key} {twice}" for twice in set(seen) if seen.count(twice) > 1)
