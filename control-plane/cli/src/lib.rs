@@ -11,12 +11,14 @@
 //! - `output`, `values`, `terminal`: how answers are shown.
 //! - `actions`: what is more than a call.
 //! - `session`: what every command has. `program`: what these commands are a part of.
-//! - `exits`, `advice`: how a command ends, and what is told then.
+//! - `exits`, `error_report`, `advice`: how a command ends, and what is told then, to programs
+//!   and to people.
 
 mod actions;
 mod advice;
 mod arguments;
 mod calls;
+mod error_report;
 mod exits;
 #[cfg(test)]
 mod fixtures;
@@ -32,6 +34,9 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Command, FromArgMatches, Subcommand};
 
+use crate::actions::CommandFailure;
+use crate::error_report::ErrorReport;
+use crate::output::OutputFormat;
 pub use crate::program::ProgramParser;
 use crate::table::CommandSpec;
 
@@ -81,13 +86,23 @@ impl ClientCommand {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
                 if !failure.error.is_silent() {
-                    let text = advice::explained(&failure.error, &failure.address);
-                    eprintln!("postrider: {text}");
+                    eprintln!("{}", told(&failure, matches));
                 }
                 failure.error.exit_code().into()
             }
         }
     }
+}
+
+/// What is told of an error, in the form that was asked for.
+fn told(failure: &CommandFailure, matches: &ArgMatches) -> String {
+    let CommandFailure { error, address } = failure;
+    // A variable that names no form is an error itself, and is told to people.
+    let format = session::output_format(matches).unwrap_or(OutputFormat::Table);
+    let document = format.among_lines(&ErrorReport::of(error, address));
+    // What cannot be written as a document is told as text.
+    let document = document.ok().flatten();
+    document.unwrap_or_else(|| format!("postrider: {}", advice::explained(error, address)))
 }
 
 /// The row of what was typed, and what was given to it.

@@ -61,17 +61,22 @@ pub fn target_options(matches: &ArgMatches) -> TargetOptions {
 
 /// What flags and variables say about the output.
 pub fn printer(matches: &ArgMatches) -> Result<AnswerPrinter, CliError> {
-    let format =
-        text(matches, "output").map(str::to_owned).or_else(|| variable("POSTRIDER_OUTPUT"));
-    let format = match format {
-        None => OutputFormat::Table,
-        Some(name) => OutputFormat::named(&name).ok_or_else(|| {
-            CliError::Usage(format!("POSTRIDER_OUTPUT must be one of {:?}", OutputFormat::NAMES))
-        })?,
-    };
+    let format = output_format(matches)?;
     let times = TimeStyle { is_absolute: switch(matches, "absolute-times"), now: Timestamp::now() };
     let colors = ColorChoice::of(text(matches, "color").unwrap_or("auto"));
     Ok(AnswerPrinter { format, colors, times })
+}
+
+/// How answers, and the error that ends the command, are written.
+pub fn output_format(matches: &ArgMatches) -> Result<OutputFormat, CliError> {
+    let format =
+        text(matches, "output").map(str::to_owned).or_else(|| variable("POSTRIDER_OUTPUT"));
+    match format {
+        None => Ok(OutputFormat::Table),
+        Some(name) => OutputFormat::named(&name).ok_or_else(|| {
+            CliError::Usage(format!("POSTRIDER_OUTPUT must be one of {:?}", OutputFormat::NAMES))
+        }),
+    }
 }
 
 /// A variable that is set to something.

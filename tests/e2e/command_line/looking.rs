@@ -142,8 +142,17 @@ pub async fn errors_say_what_to_do(terminal: &Terminal) {
     let told = terminal.refused(4, &["tenants", "create", "Not An Id"]).await;
     assert!(told.contains("INVALID_REQUEST") && told.contains("field tenant_id: "), "{told}");
     assert!(told.contains("what to do: ") && told.contains("request: "), "{told}");
+    let told = terminal.refused_as_json(4, &["tenants", "create", "Not An Id"]).await;
+    assert_eq!(told["code"], "INVALID_ARGUMENT", "{told}");
+    assert_eq!(told["reason"], "INVALID_REQUEST", "{told}");
+    assert_eq!(told["fieldViolations"][0]["field"], "tenant_id", "{told}");
+    assert!(told["advice"].is_string() && told["requestId"].is_string(), "{told}");
     let told = terminal.refused(2, &["events"]).await;
     assert!(told.contains("--tenant"), "{told}");
+    let told = terminal.refused_as_json(2, &["events"]).await;
+    assert!(told["message"].as_str().unwrap().contains("--tenant"), "{told}");
+    let told = terminal.refused(2, &["events", "--output", "yaml"]).await;
+    assert!(told.starts_with("---\nexitCode: 2\nmessage: "), "{told}");
     terminal.refused(2, &["events", "--tenant", "a", "--since", "soon"]).await;
     terminal.refused(2, &["tenants", "list", "--output", "xml"]).await;
     let nobody = terminal.with("POSTRIDER_TOKEN", "prt_wrong");

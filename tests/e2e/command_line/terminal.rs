@@ -128,6 +128,15 @@ impl Terminal {
         told
     }
 
+    /// The same, told as JSON: the last line of standard error.
+    pub async fn refused_as_json(&self, code: i32, words: &[&str]) -> Value {
+        let words: Vec<&str> = words.iter().copied().chain(["--output", "json"]).collect();
+        let told = self.refused(code, &words).await;
+        let report: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+        assert_eq!(report["exitCode"], code, "{report}");
+        report
+    }
+
     /// A command that goes on until it is told to end; it prints to a file.
     pub fn start(&self, words: &[&str], log: &str) -> Program {
         Program::start(log, self.command(words), &self.folder.join(log)).unwrap()

@@ -32,6 +32,16 @@ impl OutputFormat {
             _ => None,
         }
     }
+
+    /// A value that stands among lines of others: a line of JSON, or a YAML document. People
+    /// read none.
+    pub fn among_lines<T: Serialize>(self, value: &T) -> Result<Option<String>, CliError> {
+        match self {
+            Self::Table => Ok(None),
+            Self::Json => json_line(value).map(Some),
+            Self::Yaml => Ok(Some(format!("---\n{}", yaml(value)?))),
+        }
+    }
 }
 
 /// Writes answers in the format that was asked for.
