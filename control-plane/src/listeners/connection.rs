@@ -26,6 +26,7 @@ use tonic::transport::server::Connected;
 use super::door::Door;
 use super::expiry::{self, EXPIRED_CONNECTION_GRACE};
 use super::handshakes::RunningHandshake;
+use super::refused_requests::RequestWatch;
 use super::slots::ConnectionSlot;
 use crate::metrics::LimitMetrics;
 use crate::settings::ConnectionSettings;
@@ -146,6 +147,7 @@ pub struct DoorConnection {
     write_deadline: Option<Pin<Box<Sleep>>>,
     /// Why it is closed. From then on every call fails.
     closed: Option<CloseReason>,
+    requests: RequestWatch,
     metrics: LimitMetrics,
     /// Given back when the connection is dropped.
     _place: ConnectionPlace,
@@ -204,6 +206,7 @@ impl DoorConnection {
             write_timeout: times.write_timeout,
             write_deadline: None,
             closed: None,
+            requests: RequestWatch::begin(times.metrics.clone()),
             metrics: times.metrics.clone(),
             _place: place,
         }
@@ -237,6 +240,7 @@ impl DoorConnection {
 
     fn close(&mut self, reason: CloseReason) -> io::Error {
         self.closed = Some(reason);
+        self.requests.end();
         reason.error()
     }
 
@@ -249,7 +253,9 @@ impl DoorConnection {
     ) -> Poll<io::Result<T>> {
         self.require_open()?;
         let written = write(&mut self.transport, context);
-        if written.is_pending() {
+        if matches!(written, Poll::Ready(Err(_))) {
+            self.requests.end();
+        } else if written.is_pending() {
             self.require_time(context)?;
             self.require_reader(context)?;
         } else if self.write_deadline.is_some() {
@@ -311,12 +317,14 @@ impl AsyncRead for DoorConnection {
         let connection = self.get_mut();
         connection.require_time(context)?;
         let before = buffer.filled().len();
-        ready!(match &mut connection.transport {
+        let read = ready!(match &mut connection.transport {
             Transport::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Transport::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
-        })?;
-        connection.note_read(buffer.filled().len().saturating_sub(before));
-        Poll::Ready(Ok(()))
+        });
+        let bytes = buffer.filled().len().saturating_sub(before);
+        connection.requests.read(read.is_ok().then_some(bytes));
+        connection.note_read(bytes);
+        Poll::Ready(read)
     }
 }
 
@@ -326,10 +334,14 @@ impl AsyncWrite for DoorConnection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().write_with(context, |transport, context| match transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
-            Transport::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-        })
+        let connection = self.get_mut();
+        let written =
+            ready!(connection.write_with(context, |transport, context| match transport {
+                Transport::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+                Transport::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+            }))?;
+        connection.requests.written(bytes);
+        Poll::Ready(Ok(written))
     }
 
     fn poll_write_vectored(
@@ -337,10 +349,16 @@ impl AsyncWrite for DoorConnection {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.get_mut().write_with(context, |transport, context| match transport {
-            Transport::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-            Transport::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-        })
+        let connection = self.get_mut();
+        let written =
+            ready!(connection.write_with(context, |transport, context| match transport {
+                Transport::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+                Transport::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            }))?;
+        if let Some(first) = slices.iter().find(|slice| !slice.is_empty()) {
+            connection.requests.written(first);
+        }
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -358,7 +376,9 @@ impl AsyncWrite for DoorConnection {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().write_with(context, |transport, context| match transport {
+        let connection = self.get_mut();
+        connection.requests.end();
+        connection.write_with(context, |transport, context| match transport {
             Transport::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Transport::Tls(stream) => Pin::new(stream).poll_shutdown(context),
         })

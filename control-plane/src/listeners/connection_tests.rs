@@ -2,6 +2,13 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -96,4 +103,35 @@ async fn who_takes_nothing_for_too_long_is_cut_off_at_any_age() {
     assert_eq!(ended.await.unwrap().kind(), io::ErrorKind::TimedOut);
     assert!(written >= 16 << 20);
     assert_eq!(connection.metrics.times_reached("connections.write_timeout_seconds"), 1);
+}
+
+/// How often a server refused for these reasons that got a request: by itself, since the
+/// service answers each as Postrider does.
+async fn refused(request: &str) -> [u64; 4] {
+    let (connection, mut client) = connected(600).await;
+    let metrics = connection.metrics.clone();
+    client.write_all(request.as_bytes()).await.unwrap();
+    let service = service_fn(|_: Request<Incoming>| async {
+        Response::builder().status(400).header("x-request-id", "1").body(Full::<Bytes>::default())
+    });
+    let server = http1::Builder::new().serve_connection(TokioIo::new(connection), service);
+    // It ends with the error of which tonic tells nobody.
+    let _ended = tokio::time::timeout(TEST_LIMIT, server).await.unwrap();
+    ["malformed", "uri_too_long", "headers_too_large", "other"]
+        .map(|reason| metrics.times_refused(reason))
+}
+
+#[tokio::test]
+async fn requests_that_the_server_refuses_itself_are_counted() {
+    let headers = "a: b\r\n".repeat(200);
+    let long = "x".repeat(70_000);
+    for (request, counted) in [
+        ("GET / HTTP/1.1\r\nconnection: close\r\n\r\n".to_owned(), [0, 0, 0, 0]),
+        ("GET / HTTP/1.1\r\nno header\r\n\r\n".to_owned(), [1, 0, 0, 0]),
+        (format!("GET /{long} HTTP/1.1\r\n\r\n"), [0, 1, 0, 0]),
+        (format!("GET / HTTP/1.1\r\n{headers}\r\n"), [0, 0, 1, 0]),
+    ] {
+        let line = request.lines().next().unwrap();
+        assert_eq!(refused(&request).await, counted, "{line:.80}");
+    }
 }

@@ -9,8 +9,8 @@
 //!
 //! - `door`: who comes in where. `open_door`: listening. `accept`: taking connections in.
 //!   `slots`, `handshakes`: how many there may be. `connection`: what comes of them.
-//!   `keepalive`: whether anybody is there. `holder_bytes`: what those of the same agent or
-//!   caller share.
+//!   `keepalive`: whether anybody is there. `refused_requests`: what the server refuses itself.
+//!   `holder_bytes`: what those of the same agent or caller share.
 //! - `certificates`: what the settings' files are made into.
 //! - `identities`: what a certificate is, and what its holder may be. `denials`: the line
 //!   about those that are let in nowhere. `expiry`: until when a certificate counts.
@@ -28,6 +28,7 @@ mod holder_bytes;
 mod identities;
 mod keepalive;
 mod open_door;
+mod refused_requests;
 mod slots;
 
 pub use self::accept::DoorConnections;

@@ -15,6 +15,13 @@ static REACHED: MetricDescriptor = MetricDescriptor::counter(
 )
 .by(&["limit"])
 .up_to(MAX_LIMITS);
+static REFUSED_REQUESTS: MetricDescriptor = MetricDescriptor::counter(
+    "postrider.http.requests.refused",
+    "{request}",
+    "Requests over HTTP/1.1 that the server refused before they were read, so that they are no \
+     calls, by reason: malformed, uri_too_long, headers_too_large, head_timeout or other",
+)
+.by(&["reason"]);
 static CONNECTIONS: MetricDescriptor = MetricDescriptor::up_down(
     "postrider.connections",
     "{connection}",
@@ -66,6 +73,9 @@ const USUAL_LIMITS: [&str; 13] = [
     "requests.max_reads_per_tenant",
     "requests.max_receiving_bytes",
 ];
+/// Why the server refuses requests by itself.
+const REFUSAL_REASONS: [&str; 5] =
+    ["malformed", "uri_too_long", "headers_too_large", "head_timeout", "other"];
 /// There are about forty settings of limits.
 const MAX_LIMITS: usize = 128;
 /// By who comes in there.
@@ -75,6 +85,7 @@ const DOORS: [&str; 3] = ["callers", "agents", "replicas"];
 #[derive(Clone)]
 pub struct LimitMetrics {
     reached: Counter<u64>,
+    refused_requests: Counter<u64>,
     connections: DoorGauges,
     handshakes: DoorGauges,
     receiving_bytes: DoorGauges,
@@ -109,9 +120,14 @@ impl LimitMetrics {
         for limit in USUAL_LIMITS {
             reached.add(0, &[KeyValue::new("limit", limit)]);
         }
+        let refused_requests = registry.counter(&REFUSED_REQUESTS);
+        for reason in REFUSAL_REASONS {
+            refused_requests.add(0, &[KeyValue::new("reason", reason)]);
+        }
         let at_doors = |descriptor| DoorGauges::new(registry, descriptor);
         Self {
             reached,
+            refused_requests,
             connections: at_doors(&CONNECTIONS),
             handshakes: at_doors(&HANDSHAKES),
             receiving_bytes: at_doors(&RECEIVING),
@@ -127,6 +143,12 @@ impl LimitMetrics {
     /// Somebody was refused something by the limit that a setting sets.
     pub fn reached(&self, setting: &'static str) {
         self.reached.add(1, &[KeyValue::new("limit", setting)]);
+    }
+
+    /// The server refused a request by itself, for one of [`REFUSAL_REASONS`].
+    pub fn request_refused(&self, reason: &'static str) {
+        debug_assert!(REFUSAL_REASONS.contains(&reason), "{reason} is a reason");
+        self.refused_requests.add(1, &[KeyValue::new("reason", reason)]);
     }
 
     /// The gauge of a door's open connections.
@@ -169,6 +191,11 @@ impl LimitMetrics {
 
     pub fn times_reached(&self, setting: &str) -> u64 {
         let series = format!("postrider_limits_reached_total{{limit=\"{setting}\"}}");
+        super::shown(&self.registry, &series) as u64
+    }
+
+    pub fn times_refused(&self, reason: &str) -> u64 {
+        let series = format!("postrider_http_requests_refused_total{{reason=\"{reason}\"}}");
         super::shown(&self.registry, &series) as u64
     }
 
