@@ -159,7 +159,8 @@ fn described_by(name: &str, has_hint: bool, has_problem: bool) -> Option<String>
     let parts = [(has_hint, "hint"), (has_problem, "problem")];
     let named: Vec<_> = parts
         .into_iter()
-        .filter_map(|(is_there, part)| is_there.then(|| format!("{}-{part}", id(name))))
+        .filter(|(is_there, _)| *is_there)
+        .map(|(_, part)| format!("{}-{part}", id(name)))
         .collect();
     (!named.is_empty()).then(|| named.join(" "))
 }

@@ -187,7 +187,7 @@ async fn a_replay_leads_to_how_far_it_is() {
     ];
     let started = browser.post("/console/tenants/acme/replay", &form).await;
     assert!(started.location().starts_with("/console/tenants/acme/operations/op_"));
-    let shown = browser.get(&started.location().to_owned()).await;
+    let shown = browser.get(started.location()).await;
     assert!(shown.text.contains("<progress") && shown.text.contains("Replay"), "{}", shown.text);
     let wrong = [("form_token", token.as_str()), ("start_time", "soon")];
     let refused = browser.post("/console/tenants/acme/replay", &wrong).await;

@@ -84,7 +84,11 @@ fn entries(visit: &Visit, tenant: &str, delivery: &v1::Delivery) -> Vec<MenuEntr
     match delivery.state() {
         DeliveryState::Waiting => vec![entry("Try now", "retry"), entry("Cancel", "cancel")],
         DeliveryState::Held | DeliveryState::InFlight => vec![entry("Cancel", "cancel")],
-        _ => vec![entry("Resend", "retry")],
+        DeliveryState::Unspecified
+        | DeliveryState::Succeeded
+        | DeliveryState::Exhausted
+        | DeliveryState::Cancelled
+        | DeliveryState::Suppressed => vec![entry("Resend", "retry")],
     }
 }
 
