@@ -136,11 +136,13 @@ pub enum ErrorReason {
     /// Too many bytes of unfinished requests wait on this connection or at this replica. Send
     /// fewer at once.
     TooMuchReceived,
-    /// Too many bytes of answers that nobody reads wait for this caller or at this replica.
-    /// What was asked for may be done. Read them first.
+    /// Too many bytes of answers that nobody reads wait for this caller or at this replica,
+    /// or it has too many streams. What was asked for may be done; an event of a PublishStream
+    /// was not published. Read them first.
     TooMuchUnsent,
-    /// The answer was not read within `requests.send_timeout_seconds`. What was asked for is
-    /// done. Ask for less at once, and read it.
+    /// The answer, or any of a stream, was not read within `requests.send_timeout_seconds`.
+    /// What was asked for is done; events of a stream may be. Ask for less at once, and read
+    /// it.
     ReadTooSlowly,
     /// The caller or all callers together have as many reads at once as they may. Read less at
     /// once.
