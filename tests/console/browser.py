@@ -11,7 +11,8 @@ import shutil
 import time
 
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import (NoSuchElementException, StaleElementReferenceException,
+                                        WebDriverException)
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
@@ -102,7 +103,23 @@ class Browser:
         return self.find(f".//a{own} | .//button{own} | .//summary{own}", within)
 
     def press(self, words, within=None):
-        self.control(words, within).click()
+        """Presses a link or a button, and waits for the page that it leads to."""
+        self.follow(self.control(words, within))
+
+    def follow(self, control):
+        leads_on = control.tag_name == "a" or control.get_attribute("type") == "submit"
+        self.driver.execute_script("window.left = false")
+        control.click()
+        if leads_on:
+            self.wait(self.has_left, f"{control} leads nowhere")
+
+    def has_left(self):
+        """Whether another page is there, and whole."""
+        try:
+            return self.driver.execute_script(
+                "return window.left === undefined && document.readyState === 'complete'")
+        except WebDriverException:
+            return False
 
     def field(self, label):
         words = f"normalize-space()={quoted(label)} or starts-with(normalize-space(), {quoted(label + ' (')})"
