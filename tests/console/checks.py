@@ -255,11 +255,11 @@ def a_hostile_payload_does_not_run(installation, browser):
 def windows_are_replayed_and_accounted_for(installation, browser):
     browser.open("/tenants/acme/replay")
     browser.tick("DELIVERY_STATE_SUCCEEDED")
-    browser.press("Send them again")
+    browser.press("Replay")
     browser.wait(lambda: "Done" in browser.text(), "the replay is done, by itself", 40)
     expect("Sent again" in browser.text(), "with its counts", browser.text())
     browser.open("/tenants/acme/reconcile")
-    browser.press("Account for it")
+    browser.press("Reconcile", browser.find("//main"))
     expect("Delivered" in browser.text() and "Events" in browser.text(), "the account",
            browser.text())
     expect("transaction.failed" in browser.text(), "names what was not delivered", browser.text())

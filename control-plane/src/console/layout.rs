@@ -19,7 +19,8 @@ pub fn document(visit: &Visit, page: &Page, flash: Option<Flash>) -> Markup {
         header.top {
             (brand(&visit.console, &visit.home()))
             @if !visit.is_portal() && visit.may_everywhere(Permission::ReadFleet) {
-                form.find method="get" action=(path(&["search"])) role="search" {
+                form.find method="get" action=(path(&["search"])) role="search"
+                    aria-label="The installation" {
                     label.hidden for="find" { "Find by id" }
                     input #find type="search" name="q" placeholder="Find by id"
                         value=(visit.request.query("q")) autocomplete="off" spellcheck="false";
@@ -113,17 +114,17 @@ fn navigation(visit: &Visit, page: &Page) -> Markup {
             of_tenant.push(("Subscriptions", vec!["tenants", tenant, "subscriptions"]));
         }
         if visit.may_in(Permission::ReadDeliveries, tenant) {
-            of_tenant.push(("Events", vec!["tenants", tenant, "attempts"]));
-            of_tenant.push(("Live", vec!["tenants", tenant, "tail"]));
+            of_tenant.push(("Event log", vec!["tenants", tenant, "attempts"]));
+            of_tenant.push(("Live tail", vec!["tenants", tenant, "tail"]));
         }
         if visit.may_in(Permission::ReadEvents, tenant) {
-            of_tenant.push(("Published", vec!["tenants", tenant, "events"]));
+            of_tenant.push(("Published events", vec!["tenants", tenant, "events"]));
         }
         if visit.may_in(Permission::ReadOperations, tenant) {
             of_tenant.push(("Operations", vec!["tenants", tenant, "operations"]));
         }
         if visit.may_in(Permission::ReadDeliveries, tenant) {
-            of_tenant.push(("Account", vec!["tenants", tenant, "reconcile"]));
+            of_tenant.push(("Reconcile", vec!["tenants", tenant, "reconcile"]));
         }
         // Pages of one tenant are added here.
     }

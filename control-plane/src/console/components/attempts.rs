@@ -19,7 +19,7 @@ const MAX_SHOWN_BYTES: usize = 1024;
 pub fn outcome_words(code: i32) -> (Tone, &'static str) {
     match AttemptOutcome::try_from(code).unwrap_or_default() {
         AttemptOutcome::Succeeded => (Tone::Good, "Success"),
-        AttemptOutcome::HttpStatus => (Tone::Bad, "Failure: refused by its status"),
+        AttemptOutcome::HttpStatus => (Tone::Bad, "Failure"),
         AttemptOutcome::Timeout => (Tone::Bad, "Failure: timed out"),
         AttemptOutcome::DnsFailed => (Tone::Bad, "Failure: no address found"),
         AttemptOutcome::ConnectFailed => (Tone::Bad, "Failure: no connection"),
@@ -36,7 +36,10 @@ pub fn outcome_words(code: i32) -> (Tone, &'static str) {
 
 pub fn outcome(code: i32) -> Markup {
     let (tone, words) = outcome_words(code);
-    badges::badge(tone, words)
+    match words.split_once(": ") {
+        Some((result, why)) => html! { (badges::badge(tone, result)) " " span.why { (why) } },
+        None => badges::badge(tone, words),
+    }
 }
 
 /// An HTTP status, or a dash where there was no answer.

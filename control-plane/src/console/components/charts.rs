@@ -6,17 +6,16 @@
 
 use maud::{Markup, html};
 
-/// The drawing's size; the style sheet lets it shrink and grow.
-const WIDTH_UNITS: f64 = 640.0;
-const HEIGHT_UNITS: f64 = 180.0;
-const LEFT_UNITS: f64 = 48.0;
-const BOTTOM_UNITS: f64 = 22.0;
-const TOP_UNITS: f64 = 8.0;
+/// The drawing's size; the style sheet stretches it, and texts stand beside it as they are.
+const WIDTH_UNITS: f64 = 1000.0;
+const HEIGHT_UNITS: f64 = 100.0;
+/// Of durations, told in seconds where they are long.
+pub const MILLISECONDS: &str = " ms";
 /// Most points of one chart: an hour's for two weeks.
 const MAX_POINTS: usize = 400;
 /// Lines across a chart, and texts below it.
 const GRID_LINES: u32 = 4;
-const MAX_AXIS_TEXTS: usize = 6;
+const MAX_AXIS_TEXTS: usize = 5;
 
 /// Numbers of one kind, one for each label of the chart.
 #[derive(Clone, Debug)]
@@ -43,8 +42,9 @@ pub struct ChartFrame<'a> {
 pub fn bars(frame: ChartFrame<'_>, series: &[ChartSeries]) -> Markup {
     let stacked = |at: usize| series.iter().filter_map(|series| value(series, at)).sum::<f64>();
     let points = frame.labels.len().min(MAX_POINTS);
-    let largest = (0..points).map(stacked).fold(0.0, f64::max);
-    let scale = Scale::new(points, frame.top.unwrap_or(largest));
+    // With fewer, lines would cross at parts of one.
+    let largest = (0..points).map(stacked).fold(f64::from(GRID_LINES), f64::max);
+    let scale = Scale::new(points, frame.top.unwrap_or_else(|| rounded_up(largest)));
     let drawing = html! {
         @for at in 0..points {
             @for (number, rectangle) in rectangles(&scale, series, at) {
@@ -61,7 +61,7 @@ pub fn lines(frame: ChartFrame<'_>, series: &[ChartSeries]) -> Markup {
     let points = frame.labels.len().min(MAX_POINTS);
     let all = series.iter().flat_map(|series| series.values.iter().take(points).flatten());
     let largest = all.copied().filter(|value| value.is_finite()).fold(0.0, f64::max);
-    let scale = Scale::new(points, frame.top.unwrap_or(largest));
+    let scale = Scale::new(points, frame.top.unwrap_or_else(|| rounded_up(largest)));
     let drawing = html! {
         @for (number, series) in series.iter().enumerate() {
             path class={ "line series-" (number) } d=(outline(&scale, series)) fill="none" {}
@@ -83,27 +83,32 @@ struct Scale {
 
 impl Scale {
     fn new(points: usize, top: f64) -> Self {
-        Self { points: points.max(1) as f64, top: if top > 0.0 { rounded_up(top) } else { 1.0 } }
+        Self { points: points.max(1) as f64, top: if top > 0.0 { top } else { 1.0 } }
+    }
+
+    /// Values at which lines cross the chart, from below.
+    fn grid(&self) -> impl DoubleEndedIterator<Item = f64> {
+        let top = self.top;
+        (0..=GRID_LINES).map(move |line| top * f64::from(line) / f64::from(GRID_LINES))
     }
 
     fn step(&self) -> f64 {
-        (WIDTH_UNITS - LEFT_UNITS) / self.points
+        WIDTH_UNITS / self.points
     }
 
     fn x(&self, at: usize) -> f64 {
-        LEFT_UNITS + self.step() * at as f64
+        self.step() * at as f64
     }
 
     fn y(&self, value: f64) -> f64 {
-        let height = HEIGHT_UNITS - TOP_UNITS - BOTTOM_UNITS;
-        TOP_UNITS + height * (1.0 - (value / self.top).clamp(0.0, 1.0))
+        HEIGHT_UNITS * (1.0 - (value / self.top).clamp(0.0, 1.0))
     }
 }
 
-/// The next number that is read easily: 1, 2 or 5 and zeros.
+/// The next number whose quarters are read easily.
 fn rounded_up(value: f64) -> f64 {
     let power = 10_f64.powf(value.log10().floor());
-    let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
+    let steps = [1.2, 2.0, 4.0, 8.0, 12.0].map(|step| step * power);
     steps.into_iter().find(|step| value <= *step).unwrap_or(value)
 }
 
@@ -164,12 +169,19 @@ fn chart(frame: ChartFrame<'_>, series: &[ChartSeries], scale: &Scale, drawing: 
                     }
                 }
             }
-            svg viewBox={ "0 0 " (WIDTH_UNITS) " " (HEIGHT_UNITS) } role="img"
-                aria-labelledby={ (id) "-title" } preserveAspectRatio="none" {
-                title id={ (id) "-title" } { (title) ". The table below says the same." }
-                (grid(scale, unit))
-                (drawing)
-                (axis(scale, labels))
+            div.plot {
+                ul.ticks aria-hidden="true" {
+                    @for value in scale.grid().rev() { li { (value_text(value, unit)) } }
+                }
+                svg viewBox={ "0 0 " (WIDTH_UNITS) " " (HEIGHT_UNITS) } role="img"
+                    aria-labelledby={ (id) "-title" } preserveAspectRatio="none" {
+                    title id={ (id) "-title" } { (title) ". The table below says the same." }
+                    @for value in scale.grid() {
+                        path.grid d={ "M0 " (units(scale.y(value))) "H" (WIDTH_UNITS) } {}
+                    }
+                    (drawing)
+                }
+                (axis(labels))
             }
             details {
                 summary { "As a table" }
@@ -179,25 +191,18 @@ fn chart(frame: ChartFrame<'_>, series: &[ChartSeries], scale: &Scale, drawing: 
     }
 }
 
-fn grid(scale: &Scale, unit: &str) -> Markup {
-    html! {
-        @for line in 0..=GRID_LINES {
-            @let value = scale.top * f64::from(line) / f64::from(GRID_LINES);
-            @let y = units(scale.y(value));
-            path.grid d={ "M" (units(LEFT_UNITS)) " " (y) "H" (units(WIDTH_UNITS)) } {}
-            text.axis x=(units(LEFT_UNITS - 6.0)) y=(y) text-anchor="end"
-                dominant-baseline="middle" { (number(value)) (unit) }
-        }
-    }
-}
-
-fn axis(scale: &Scale, labels: &[String]) -> Markup {
+/// Texts below the chart, from its beginning to its end.
+fn axis(labels: &[String]) -> Markup {
     let points = labels.len().min(MAX_POINTS);
-    let every = points.div_ceil(MAX_AXIS_TEXTS).max(1);
+    let texts = points.min(MAX_AXIS_TEXTS);
+    let last = texts.saturating_sub(1).max(1);
+    let shown = (0..texts).filter_map(|text| labels.get(text * points.saturating_sub(1) / last));
     html! {
-        @for (at, label) in labels.iter().enumerate().take(points).step_by(every) {
-            text.axis x=(units(scale.x(at) + scale.step() / 2.0)) y=(units(HEIGHT_UNITS - 6.0))
-                text-anchor="middle" { (label) }
+        ul.times aria-hidden="true" {
+            // Every other one, where there is little room.
+            @for (number, label) in shown.enumerate() {
+                li.wide-only[number % 2 == 1] { (label) }
+            }
         }
     }
 }
@@ -219,7 +224,7 @@ fn table(frame: ChartFrame<'_>, series: &[ChartSeries]) -> Markup {
                             @for series in series {
                                 td {
                                     @if let Some(value) = value(series, at) {
-                                        (number(value)) (frame.unit)
+                                        (value_text(value, frame.unit))
                                     } @else { "–" }
                                 }
                             }
@@ -231,13 +236,35 @@ fn table(frame: ChartFrame<'_>, series: &[ChartSeries]) -> Markup {
     }
 }
 
+/// A value with its unit.
+pub fn value_text(value: f64, unit: &str) -> String {
+    if unit == MILLISECONDS && value >= 1000.0 {
+        format!("{} s", number(value / 1000.0))
+    } else {
+        format!("{}{unit}", number(value))
+    }
+}
+
 /// A number with as many digits as are of use.
 pub fn number(value: f64) -> String {
     if value >= 100.0 || value.fract() == 0.0 {
-        format!("{value:.0}")
+        grouped(&format!("{value:.0}"))
     } else {
         format!("{value:.1}")
     }
+}
+
+/// Digits with a comma between thousands.
+fn grouped(digits: &str) -> String {
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        let rest = digits.len().saturating_sub(at);
+        if at > 0 && rest.is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 #[cfg(test)]
@@ -272,8 +299,26 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_told_as_people_read_them() {
+        for (value, told) in
+            [(7.26, "7.3"), (99.0, "99"), (1000.0, "1,000"), (227_985.0, "227,985")]
+        {
+            assert_eq!(number(value), told);
+        }
+        assert_eq!(value_text(20_000.0, MILLISECONDS), "20 s");
+        assert_eq!(value_text(60.2, MILLISECONDS), "60.2 ms");
+        assert_eq!(value_text(20_000.0, ""), "20,000");
+        let labels: Vec<_> = (0..48).map(|hour| hour.to_string()).collect();
+        let shown = axis(&labels).into_string();
+        for label in ["0", "11", "23", "35", "47"] {
+            assert!(shown.contains(&format!(">{label}<")), "{label}: {shown}");
+        }
+        assert!(!axis(&[]).into_string().contains("<li"));
+    }
+
+    #[test]
     fn the_top_of_a_chart_is_a_round_number() {
-        for (value, top) in [(0.3, 0.5), (1.0, 1.0), (7.0, 10.0), (120.0, 200.0)] {
+        for (value, top) in [(0.3, 0.4), (1.0, 1.2), (7.0, 8.0), (130.0, 200.0)] {
             assert!((rounded_up(value) - top).abs() < 1e-9, "{value}");
         }
     }

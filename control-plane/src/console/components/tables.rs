@@ -77,7 +77,8 @@ pub fn pager(visit: &Visit, next_page_token: &str) -> Markup {
 /// A search bar over a list, which keeps nothing else of the query.
 pub fn search_bar(visit: &Visit, label: &str, name: &str) -> Markup {
     html! {
-        form.search method="get" action=(visit.request.uri.path()) role="search" {
+        form.search method="get" action=(visit.request.uri.path()) role="search"
+            aria-label=(label) {
             label for="search" { (label) }
             div.row {
                 input #search type="search" name=(name) value=(visit.request.query(name))

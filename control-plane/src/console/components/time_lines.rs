@@ -10,15 +10,17 @@ use maud::{Markup, html};
 use super::badges::Tone;
 use super::times;
 
-const WIDTH_UNITS: f64 = 1000.0;
-const HEIGHT_UNITS: f64 = 56.0;
-const LINE_UNITS: f64 = 22.0;
-/// Beside the first and the last point.
-const MARGIN_UNITS: f64 = 30.0;
+/// Where the line is, in pixels from above; the texts are below it.
+const LINE_PIXELS: u32 = 16;
+const TEXT_PIXELS: u32 = 42;
+const HEIGHT_PIXELS: u32 = 48;
+/// Beside the first and the last point, in percent of the width, as all that lies along the line.
+const MARGIN_PERCENT: f64 = 2.0;
 /// Most points of one drawing, as many as a policy may have attempts.
 const MAX_MARKS: usize = 100;
-/// Texts that would stand closer would overlap.
-const MIN_TEXT_UNITS: f64 = 70.0;
+/// Texts that would stand closer would overlap: on a screen, and on a phone.
+const WIDE_TEXT_PERCENT: f64 = 6.0;
+const NARROW_TEXT_PERCENT: f64 = 17.0;
 
 /// A point on the line.
 #[derive(Clone, Debug)]
@@ -34,18 +36,18 @@ pub struct TimeMark {
 pub fn time_line(title: &str, marks: &[TimeMark]) -> Markup {
     let marks = marks.get(..MAX_MARKS).unwrap_or(marks);
     let places = places(marks);
-    let texts = texts(&places);
+    let classes = text_classes(&places);
     html! {
-        svg.time-line viewBox={ "0 0 " (WIDTH_UNITS) " " (HEIGHT_UNITS) } role="img"
-            aria-label=(title) {
-            path.grid d={ "M" (MARGIN_UNITS) " " (LINE_UNITS) "H" (WIDTH_UNITS - MARGIN_UNITS) } {}
-            @for ((mark, x), has_text) in marks.iter().zip(&places).zip(&texts) {
-                circle class={ "mark " (mark.tone.class()) } cx=(units(*x)) cy=(LINE_UNITS) r="7" {
+        svg.time-line width="100%" height=(HEIGHT_PIXELS) role="img" aria-label=(title) {
+            line.grid x1=(percent(MARGIN_PERCENT)) y1=(LINE_PIXELS)
+                x2=(percent(100.0 - MARGIN_PERCENT)) y2=(LINE_PIXELS) {}
+            @for ((mark, x), class) in marks.iter().zip(&places).zip(&classes) {
+                circle class={ "mark " (mark.tone.class()) } cx=(percent(*x)) cy=(LINE_PIXELS) r="6" {
                     title { (mark.words) }
                 }
-                @if *has_text {
-                    text.axis x=(units(*x)) y=(HEIGHT_UNITS - 8.0) text-anchor="middle" {
-                        (times::span(mark.offset))
+                @if let Some(class) = class {
+                    text class=(class) x=(percent(*x)) y=(TEXT_PIXELS) text-anchor=(anchor(*x)) {
+                        (times::short_span(mark.offset))
                     }
                 }
             }
@@ -53,31 +55,46 @@ pub fn time_line(title: &str, marks: &[TimeMark]) -> Markup {
     }
 }
 
-/// From 0 s to the last mark, in units.
+/// From 0 s to the last mark, in percent.
 fn places(marks: &[TimeMark]) -> Vec<f64> {
     let scaled = |offset: Duration| (1.0 + offset.as_secs_f64()).ln();
     let last = marks.iter().map(|mark| scaled(mark.offset)).fold(0.0, f64::max);
-    let width = WIDTH_UNITS - 2.0 * MARGIN_UNITS;
+    let width = 100.0 - 2.0 * MARGIN_PERCENT;
     let share = |offset| if last > 0.0 { scaled(offset) / last } else { 0.0 };
-    marks.iter().map(|mark| MARGIN_UNITS + width * share(mark.offset)).collect()
+    marks.iter().map(|mark| MARGIN_PERCENT + width * share(mark.offset)).collect()
 }
 
-/// Which marks have a text: those that stand far enough from the one before.
-fn texts(places: &[f64]) -> Vec<bool> {
-    let mut before = f64::NEG_INFINITY;
-    let mut texts = Vec::with_capacity(places.len());
+/// The class of each mark's text; none where it stands too close to the one before.
+fn text_classes(places: &[f64]) -> Vec<Option<&'static str>> {
+    let (mut before, mut before_narrow) = (f64::NEG_INFINITY, f64::NEG_INFINITY);
+    let mut classes = Vec::with_capacity(places.len());
     for place in places {
-        let fits = place - before >= MIN_TEXT_UNITS;
-        if fits {
-            before = *place;
+        if place - before < WIDE_TEXT_PERCENT {
+            classes.push(None);
+            continue;
         }
-        texts.push(fits);
+        before = *place;
+        if place - before_narrow < NARROW_TEXT_PERCENT {
+            classes.push(Some("axis wide-only"));
+            continue;
+        }
+        before_narrow = *place;
+        classes.push(Some("axis"));
     }
-    texts
+    classes
 }
 
-fn units(value: f64) -> String {
-    format!("{value:.1}")
+/// A text at an end would be cut off if it stood in the middle below its mark.
+fn anchor(place: f64) -> &'static str {
+    match place {
+        place if place < WIDE_TEXT_PERCENT => "start",
+        place if place > 100.0 - WIDE_TEXT_PERCENT => "end",
+        _ => "middle",
+    }
+}
+
+fn percent(value: f64) -> String {
+    format!("{value:.2}%")
 }
 
 /// The timetable of a retry policy: the delay before each attempt, the first one's included.
@@ -123,6 +140,9 @@ mod tests {
             assert!(shown.contains(told), "{told}: {shown}");
         }
         assert!(!shown.contains("NaN") && !shown.contains("style="), "{shown}");
+        assert!(shown.contains(">5 min<") && shown.contains(">1 d<"), "{shown}");
+        let classes = text_classes(&[2.0, 5.0, 10.0, 40.0]);
+        assert_eq!(classes, [Some("axis"), None, Some("axis wide-only"), Some("axis")]);
         let none = time_line("x", &[]).into_string();
         assert!(!none.contains("NaN"), "{none}");
         let hostile =

@@ -58,6 +58,18 @@ pub fn span(span: Duration) -> String {
     }
 }
 
+/// The same, as a drawing has room for it.
+pub fn short_span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let units = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
+    let fits = |(length, _): &&(u64, &str)| seconds >= *length;
+    match units.iter().find(fits) {
+        Some((length, unit)) => format!("{} {unit}", seconds / length),
+        None if span.is_zero() => "0 s".to_owned(),
+        None => format!("{} ms", span.as_millis()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +87,9 @@ mod tests {
         }
         assert_eq!(relative(at(86_400), at(0)), "in 1 day");
         assert_eq!(span(Duration::from_millis(12)), "12 ms");
+        for (seconds, told) in [(0, "0 s"), (59, "59 s"), (2100, "35 min"), (90_000, "1 d")] {
+            assert_eq!(short_span(Duration::from_secs(seconds)), told);
+        }
         let odd = prost_types::Timestamp { seconds: i64::MAX, nanos: 0 };
         assert!(!time(Some(odd), at(0)).into_string().is_empty());
     }

@@ -58,7 +58,8 @@ pub async fn list(visit: &Visit) -> Result<Answer, PageFailure> {
 fn search(visit: &Visit, parent: &str) -> Markup {
     let is_of_one = ![ALL_TENANTS, INSTALLATION].contains(&parent);
     html! {
-        form.search method="get" action=(visit.request.uri.path()) role="search" {
+        form.search method="get" action=(visit.request.uri.path()) role="search"
+            aria-label="Audit log" {
             div.fields {
                 div.field {
                     label for="audit-parent" { "Records of" }

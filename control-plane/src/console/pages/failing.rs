@@ -57,9 +57,9 @@ pub async fn list(visit: &Visit) -> Result<Answer, PageFailure> {
                 (unfinished.join(", ")) "."
             }
         }
-        (tables::table("Endpoints that fail", &columns, &rows, "No endpoint of these tenants fails."))
+        (tables::table("Failing endpoints", &columns, &rows, "No endpoint of these tenants fails."))
         (tables::pager(visit, &listed.next_page_token))
     };
-    let page = Page::new("Endpoints that fail", body);
+    let page = Page::new("Failing endpoints", body);
     Ok(page.below("Overview", path(&["overview"])).into())
 }

@@ -35,8 +35,10 @@ pub async fn show(visit: &Visit) -> Result<Answer, PageFailure> {
         _ => &regions.unreachable,
     };
     let body = html! {
-        (summary(visit, &regions.regions))
-        (rates(&activity))
+        dl.figures {
+            (summary(visit, &regions.regions))
+            (rates(&activity))
+        }
         @if !silent.is_empty() {
             p.error role="alert" {
                 "Figures of these replicas are missing: they do not answer. "
@@ -44,7 +46,7 @@ pub async fn show(visit: &Visit) -> Result<Answer, PageFailure> {
             }
         }
         section {
-            h2 { "Endpoints that fail" }
+            h2 { "Failing endpoints" }
             (failing_table(visit, &activity.failing_endpoints))
             p { a href=(path(&["failing"])) { "Look through all subscriptions" } }
         }
@@ -73,13 +75,11 @@ fn summary(visit: &Visit, regions: &[v1::Region]) -> Markup {
     let oldest = oldest.min_by_key(|time| (time.seconds, time.nanos));
     let agents: u64 = regions.iter().map(|region| u64::from(region.agent_count)).sum();
     html! {
-        dl.figures {
-            (figure("Waiting", &backlog.to_string()))
-            (figure("Being sent", &in_flight.to_string()))
-            div { dt { "Oldest that waits" } dd { (times::time(oldest, visit.now)) } }
-            (figure("Agents", &agents.to_string()))
-            (figure("Regions", &regions.len().to_string()))
-        }
+        (figure("Waiting", &backlog.to_string()))
+        div { dt { "Oldest waiting" } dd { (times::time(oldest, visit.now)) } }
+        (figure("Being sent", &in_flight.to_string()))
+        (figure("Agents", &agents.to_string()))
+        (figure("Regions", &regions.len().to_string()))
     }
 }
 
@@ -91,12 +91,10 @@ fn rates(activity: &v1::FleetActivity) -> Markup {
         _ => 0.0,
     };
     html! {
-        dl.figures {
-            (figure("Events", &rate(activity.events_per_second)))
-            (figure("Attempts", &rate(activity.attempts_per_second)))
-            (figure("Failed", &format!("{} %", charts::number(failed))))
-            (figure("Breakers open", &activity.open_circuit_count.to_string()))
-        }
+        (figure("Events", &rate(activity.events_per_second)))
+        (figure("Attempts", &rate(activity.attempts_per_second)))
+        (figure("Failed", &format!("{} %", charts::number(failed))))
+        (figure("Breakers open", &activity.open_circuit_count.to_string()))
     }
 }
 
@@ -117,7 +115,7 @@ fn failing_table(visit: &Visit, endpoints: &[v1::FailingEndpoint]) -> Markup {
     let shown = endpoints.iter().take(MAX_SHOWN_ENDPOINTS);
     let rows: Vec<_> = shown.map(row).collect();
     let columns = ["Tenant", "Subscription", "Region", "Endpoint", "Since"];
-    tables::table("Endpoints that fail", &columns, &rows, "No breaker is open.")
+    tables::table("Failing endpoints", &columns, &rows, "No circuit breaker is open.")
 }
 
 fn figure(name: &str, value: &str) -> Markup {
@@ -126,8 +124,7 @@ fn figure(name: &str, value: &str) -> Markup {
 
 fn regions_table(visit: &Visit, regions: &[v1::Region]) -> Markup {
     let rows: Vec<_> = regions.iter().map(|region| region_row(visit, region)).collect();
-    let columns =
-        ["Region", "Agents", "Waiting", "Oldest that waits", "Being sent", "Room", "Wanted"];
+    let columns = ["Region", "Agents", "Waiting", "Oldest waiting", "Being sent", "Room", "Wanted"];
     tables::table("Regions", &columns, &rows, "No region has agents or work.")
 }
 

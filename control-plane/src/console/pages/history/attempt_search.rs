@@ -79,7 +79,8 @@ impl AttemptSearch {
         html! {
             details.filters open[is_open] {
                 summary { "Filters" }
-                form.search method="get" action=(visit.request.uri.path()) role="search" {
+                form.search method="get" action=(visit.request.uri.path()) role="search"
+                    aria-label="Attempts" {
                     div.fields {
                         (forms::text_field(field(TYPE_PARAMETER, "Event", ""), &self.errors))
                         (self.select(visit, (RESULT_PARAMETER, "Status", ""), &RESULTS))

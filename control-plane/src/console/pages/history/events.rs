@@ -33,7 +33,8 @@ pub async fn list(visit: &Visit, tenant: &str) -> Result<Answer, PageFailure> {
     let rows: Vec<_> = listed.events.iter().map(|event| row(visit, tenant, event)).collect();
     let columns = ["Time", "Event", "Account", "Test", "Deliveries"];
     let body = html! {
-        form.search method="get" action=(visit.request.uri.path()) role="search" {
+        form.search method="get" action=(visit.request.uri.path()) role="search"
+            aria-label="Published events" {
             div.fields {
                 @for (name, _, words) in SOUGHT {
                     div.field {
@@ -115,7 +116,7 @@ fn facts(visit: &Visit, event: &v1::Event) -> Markup {
         ("Id", html! { code { (id_of(&event.name)) } }),
         ("Published", times::time(event.create_time, visit.now)),
         ("Test", html! { @if event.test { "Yes" } @else { "No" } }),
-        ("Subscriptions that it matched", html! { (event.matched_subscriptions) }),
+        ("Matching subscriptions", html! { (event.matched_subscriptions) }),
         ("Content type", html! { code { (event.content_type) } }),
         ("SHA-256", html! { code { (event.payload_sha256) } }),
         ("Bytes", html! { (event.payload_size) }),

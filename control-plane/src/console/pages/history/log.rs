@@ -54,10 +54,10 @@ pub async fn show(
     };
     let body = html! {
         (filter.form(visit))
-        (tables::table("Events", &COLUMNS, &rows, empty))
+        (tables::table("Event log", &COLUMNS, &rows, empty))
         (tables::pager(visit, &listed.next_page_token))
     };
-    let page = Page::new("Events", body);
+    let page = Page::new("Event log", body);
     let page = match subscription {
         Some(id) => crumbs::in_subscription(visit, page, tenant, id),
         None => crumbs::in_tenant(visit, page, tenant),

@@ -58,7 +58,7 @@ pub async fn show(visit: &Visit, tenant: &str) -> Result<Answer, PageFailure> {
             }
         }
     };
-    let page = Page::new("Live", body);
+    let page = Page::new("Live tail", body);
     let page = match subscription {
         "" => crumbs::in_tenant(visit, page, tenant),
         id => crumbs::in_subscription(visit, page, tenant, id),

@@ -74,7 +74,7 @@ impl EventChoice {
             fieldset.field.events aria-describedby=[problem.as_ref().map(|_| "events-problem")] {
                 legend { "Events" }
                 @if let Some(problem) = &problem { p #events-problem .error { (problem) } }
-                (event_box(ALL_TYPES, "All events", "those of types that come later too", "", values))
+                (event_box(ALL_TYPES, "All events", "of types added later too", "", values))
                 @for (group, types) in &groups {
                     div.group {
                         @if !group.is_empty() { p.group-name { (group) } }

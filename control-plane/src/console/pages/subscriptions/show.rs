@@ -36,24 +36,24 @@ pub async fn show(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, PageF
                 ul.choices {
                     li {
                         a href=(path(&["tenants", tenant, "subscriptions", id, "attempts"])) {
-                            "All its events"
+                            "Event log"
                         }
                     }
                     li {
                         a href={ (path(&["tenants", tenant, "tail"])) "?subscription=" (id) } {
-                            "Attempts as they happen"
+                            "Live tail"
                         }
                     }
                     @if visit.may_in(Permission::WriteDeliveries, tenant) {
                         li {
                             a href={ (path(&["tenants", tenant, "replay"])) "?subscription=" (id) } {
-                                "Send a window again"
+                                "Replay a window"
                             }
                         }
                     }
                     li {
                         a href={ (path(&["tenants", tenant, "reconcile"])) "?subscription=" (id) } {
-                            "Account for a window"
+                            "Reconcile a window"
                         }
                     }
                 }

@@ -49,10 +49,10 @@ fn summary(visit: &Visit, stats: &v1::SubscriptionStats) -> Markup {
     let total = stats.total.clone().unwrap_or_default();
     let rate = total.success_rate.map(|rate| format!("{} %", charts::number(rate * 100.0)));
     let figures = [
-        ("Attempts in 31 days", Some(total.attempt_count.to_string())),
+        ("Attempts in 31 days", Some(charts::number(total.attempt_count as f64))),
         ("Succeeded", rate),
-        ("Half took at most", milliseconds_text(total.p50_duration)),
-        ("95 of 100 took at most", milliseconds_text(total.p95_duration)),
+        ("p50 duration", milliseconds_text(total.p50_duration)),
+        ("p95 duration", milliseconds_text(total.p95_duration)),
         ("Waiting now", Some(stats.waiting_count.to_string())),
         ("Being sent now", Some(stats.in_flight_count.to_string())),
     ];
@@ -62,7 +62,7 @@ fn summary(visit: &Visit, stats: &v1::SubscriptionStats) -> Markup {
                 div { dt { (name) } dd { (value.as_deref().unwrap_or("–")) } }
             }
             div {
-                dt { "Oldest that waits" }
+                dt { "Oldest waiting" }
                 dd { (times::time(stats.oldest_waiting_time, visit.now)) }
             }
         }
@@ -74,7 +74,7 @@ fn milliseconds(given: Option<prost_types::Duration>) -> Option<f64> {
 }
 
 fn milliseconds_text(given: Option<prost_types::Duration>) -> Option<String> {
-    milliseconds(given).map(|value| format!("{} ms", charts::number(value)))
+    milliseconds(given).map(|value| charts::value_text(value, charts::MILLISECONDS))
 }
 
 /// The numbers of consecutive periods.
@@ -135,15 +135,15 @@ fn drawn(id: &str, series: &StatsSeries) -> Markup {
         div.charts {
             (charts::bars(
                 frame(&volume, "Attempts", "", None),
-                &[named("Succeeded", &series.succeeded), named("Did not", &series.failed)],
+                &[named("Succeeded", &series.succeeded), named("Failed", &series.failed)],
             ))
             (charts::lines(
                 frame(&rate, "Success rate", " %", Some(100.0)),
                 &[named("Success rate", &series.rate)],
             ))
             (charts::lines(
-                frame(&durations, "Durations", " ms", None),
-                &[named("Half took at most", &series.p50), named("95 of 100", &series.p95)],
+                frame(&durations, "Durations", charts::MILLISECONDS, None),
+                &[named("p50", &series.p50), named("p95", &series.p95)],
             ))
         }
     }

@@ -64,7 +64,7 @@ pub async fn show(visit: &Visit, tenant: &str) -> Result<Answer, PageFailure> {
         (window_form(visit, tenant, chosen, &errors).await?)
         @if let Some(account) = &account { (shown(visit, tenant, account)) }
     };
-    let page = crumbs::in_tenant(visit, Page::new("Account for a window", body), tenant);
+    let page = crumbs::in_tenant(visit, Page::new("Reconcile a window", body), tenant);
     Ok(if errors.is_empty() { page } else { page.with_errors() }.into())
 }
 
@@ -96,7 +96,7 @@ async fn window_form(
                 (forms::text_field(field(END_PARAMETER, "Before (UTC)", end), errors))
                 (forms::select_field(named, &subscriptions, chosen, errors))
             }
-            button.primary type="submit" { "Account for it" }
+            button.primary type="submit" { "Reconcile" }
         }
     })
 }

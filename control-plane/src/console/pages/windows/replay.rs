@@ -96,7 +96,7 @@ async fn replay_page(
         (forms::text_field(
             text(RATE_FIELD, "Made in a second at most", rate, "1 to 10000. Empty: 100.", "number"),
             errors))
-        button.primary type="submit" { "Send them again" }
+        button.primary type="submit" { "Replay" }
     };
     let body = html! {
         p { "Each is sent again as a new delivery of the same event, with the same webhook-id." }
