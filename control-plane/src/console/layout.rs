@@ -29,7 +29,7 @@ pub fn document(visit: &Visit, page: &Page, flash: Option<Flash>) -> Markup {
             }
             form.sign-out method="post" action=(path(&["sign-out"])) {
                 input type="hidden" name="form_token" value=(visit.form_token());
-                span.who title="Signed in as" { (visit.caller()) }
+                @if !visit.is_portal() { span.who title="Signed in as" { (visit.caller()) } }
                 button type="submit" { "Sign out" }
             }
         }

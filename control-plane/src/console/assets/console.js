@@ -3,7 +3,7 @@
 
 // An element with data-live="PATH" takes pieces of the page from there, made by the server's
 // templates. data-live-most="N": so many children stay. The browser asks again after a while, and
-// says by itself which piece was the last (last-event-id).
+// says by itself which piece was the last (last-event-id). What has data-until-end goes with the end.
 function follow(element) {
   const source = new EventSource(element.dataset.live);
   const most = Number(element.dataset.liveMost) || 200;
@@ -14,6 +14,7 @@ function follow(element) {
   source.addEventListener("replace", (event) => { element.innerHTML = event.data; });
   source.addEventListener("end", (event) => {
     element.innerHTML = event.data;
+    document.querySelectorAll("[data-until-end]").forEach((part) => part.remove());
     source.close();
   });
   addEventListener("pagehide", () => source.close());

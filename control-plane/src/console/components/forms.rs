@@ -36,7 +36,10 @@ pub fn problems(errors: &FormErrors, shown: &[&str]) -> Markup {
     html! {
         @if !errors.is_empty() {
             div.error role="alert" {
-                p { "This could not be saved." }
+                p {
+                    "This could not be saved."
+                    @if others.is_empty() { " What is wrong is told at the fields." }
+                }
                 @if !others.is_empty() { ul { @for problem in &others { li { (problem) } } } }
             }
         }
@@ -68,11 +71,14 @@ pub fn text_field(field: TextField<'_>, errors: &FormErrors) -> Markup {
             label for=(id(name)) { (label) @if is_required { span.required { " (required)" } } }
             @if rows > 1 {
                 textarea id=(id(name)) name=(name) rows=(rows) required[is_required]
+                    autofocus[problem.is_some()]
                     aria-describedby=[&described] aria-invalid=[invalid] spellcheck="false" {
                     "\n" (value)
                 }
             } @else {
+                // Browsers go to the first of them.
                 input id=(id(name)) name=(name) type=(kind) value=(value) required[is_required]
+                    autofocus[problem.is_some()]
                     aria-describedby=[&described] aria-invalid=[invalid] autocomplete="off";
             }
             (hint_and_problem(name, hint, problem.as_deref()))

@@ -113,7 +113,7 @@ pub fn timetable(delays: &[Duration]) -> Markup {
     html! {
         figure.timetable {
             figcaption {
-                (delays.len()) " attempts"
+                (delays.len()) @if delays.len() == 1 { " attempt" } @else { " attempts" }
                 @if !since.is_zero() { " over " (times::span(since)) }
                 ", if each fails"
             }

@@ -66,9 +66,13 @@ pub async fn show(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, PageF
             (shown)
         } @else {
             div.panel data-live={ (own("live")) "?" (visit.request.query_with("", "")) } { (shown) }
-            p.hint { "This goes on by itself. Without scripts, reload the page to see how far it is." }
-            @if visit.may_in(Permission::WriteOperations, tenant) {
-                (forms::action(visit, &own("cancel"), ("what", "operation"), "Cancel"))
+            div data-until-end {
+                p.hint {
+                    "This goes on by itself. Without scripts, reload the page to see how far it is."
+                }
+                @if visit.may_in(Permission::WriteOperations, tenant) {
+                    (forms::action(visit, &own("cancel"), ("what", "operation"), "Cancel"))
+                }
             }
         }
     };
