@@ -21,7 +21,9 @@ use super::error_answer::ErrorAnswer;
 use super::http_call::{FRAME_HEAD_BYTES, HttpCall};
 use super::payload_members::AnswerForm;
 use super::transcoding::transcode;
+use crate::api::rpc::byte_budget::HeldBytes;
 use crate::api::rpc::errors::{self, ErrorReason};
+use crate::api::rpc::unsent_answers::too_much;
 
 /// After so long without an event a comment is sent: proxies close what is silent for a minute,
 /// and WHATWG HTML advises "every 15 seconds or so".
@@ -29,24 +31,32 @@ const MAX_EVENT_SILENCE: Duration = Duration::from_secs(15);
 /// A comment, which readers of events pass over.
 const EVENT_COMMENT: &[u8] = b":\n\n";
 
-/// The JSON of an answer that is one message.
+/// The JSON of an answer that is one message, which is counted by `held` until it is JSON.
 pub(super) async fn whole_answer(
     call: Arc<HttpCall>,
     answer: Response<Body>,
+    mut held: Option<HeldBytes>,
 ) -> Result<Bytes, Status> {
     let (parts, mut body) = answer.into_parts();
     require_ok(&parts.headers)?;
     let mut frames = BytesMut::new();
     while let Some(frame) = body.frame().await {
         match frame?.into_data() {
-            Ok(data) => frames.extend_from_slice(&data),
+            Ok(data) => {
+                if let Some(held) = &mut held {
+                    held.add(data.len()).map_err(|exceeded| too_much(held, exceeded))?;
+                }
+                frames.extend_from_slice(&data);
+            }
             Err(frame) => frame.trailers_ref().map_or(Ok(()), require_ok)?,
         }
     }
     let message = take_message(&mut frames).ok_or_else(cut_off)?;
     transcode(message.len(), move || {
-        let (text, _) = call.write_message(message, AnswerForm::Whole)?;
-        Ok(Bytes::from(text))
+        let text = call.write_message(message, AnswerForm::Whole).map(|(text, _)| text);
+        // Also if nobody waits for it any more.
+        drop(held);
+        text.map(Bytes::from)
     })
     .await
 }
@@ -203,13 +213,15 @@ mod tests {
     async fn an_answer_is_one_json_message() {
         let tenant = v1::Tenant { name: "tenants/acme".to_owned(), ..Default::default() };
         let answer = grpc(&[tenant.encode_to_vec()], Status::ok(""));
-        let text = whole_answer(call("/v1/tenants/acme", false), answer).await.unwrap();
+        let text = whole_answer(call("/v1/tenants/acme", false), answer, None).await.unwrap();
         assert_eq!(text, r#"{"name":"tenants/acme"}"#);
         let answer = grpc(&[], Status::not_found("no"));
-        let refused = whole_answer(call("/v1/tenants/acme", false), answer).await.unwrap_err();
+        let refused =
+            whole_answer(call("/v1/tenants/acme", false), answer, None).await.unwrap_err();
         assert_eq!(refused.code(), Code::NotFound);
         let answer = Status::not_found("no").into_http();
-        let refused = whole_answer(call("/v1/tenants/acme", false), answer).await.unwrap_err();
+        let refused =
+            whole_answer(call("/v1/tenants/acme", false), answer, None).await.unwrap_err();
         assert_eq!(refused.code(), Code::NotFound);
     }
 

@@ -264,7 +264,8 @@ impl HttpApi {
         caller: &RequestCaller,
     ) -> Result<Response<Body>, Status> {
         if !call.route.streams_answers() {
-            let text = whole_answer(call, answer).await?;
+            let held = caller.counted().map(|caller| self.answers.hold_nothing(caller));
+            let text = whole_answer(call, answer, held).await?;
             return self.json(text, caller);
         }
         let content_type = if call.sends_events { EVENTS } else { LINES };

@@ -63,12 +63,13 @@ impl<S: Service<Request<Body>>> Service<Request<Body>> for JsonRequestService<S>
 fn whole_message(call: Arc<HttpCall>, mut received: Body) -> Body {
     let message = async move {
         let body = collect(&mut received).await?;
-        let message = transcode(body.len(), move || call.framed(&call.read_body(&body)?))
-            .await
-            .map(Frame::data);
-        // Until here it was counted among what is received.
-        drop(received);
-        message
+        let message = transcode(body.len(), move || {
+            let message = call.read_body(&body).and_then(|message| call.framed(&message));
+            // Until here it is counted among what is received, also if nobody waits any more.
+            drop(received);
+            message
+        });
+        message.await.map(Frame::data)
     };
     Body::new(StreamBody::new(stream::once(message)))
 }
@@ -97,7 +98,9 @@ fn message_stream(call: Arc<HttpCall>, received: Body) -> Body {
             Ok(line) => line,
             Err(status) => return Some((Err(status), None)),
         };
-        let message = call.read_message(&line).and_then(|message| call.framed(&message));
+        let reading = Arc::clone(&call);
+        let message = transcode(line.len(), move || reading.framed(&reading.read_message(&line)?));
+        let message = message.await;
         match message {
             Ok(message) => Some((Ok(Frame::data(message)), Some((call, lines)))),
             Err(status) => {
@@ -154,7 +157,12 @@ impl LineReader {
 
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt as _;
+    use http::Method;
+    use postrider_proto::FILE_DESCRIPTOR_SET;
+
     use super::*;
+    use crate::api::http_json::routes::{FoundRoute, RouteTable};
 
     fn reader(parts: &[&'static str]) -> LineReader {
         let frames: Vec<Result<Frame<Bytes>, Status>> =
@@ -178,6 +186,34 @@ mod tests {
             let expected = [(1, "{\"a\":1}"), (3, "{\"b\":2}"), (4, "{}")];
             assert_eq!(found, expected.map(|(number, line)| (number, line.to_owned())));
         }
+    }
+
+    #[tokio::test]
+    async fn a_body_is_counted_until_its_message_is_made() {
+        let table = Arc::new(RouteTable::read(FILE_DESCRIPTOR_SET).unwrap());
+        let found = table.find(&Method::POST, "/v1/tenants/acme/events:publish");
+        let FoundRoute::Route(route, captures) = found else { panic!("no route") };
+        let call = Arc::new(HttpCall {
+            table,
+            route,
+            captures,
+            query: String::new(),
+            has_lines: false,
+            sends_events: false,
+            last_event_id: None,
+            idempotency_key: None,
+        });
+        let counted = Arc::new(());
+        let text = format!(r#"{{"event":{{"data":"{}"}}}}"#, "x".repeat(256 * 1024));
+        let frame = Ok::<_, Status>(Frame::data(Bytes::from(text)));
+        let holder = Arc::clone(&counted);
+        // The body has it for as long as it is there.
+        let frames =
+            stream::once(std::future::ready(frame)).inspect(move |_| drop(Arc::clone(&holder)));
+        let mut message = whole_message(call, Body::new(StreamBody::new(frames)));
+        let framed = message.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert!(framed.len() > 256 * 1024);
+        assert_eq!(Arc::strong_count(&counted), 1, "it is given back with the message");
     }
 
     #[tokio::test]

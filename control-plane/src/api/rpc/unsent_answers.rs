@@ -70,7 +70,7 @@ impl AnswerBounds {
     }
 
     /// Nothing yet, for answers of a caller.
-    pub(super) fn hold_nothing(&self, caller: &CountedCaller) -> HeldBytes {
+    pub(in crate::api) fn hold_nothing(&self, caller: &CountedCaller) -> HeldBytes {
         let tenant = caller.tenant().map(|tenant| self.tenants.shared(tenant.as_str()));
         self.budget.hold(self.callers.shared(caller.name())).of_tenant(tenant)
     }
@@ -98,7 +98,7 @@ fn counted_until_written(data: Bytes, held: HeldBytes) -> Bytes {
     Bytes::from_owner(HeldPiece { data, _held: held })
 }
 
-pub(super) fn too_much(held: &HeldBytes, exceeded: BudgetExceeded) -> Status {
+pub(in crate::api) fn too_much(held: &HeldBytes, exceeded: BudgetExceeded) -> Status {
     let setting = held.setting(exceeded);
     held.metrics().reached(setting);
     let message = match exceeded {
