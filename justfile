@@ -48,6 +48,10 @@ telemetry:
 keda:
     ./tests/run keda
 
+# simulate four times as many seeds as `sim` does; not among the stages of `all`
+seeds:
+    ./tests/run seeds
+
 # build everything
 build:
     ./tests/run build
