@@ -2,10 +2,10 @@
 //!
 //! Fed by pages with a stream of pieces of a page, made by the templates; feeds the script
 //! `assets/console.js`, which puts them into the page. Guarantees that so many pages go on at
-//! once, that one ends after some minutes, whereupon the browser asks again with its session,
-//! and that a proxy does not take a silent one for dead.
+//! once, in all and of one tenant, that one ends after a minute, also if nobody reads it,
+//! whereupon the browser asks again with its session, and that a proxy does not take a silent one
+//! for dead.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,13 +16,14 @@ use http::{HeaderValue, Response};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use maud::Markup;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tonic::Status;
 use tonic::body::Body;
 
 use super::answers::Answer;
 use super::failure::PageFailure;
+use super::turns::{Turn, TurnOwner};
 use super::visit::Visit;
 
 /// For so long events come on one request: a session that is over is noticed by then.
@@ -75,32 +76,48 @@ impl LiveEvent {
     }
 }
 
-struct LiveState {
-    events: BoxStream<'static, Result<LiveEvent, Status>>,
-    end: Instant,
-    _turn: OwnedSemaphorePermit,
-}
-
 /// A page's answer to the script: events as they come. A stream that fails ends, and the browser
 /// asks again.
 pub fn events(
     visit: &Visit,
     events: impl Stream<Item = Result<LiveEvent, Status>> + Send + 'static,
 ) -> Result<Answer, PageFailure> {
-    let turn = Arc::clone(&visit.console.live_pages).try_acquire_owned();
-    let turn = turn.map_err(|_| PageFailure::Busy)?;
-    let end = Instant::now() + MAX_LIVE_TIME;
-    let state = LiveState { events: events.boxed(), end, _turn: turn };
-    let frames = stream::unfold(state, |mut state| async move {
-        let ping = (Instant::now() + PING_INTERVAL).min(state.end);
-        match tokio::time::timeout_at(ping, state.events.next()).await {
-            Ok(Some(Ok(event))) => Some((Ok::<_, Status>(Frame::data(event.text())), state)),
-            Ok(Some(Err(_)) | None) => None,
-            Err(_) if Instant::now() >= state.end => None,
-            Err(_) => Some((Ok(Frame::data(Bytes::from_static(b": \n\n"))), state)),
-        }
+    let owner = TurnOwner::of(&visit.signed_in.identity);
+    let turn = visit.console.live_pages.take(owner).ok_or(PageFailure::Busy)?;
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(send(events.boxed(), sender, turn, Instant::now() + MAX_LIVE_TIME));
+    let frames = stream::unfold(receiver, |mut receiver| async move {
+        let text: Bytes = receiver.recv().await?;
+        Some((Ok::<_, Status>(Frame::data(text)), receiver))
     });
     Ok(Answer::Live(Body::new(StreamBody::new(frames))))
+}
+
+/// Sends events until there are no more, nobody is there or the page has had its time. A body
+/// that nobody reads is not asked for its next piece, and so would never end by itself.
+async fn send(
+    mut events: BoxStream<'static, Result<LiveEvent, Status>>,
+    sender: mpsc::Sender<Bytes>,
+    _turn: Turn,
+    end: Instant,
+) {
+    let sending = async {
+        loop {
+            let text = match tokio::time::timeout(PING_INTERVAL, events.next()).await {
+                Ok(Some(Ok(event))) => event.text(),
+                Ok(Some(Err(_)) | None) => return,
+                Err(_) => Bytes::from_static(b": \n\n"),
+            };
+            if sender.send(text).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = sending => {}
+        () = sender.closed() => {}
+        () = tokio::time::sleep_until(end) => {}
+    }
 }
 
 /// The answer with events as its body.
@@ -118,6 +135,35 @@ mod tests {
     use maud::html;
 
     use super::*;
+    use crate::console::turns::Turns;
+
+    fn event() -> LiveEvent {
+        LiveEvent { kind: LiveEventKind::Replace, id: None, markup: html! { "x" } }
+    }
+
+    #[tokio::test]
+    async fn a_page_that_nobody_reads_ends_in_time() {
+        let turns = Turns::new(1, 1);
+        let turn = turns.take(TurnOwner::Visitors).unwrap();
+        let (sender, mut receiver) = mpsc::channel(1);
+        let events = stream::repeat_with(|| Ok(event())).boxed();
+        let sent = send(events, sender, turn, Instant::now() + Duration::from_millis(20));
+        tokio::time::timeout(Duration::from_secs(10), sent).await.unwrap();
+        assert!(turns.take(TurnOwner::Visitors).is_some());
+        assert!(receiver.recv().await.is_some() && receiver.recv().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_page_whose_browser_has_gone_ends_at_once() {
+        let turns = Turns::new(1, 1);
+        let turn = turns.take(TurnOwner::Visitors).unwrap();
+        let (sender, receiver) = mpsc::channel(1);
+        drop(receiver);
+        let end = Instant::now() + MAX_LIVE_TIME;
+        let sent = send(stream::pending().boxed(), sender, turn, end);
+        tokio::time::timeout(Duration::from_secs(10), sent).await.unwrap();
+        assert!(turns.take(TurnOwner::Visitors).is_some());
+    }
 
     #[test]
     fn no_text_ends_its_event() {

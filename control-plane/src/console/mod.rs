@@ -10,6 +10,7 @@
 //!   `request`, `cookies`: what a browser sends. `answers`, `security`, `static_files`: what it
 //!   gets. `failure`: why there is no page. `filters`: what was typed, for lists. `values`: spans
 //!   and times of forms.
+//! - `turns`, `arriving_forms`: how much of it goes on at once.
 //! - `sessions`: who is signed in. `sign_in`: with a token, by a provider, by a portal's link;
 //!   of `visitor`, a browser without a session, and `sign_in_pages`.
 //! - `visit`: what a page works with. `calls`: the API. `live`: pages that go on by themselves.
@@ -17,6 +18,7 @@
 //! - `pages`: the pages, and how another one is added.
 
 pub mod answers;
+pub mod arriving_forms;
 pub mod calls;
 pub mod components;
 pub mod cookies;
@@ -35,6 +37,7 @@ pub mod sign_in_pages;
 pub mod static_files;
 #[cfg(test)]
 mod tests;
+pub mod turns;
 pub mod values;
 pub mod visit;
 pub mod visitor;
@@ -46,15 +49,16 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use postrider_domain::assignment_key::AssignmentKey;
 use postrider_secret_encryption::DerivedKey;
 use sha2::Sha256;
-use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 pub use self::layer::ConsoleLayer;
 
+use self::arriving_forms::ArrivingForms;
 use self::cookies::Cookies;
 use self::security::SecurityHeaders;
 use self::sessions::Sessions;
 use self::static_files::StaticFiles;
+use self::turns::Turns;
 use crate::api::AnswerBounds;
 use crate::callers::{Authenticator, SignInProvider};
 use crate::clock::Clock;
@@ -63,6 +67,16 @@ use crate::state::context::ReplicaContext;
 
 /// Says what the key is for, and in which form cookies are.
 const SIGN_IN_KEY_PURPOSE: &[u8] = b"postrider console sign-in 1";
+/// A tenant, or another owner, has one in so many of the requests that are worked on at once: of
+/// 64 eight, where it has two reads at once.
+const REQUEST_OWNERS: usize = 8;
+/// The same of pages that are kept up to date: of 64 sixteen, as it has watches.
+const LIVE_PAGE_OWNERS: usize = 4;
+/// Most forms of callers that are arriving, in 16 MiB, and as many in their growth.
+const MAX_ARRIVING_FORMS: usize = 128;
+const FORM_OWNERS: usize = 8;
+/// The same of browsers without a session, in 5 MiB.
+const MAX_VISITOR_FORMS: usize = 256;
 
 /// What all pages share.
 pub struct Console {
@@ -80,8 +94,11 @@ pub struct Console {
     pub sign_in_key: DerivedKey,
     pub receive_timeout: Duration,
     pub page_size: i32,
-    pub requests: Arc<Semaphore>,
-    pub live_pages: Arc<Semaphore>,
+    pub requests: Arc<Turns>,
+    pub live_pages: Arc<Turns>,
+    /// Of forms that are arriving.
+    pub forms: Arc<Turns>,
+    pub visitor_forms: Arc<ArrivingForms>,
 }
 
 impl Console {
@@ -110,8 +127,10 @@ impl Console {
             sign_in_key: sign_in_key(&context.assignment_key),
             receive_timeout: settings.requests.receive_timeout(),
             page_size: i32::try_from(settings.api.default_page_size).unwrap_or(i32::MAX),
-            requests: Arc::new(Semaphore::new(console.max_concurrent_requests)),
-            live_pages: Arc::new(Semaphore::new(console.max_live_pages)),
+            requests: Turns::new(console.max_concurrent_requests, REQUEST_OWNERS),
+            live_pages: Turns::new(console.max_live_pages, LIVE_PAGE_OWNERS),
+            forms: Turns::new(MAX_ARRIVING_FORMS, FORM_OWNERS),
+            visitor_forms: ArrivingForms::new(MAX_VISITOR_FORMS),
         })))
     }
 }

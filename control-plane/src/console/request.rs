@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::header::{CONTENT_TYPE, HOST, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Uri};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::BodyExt as _;
 use percent_encoding::percent_decode_str;
 use tonic::body::Body;
 use url::form_urlencoded;
@@ -137,10 +137,22 @@ async fn read_form(
     if kind.split(';').next().map(str::trim) != Some(FORM) {
         return Err(UnreadRequest::Malformed);
     }
-    let read = tokio::time::timeout(timeout, Limited::new(body, max_form_bytes).collect()).await;
-    let read = read.map_err(|_| UnreadRequest::TooSlow)?;
-    let body = read.map_err(|_| UnreadRequest::TooLarge)?.to_bytes();
-    fields(&body)
+    let read = tokio::time::timeout(timeout, read_text(body, max_form_bytes)).await;
+    fields(&read.map_err(|_| UnreadRequest::TooSlow)??)
+}
+
+/// Put together as it comes: each of many small pieces would keep all that it was read with.
+async fn read_text(mut body: Body, max_bytes: usize) -> Result<Vec<u8>, UnreadRequest> {
+    let mut text = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| UnreadRequest::Malformed)?;
+        let Ok(piece) = frame.into_data() else { continue };
+        if text.len() + piece.len() > max_bytes {
+            return Err(UnreadRequest::TooLarge);
+        }
+        text.extend_from_slice(&piece);
+    }
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use super::request::{BrowserRequest, MAX_FORM_BYTES, MAX_VISITOR_FORM_BYTES, Unr
 use super::sessions::SignedIn;
 use super::sign_in;
 use super::static_files::FILES_FOLDER;
+use super::turns::TurnOwner;
 use super::visit::{Visit, path};
 use super::visitor::Visitor;
 use super::{layout, live, pages};
@@ -88,14 +89,13 @@ async fn page(
     }
     let id = console.cookies.read(request.headers(), CookieKind::Session);
     let signed_in = signed_in(console, id.and_then(ConsoleId::parse)).await?;
-    let max_form_bytes = match &signed_in {
-        Some(_) => MAX_FORM_BYTES,
-        None => MAX_VISITOR_FORM_BYTES,
+    let owner = match &signed_in {
+        Some(signed_in) => TurnOwner::of(&signed_in.identity),
+        None => TurnOwner::Visitors,
     };
-    let read = BrowserRequest::read(request, max_form_bytes, console.receive_timeout).await;
-    let (request, parts) = read.map_err(unread)?;
+    let (request, parts) = received(console, request, owner.clone()).await?;
     // Not before: who sends slowly would keep others out.
-    let Ok(_turn) = console.requests.try_acquire() else { return Err(PageFailure::Busy) };
+    let _turn = console.requests.take(owner).ok_or(PageFailure::Busy)?;
     let is_post = request.method == Method::POST;
     if is_post && request.is_foreign(&console.settings.public_url) {
         return Err(PageFailure::ForeignForm);
@@ -116,6 +116,35 @@ async fn page(
     let now = console.clock.now();
     let visit = Visit { console: Arc::clone(console), request, signed_in, calls, now };
     visited(&visit, &parts).await
+}
+
+/// The request, once its form is there. Forms that come slowly are so many, and keep no other
+/// owner's out.
+async fn received(
+    console: &Console,
+    request: Request<Body>,
+    owner: TurnOwner,
+) -> Result<(BrowserRequest, Parts), PageFailure> {
+    let timeout = console.receive_timeout;
+    let (max_bytes, is_visitor) = match owner {
+        TurnOwner::Visitors => (MAX_VISITOR_FORM_BYTES, true),
+        TurnOwner::Tenant(_) | TurnOwner::Caller(_) => (MAX_FORM_BYTES, false),
+    };
+    let is_post = request.method() == Method::POST;
+    let read = BrowserRequest::read(request, max_bytes, timeout);
+    if !is_post {
+        return read.await.map_err(unread);
+    }
+    if !is_visitor {
+        let _turn = console.forms.take(owner).ok_or(PageFailure::Busy)?;
+        return read.await.map_err(unread);
+    }
+    let arriving = console.visitor_forms.begin();
+    tokio::select! {
+        biased;
+        read = read => read.map_err(unread),
+        () = arriving.displaced.cancelled() => Err(PageFailure::Busy),
+    }
 }
 
 /// Who is signed in at the browser, if somebody is.

@@ -12,8 +12,11 @@ use std::time::Duration;
 
 use http::StatusCode;
 use postrider_domain::time::Timestamp;
-use postrider_identity::{CallerIdentity, ConsoleEntryKind, ConsoleId, ConsoleSession};
+use postrider_identity::{
+    CallerIdentity, ConsoleEntryKind, ConsoleHash, ConsoleId, ConsoleSession,
+};
 use postrider_store::{ConsoleCreation, Store, StoreError};
+use tokio::sync::Semaphore;
 
 use super::failure::PageFailure;
 use crate::callers::{Authenticator, CredentialRefusal};
@@ -23,6 +26,10 @@ use crate::state::console_bounds::console_bounds;
 
 /// How often it is written that a session is used.
 const USE_WRITE_INTERVAL: Duration = Duration::from_secs(60);
+/// Most reads at once, so that invented ids cost others little. A read takes a millisecond.
+const MAX_CONCURRENT_READS: usize = 4;
+/// How long a page waits for its session, the wait for other reads included.
+const MAX_READ_TIME: Duration = Duration::from_secs(2);
 
 /// Who is signed in.
 #[derive(Debug)]
@@ -40,6 +47,7 @@ pub struct Sessions {
     authenticator: Authenticator,
     max_age: Duration,
     max_idle: Duration,
+    reads: Arc<Semaphore>,
 }
 
 impl Sessions {
@@ -50,7 +58,8 @@ impl Sessions {
         authenticator: Authenticator,
     ) -> Self {
         let (max_age, max_idle) = (settings.max_session(), settings.max_idle());
-        Self { store, clock, authenticator, max_age, max_idle }
+        let reads = Arc::new(Semaphore::new(MAX_CONCURRENT_READS));
+        Self { store, clock, authenticator, max_age, max_idle, reads }
     }
 
     /// Begins a session of a caller.
@@ -71,8 +80,8 @@ impl Sessions {
 
     /// The session of an id that a browser sends, if it still counts.
     pub async fn find(&self, id: ConsoleId) -> Result<SignedIn, PageFailure> {
-        let (hash, kind) = (id.hash(), ConsoleEntryKind::Session);
-        let found = self.store.get_console_session(kind, &hash).await.map_err(unavailable)?;
+        let hash = id.hash();
+        let found = self.read(ConsoleEntryKind::Session, &hash).await?;
         let now = self.clock.now();
         let session = found.filter(|session| session.is_valid(now, self.max_idle));
         let session = session.ok_or(PageFailure::SignedOut)?;
@@ -86,6 +95,22 @@ impl Sessions {
         Ok(SignedIn { id, identity, expire_time })
     }
 
+    /// What is stored with a hash.
+    async fn read(
+        &self,
+        kind: ConsoleEntryKind,
+        hash: &ConsoleHash,
+    ) -> Result<Option<ConsoleSession>, PageFailure> {
+        let read = async {
+            // Nobody closes it.
+            let _turn = self.reads.acquire().await;
+            self.store.get_console_session(kind, hash).await
+        };
+        let too_slow = || StoreError::Unavailable("a session was read too slowly".to_owned());
+        let read = tokio::time::timeout(MAX_READ_TIME, read).await;
+        read.unwrap_or_else(|_| Err(too_slow())).map_err(unavailable)
+    }
+
     /// Ends a session.
     pub async fn end(&self, id: &ConsoleId) -> Result<(), PageFailure> {
         let kind = ConsoleEntryKind::Session;
@@ -95,10 +120,14 @@ impl Sessions {
 
     /// The caller for whom a portal's code stands. It stands for nobody afterwards.
     pub async fn redeem(&self, code: &ConsoleId) -> Result<Arc<CallerIdentity>, PageFailure> {
-        let kind = ConsoleEntryKind::PortalCode;
-        let taken = self.store.take_console_session(kind, &code.hash()).await;
+        let (hash, kind) = (code.hash(), ConsoleEntryKind::PortalCode);
+        // What somebody invents costs no write.
+        let taken = match self.read(kind, &hash).await? {
+            Some(_) => self.store.take_console_session(kind, &hash).await.map_err(unavailable)?,
+            None => None,
+        };
         let now = self.clock.now();
-        let taken = taken.map_err(unavailable)?.filter(|code| now < code.expire_time);
+        let taken = taken.filter(|code| now < code.expire_time);
         let Some(code) = taken else {
             let message = "This link was used already, or is older than a minute. Open the page \
                            from where you came again.";

@@ -23,6 +23,7 @@ use crate::serve::{self as server, ControlPlane};
 use crate::settings::Settings;
 use crate::state::console_bounds::{PORTAL_CODE_TTL, console_bounds};
 
+mod forms;
 mod pages;
 
 const TEST_KEY: &str = "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -315,16 +316,22 @@ fn no_door() -> calls::DoorService {
     }))
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_busy_console_and_a_code_that_is_too_old_are_told() {
-    let browser = Browser::start().await;
+/// Another console on the same control plane.
+fn console_beside(browser: &Browser) -> Arc<Console> {
     let (context, flow) = (&browser.plane.context, &browser.plane.flow);
     let clock = Arc::clone(&context.clock);
     let authenticator =
         Authenticator::new(&context.settings, context.tokens.clone(), clock).unwrap();
     let CallersApi { answers, .. } =
         api::callers_api((**context).clone(), (**flow).clone(), authenticator.clone()).unwrap();
-    let console = Console::new(context, &authenticator, answers).unwrap().unwrap();
+    Console::new(context, &authenticator, answers).unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_busy_console_and_a_code_that_is_too_old_are_told() {
+    let browser = Browser::start().await;
+    let context = &browser.plane.context;
+    let console = console_beside(&browser);
 
     let identity = CallerIdentity {
         principal: Principal::PortalToken(TokenId::from_stored("0123456789abcdef0123")),
@@ -341,8 +348,9 @@ async fn a_busy_console_and_a_code_that_is_too_old_are_told() {
     context.store.create_console_session(&entry, bounds).await.unwrap();
     assert!(console.sessions.redeem(&code).await.is_err(), "it is a minute old");
 
-    let all = u32::try_from(console.settings.max_concurrent_requests).unwrap();
-    let _turns = console.requests.try_acquire_many(all).unwrap();
+    let others = (0..console.settings.max_concurrent_requests)
+        .map(|number| turns::TurnOwner::Caller(number.to_string()));
+    let _turns: Vec<_> = others.map(|owner| console.requests.take(owner).unwrap()).collect();
     let request = Request::get("/console").body(Body::empty()).unwrap();
     let busy = super::serve::serve(&console, no_door(), request).await;
     assert_eq!(busy.status(), StatusCode::SERVICE_UNAVAILABLE);
