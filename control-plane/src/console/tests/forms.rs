@@ -10,8 +10,8 @@ use super::*;
 /// A form of a browser without a session, of which nothing comes.
 fn stalled_form() -> Request<Body> {
     let nothing = StreamBody::new(stream::pending::<Result<Frame<Bytes>, Status>>());
-    let request = Request::post("/console/sign-in")
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let request =
+        Request::post("/console/sign-in").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
     request.body(Body::new(nothing)).unwrap()
 }
 
@@ -24,7 +24,7 @@ async fn forms_that_never_arrive_are_so_many_and_keep_nobody_out() {
     for form in &mut forms {
         assert!(form.as_mut().now_or_never().is_none());
     }
-    let oldest = forms.remove(0).now_or_never().unwrap();
+    let oldest = forms.remove(0).await;
     assert_eq!(oldest.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(oldest.headers()["retry-after"], "1");
     for form in &mut forms {
