@@ -54,7 +54,7 @@ mod tests {
         let mut ends = Vec::new();
         // One more than have a turn.
         for _ in 0..=MAX_LARGE_TEXTS {
-            let (end, ended) = mpsc::channel::<()>();
+            let (end, ended) = mpsc::sync_channel::<()>(1);
             let held = Arc::clone(&held);
             ends.push(end);
             waiting.push(tokio::spawn(transcode(MAX_INLINE_BYTES + 1, move || {

@@ -137,7 +137,7 @@ pub enum ErrorReason {
     /// fewer at once.
     TooMuchReceived,
     /// Too many bytes of answers that nobody reads wait for this caller or at this replica,
-    /// or it has too many streams. What was asked for may be done; an event of a PublishStream
+    /// or it has too many streams. What was asked for may be done; an event of a `PublishStream`
     /// was not published. Read them first.
     TooMuchUnsent,
     /// The answer, or any of a stream, was not read within `requests.send_timeout_seconds`.
