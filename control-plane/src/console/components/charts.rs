@@ -162,7 +162,8 @@ fn chart(frame: ChartFrame<'_>, series: &[ChartSeries], scale: &Scale, drawing: 
     html! {
         figure.chart {
             figcaption { (title) }
-            @if series.len() > 1 {
+            // One series has it too, so that charts beside each other are level.
+            @if !series.is_empty() {
                 ul.legend {
                     @for (number, series) in series.iter().enumerate() {
                         li { span class={ "swatch series-" (number) } aria-hidden="true" {} (series.name) }

@@ -11,13 +11,15 @@ use postrider_proto::v1::{self, DeliveryEndReason, DeliveryState};
 use crate::console::answers::{Answer, Flash, Page};
 use crate::console::components::menus::{self, MenuEntry, MenuEntryKind};
 use crate::console::components::time_lines::{self, TimeMark};
-use crate::console::components::{attempts, badges, tables, times};
+use crate::console::components::{attempts, badges, charts, tables, times};
 use crate::console::failure::PageFailure;
 use crate::console::pages::crumbs;
+use crate::console::values;
 use crate::console::visit::{Visit, id_of, path};
 
 /// As many as a policy may have, and some that people asked for.
 const MAX_SHOWN_ATTEMPTS: i32 = 200;
+const ATTEMPT_COLUMNS: [&str; 5] = ["Attempt", "Status", "HTTP code", "Began", "Took"];
 
 /// The page; `number` is of the attempt that is shown, the last one if it is none.
 pub async fn show(
@@ -26,36 +28,37 @@ pub async fn show(
     id: &str,
     number: Option<&str>,
 ) -> Result<Answer, PageFailure> {
-    let name = format!("tenants/{tenant}/deliveries/{id}");
+    let own = format!("tenants/{tenant}/deliveries/{id}");
     let (mut calls, mut also) = (visit.calls.deliveries(), visit.calls.deliveries());
     let all = v1::ListAttemptsRequest {
-        parent: name.clone(),
+        parent: own.clone(),
         page_size: MAX_SHOWN_ATTEMPTS,
         ..v1::ListAttemptsRequest::default()
     };
     let (delivery, listed) = tokio::try_join!(
-        calls.get_delivery(v1::GetDeliveryRequest { name: name.clone() }),
+        calls.get_delivery(v1::GetDeliveryRequest { name: own.clone() }),
         also.list_attempts(all),
     )?;
     let (delivery, listed) = (delivery.into_inner(), listed.into_inner());
     let last = listed.attempts.last().map(|attempt| attempt.number.to_string());
     let shown = match number.map(str::to_owned).or(last) {
         Some(number) => {
-            let request = v1::GetAttemptRequest { name: format!("{name}/attempts/{number}") };
+            let request = v1::GetAttemptRequest { name: format!("{own}/attempts/{number}") };
             Some(visit.calls.deliveries().get_attempt(request).await?.into_inner())
         }
         None => None,
     };
+    let name = crumbs::subscription_name(visit, tenant, id_of(&delivery.subscription)).await;
     let body = html! {
         (menus::buttons(visit, &entries(visit, tenant, &delivery)))
-        (facts(visit, tenant, &delivery))
+        (facts(visit, tenant, &delivery, &name))
         section {
             h2 { "Attempts" }
             @if listed.attempts.is_empty() {
                 p.empty { "None has ended yet." }
             } @else {
                 (line(&delivery, &listed.attempts))
-                (attempt_links(visit, tenant, id, &listed.attempts, shown.as_ref()))
+                (attempt_table(visit, tenant, id, &listed.attempts, shown.as_ref()))
                 @if !listed.next_page_token.is_empty() {
                     p.hint { "These are the first " (MAX_SHOWN_ATTEMPTS) "." }
                 }
@@ -66,7 +69,7 @@ pub async fn show(
     let page = Page::new("Delivery", body);
     let page = match id_of(&delivery.subscription) {
         "" => crumbs::in_tenant(visit, page, tenant),
-        subscription => crumbs::in_subscription(visit, page, tenant, subscription),
+        id => crumbs::in_named_subscription(visit, page, tenant, (id, &name)),
     };
     Ok(page.into())
 }
@@ -92,7 +95,7 @@ fn entries(visit: &Visit, tenant: &str, delivery: &v1::Delivery) -> Vec<MenuEntr
     }
 }
 
-fn facts(visit: &Visit, tenant: &str, delivery: &v1::Delivery) -> Markup {
+fn facts(visit: &Visit, tenant: &str, delivery: &v1::Delivery, name: &str) -> Markup {
     let id = id_of(&delivery.name);
     let (event, subscription) = (id_of(&delivery.event), id_of(&delivery.subscription));
     let mut facts = vec![
@@ -107,7 +110,7 @@ fn facts(visit: &Visit, tenant: &str, delivery: &v1::Delivery) -> Markup {
         (
             "Subscription",
             html! {
-                a href=(path(&["tenants", tenant, "subscriptions", subscription])) { (subscription) }
+                a href=(path(&["tenants", tenant, "subscriptions", subscription])) { (name) }
             },
         ),
         ("Id", html! { code { (id) } }),
@@ -172,10 +175,11 @@ fn line(delivery: &v1::Delivery, all: &[v1::Attempt]) -> Markup {
         let words = "The next attempt is due".to_owned();
         marks.push(TimeMark { offset, tone: badges::Tone::Plain, words });
     }
-    time_lines::time_line("Attempts over time; the list below says the same", &marks)
+    time_lines::time_line("Attempts over time; the table below says the same", &marks)
 }
 
-fn attempt_links(
+/// All of them, each with a link that shows it below.
+fn attempt_table(
     visit: &Visit,
     tenant: &str,
     id: &str,
@@ -183,23 +187,29 @@ fn attempt_links(
     shown: Option<&v1::Attempt>,
 ) -> Markup {
     let shown = shown.map(|attempt| attempt.number);
-    html! {
-        ol.attempts {
-            @for attempt in all {
-                @let number = attempt.number.to_string();
-                @let target = path(&["tenants", tenant, "deliveries", id, "attempts", &number]);
-                @let is_shown = shown == Some(attempt.number);
-                li {
-                    a href=(target) aria-current=[is_shown.then_some("true")] {
-                        "Attempt " (number)
-                    }
-                    " " (attempts::outcome(attempt.outcome))
-                    @if attempt.http_status != 0 { " HTTP " (attempt.http_status) }
-                    " " (times::time(attempt.start_time.or(attempt.create_time), visit.now))
+    let row = |attempt: &v1::Attempt| {
+        let number = attempt.number.to_string();
+        let target = path(&["tenants", tenant, "deliveries", id, "attempts", &number]);
+        let is_shown = shown == Some(attempt.number);
+        let total = attempt.timings.as_ref().and_then(|timings| timings.total);
+        vec![
+            html! {
+                a href={ (target) "#attempt" } aria-current=[is_shown.then_some("true")] {
+                    "Attempt " (number)
                 }
-            }
-        }
-    }
+            },
+            attempts::outcome(attempt.outcome),
+            attempts::http_status(attempt.http_status),
+            times::time(attempt.start_time.or(attempt.create_time), visit.now),
+            html! {
+                @if let Some(total) = values::span_of(total) {
+                    (charts::value_text(total.as_secs_f64() * 1000.0, charts::MILLISECONDS))
+                } @else { span.none { "–" } }
+            },
+        ]
+    };
+    let rows: Vec<_> = all.iter().map(row).collect();
+    tables::table("Attempts", &ATTEMPT_COLUMNS, &rows, "None has ended yet.")
 }
 
 fn attempt_section(visit: &Visit, attempt: &v1::Attempt) -> Markup {

@@ -59,7 +59,10 @@ pub async fn show(
     };
     let page = Page::new("Event log", body);
     let page = match subscription {
-        Some(id) => crumbs::in_subscription(visit, page, tenant, id),
+        Some(id) => {
+            let name = crumbs::subscription_name(visit, tenant, id).await;
+            crumbs::in_named_subscription(visit, page, tenant, (id, &name))
+        }
         None => crumbs::in_tenant(visit, page, tenant),
     };
     Ok(if filter.errors.is_empty() { page } else { page.with_errors() }.into())

@@ -61,7 +61,10 @@ pub async fn show(visit: &Visit, tenant: &str) -> Result<Answer, PageFailure> {
     let page = Page::new("Live tail", body);
     let page = match subscription {
         "" => crumbs::in_tenant(visit, page, tenant),
-        id => crumbs::in_subscription(visit, page, tenant, id),
+        id => {
+            let name = crumbs::subscription_name(visit, tenant, id).await;
+            crumbs::in_named_subscription(visit, page, tenant, (id, &name))
+        }
     };
     Ok(page.into())
 }
@@ -69,6 +72,8 @@ pub async fn show(visit: &Visit, tenant: &str) -> Result<Answer, PageFailure> {
 fn row(tenant: &str, attempt: &v1::Attempt, now: Timestamp) -> Markup {
     let (delivery, number) = (id_of(&attempt.delivery), attempt.number.to_string());
     let target = path(&["tenants", tenant, "deliveries", delivery, "attempts", &number]);
+    let subscription = id_of(&attempt.subscription);
+    let own = ["tenants", tenant, "subscriptions", subscription];
     html! {
         tr {
             td data-label="Time" {
@@ -79,7 +84,7 @@ fn row(tenant: &str, attempt: &v1::Attempt, now: Timestamp) -> Markup {
             td data-label="Event" { code { (attempt.event_type) } }
             td data-label="Status" { (attempts::outcome(attempt.outcome)) }
             td data-label="HTTP code" { (attempts::http_status(attempt.http_status)) }
-            td data-label="Subscription" { (id_of(&attempt.subscription)) }
+            td data-label="Subscription" { a href=(path(&own)) { (subscription) } }
         }
     }
 }

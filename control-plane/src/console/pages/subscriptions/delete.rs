@@ -30,7 +30,7 @@ pub async fn ask(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, PageFa
     };
     let body = forms::form(visit, &own(&["delete"]), form);
     let page = Page::new("Delete this subscription?", body);
-    Ok(crumbs::in_subscription(visit, page, tenant, id).into())
+    Ok(crumbs::in_subscription(visit, page, tenant, &found).into())
 }
 
 pub async fn delete(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, PageFailure> {

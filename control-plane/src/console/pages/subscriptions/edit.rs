@@ -152,7 +152,8 @@ async fn form_of(
         errors,
     };
     let page = Page::new("Edit the subscription", form_page::show(visit, &form, &events));
-    let page = crumbs::in_subscription(visit, page, tenant, id);
+    let name = crumbs::subscription_name(visit, tenant, id).await;
+    let page = crumbs::in_named_subscription(visit, page, tenant, (id, &name));
     Ok(if errors.is_empty() { page } else { page.with_errors() }.into())
 }
 

@@ -127,7 +127,7 @@ fn event_box(
             div {
                 label for=(box_id) {
                     @if value == words { code { (words) } } @else { (words) }
-                    @if !description.is_empty() { span.hint { " " (description) } }
+                    @if !description.is_empty() { " " span.hint { (description) } }
                 }
                 @if !sample.is_empty() {
                     details.sample {

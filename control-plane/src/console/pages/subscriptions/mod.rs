@@ -11,7 +11,7 @@
 //! - `secrets`: rotating and revoking keys, and a secret that is shown once.
 //! - `test_send`: a test, and its attempt at once. `stats`: how the endpoint has been doing.
 
-mod actions;
+pub mod actions;
 mod delete;
 mod edit;
 mod event_choice;

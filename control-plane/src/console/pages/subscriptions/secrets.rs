@@ -97,10 +97,10 @@ pub async fn show(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, PageF
         kind: String::new(),
         secret: String::new(),
     };
-    Ok(rotation_page(visit, tenant, id, &form, &FormErrors::default()))
+    Ok(rotation_page(visit, tenant, id, &form, &FormErrors::default()).await)
 }
 
-fn rotation_page(
+async fn rotation_page(
     visit: &Visit,
     tenant: &str,
     id: &str,
@@ -136,7 +136,8 @@ fn rotation_page(
     };
     let target = path(&["tenants", tenant, "subscriptions", id, "rotate"]);
     let page = Page::new("Rotate the secret", forms::form(visit, &target, fields));
-    let page = crumbs::in_subscription(visit, page, tenant, id);
+    let name = crumbs::subscription_name(visit, tenant, id).await;
+    let page = crumbs::in_named_subscription(visit, page, tenant, (id, &name));
     if errors.is_empty() { page } else { page.with_errors() }.into()
 }
 
@@ -154,7 +155,7 @@ pub async fn rotate(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, Pag
         grace => typed_span(grace).map_err(|problem| errors.add(GRACE_FIELD, problem)).ok(),
     };
     if !errors.is_empty() {
-        return Ok(rotation_page(visit, tenant, id, &form, &errors));
+        return Ok(rotation_page(visit, tenant, id, &form, &errors).await);
     }
     let request = v1::RotateSigningSecretRequest {
         name: format!("tenants/{tenant}/subscriptions/{id}"),
@@ -170,7 +171,7 @@ pub async fn rotate(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, Pag
         }
         Err(status) if status.code() == tonic::Code::InvalidArgument => {
             let errors = FormErrors::of(&status, "");
-            Ok(rotation_page(visit, tenant, id, &form, &errors))
+            Ok(rotation_page(visit, tenant, id, &form, &errors).await)
         }
         Err(status) => Err(status.into()),
     }

@@ -42,7 +42,7 @@ pub async fn show(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, PageF
         section { h2 { "By the day, the last month" } (drawn("days", &days)) }
     };
     let page = Page::new(format!("Statistics of {}", actions::name_of(&found)), body);
-    Ok(crumbs::in_subscription(visit, page, tenant, id).into())
+    Ok(crumbs::in_subscription(visit, page, tenant, &found).into())
 }
 
 fn summary(visit: &Visit, stats: &v1::SubscriptionStats) -> Markup {
@@ -139,7 +139,7 @@ fn drawn(id: &str, series: &StatsSeries) -> Markup {
             ))
             (charts::lines(
                 frame(&rate, "Success rate", " %", Some(100.0)),
-                &[named("Success rate", &series.rate)],
+                &[named("Succeeded", &series.rate)],
             ))
             (charts::lines(
                 frame(&durations, "Durations", charts::MILLISECONDS, None),

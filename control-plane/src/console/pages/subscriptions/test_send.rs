@@ -65,7 +65,7 @@ async fn test_page(
         (forms::form(visit, &target, fields(visit, &found, &events, errors)))
     };
     let page = Page::new(format!("Test {}", actions::name_of(&found)), body);
-    let page = crumbs::in_subscription(visit, page, tenant, id);
+    let page = crumbs::in_subscription(visit, page, tenant, &found);
     Ok(if errors.is_empty() { page } else { page.with_errors() }.into())
 }
 

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use postrider_proto::v1::reconcile_events_response::Part;
 use postrider_proto::v1::{self, DeliveryState, ReconcileSummary, ReconciledEvent};
 
-use super::choices;
+use super::choices::SubscriptionChoices;
 use crate::console::answers::{Answer, Page};
 use crate::console::components::forms::{self, TextField};
 use crate::console::components::{badges, tables, times};
@@ -59,22 +59,22 @@ pub async fn show(visit: &Visit, tenant: &str) -> Result<Answer, PageFailure> {
     } else {
         None
     };
+    let choices = SubscriptionChoices::read(visit, tenant).await?;
     let body = html! {
         p { "Every event that was published in the window, and what became of it." }
-        (window_form(visit, tenant, chosen, &errors).await?)
-        @if let Some(account) = &account { (shown(visit, tenant, account)) }
+        (window_form(visit, &choices.options(chosen), chosen, &errors))
+        @if let Some(account) = &account { (shown(visit, tenant, &choices, account)) }
     };
     let page = crumbs::in_tenant(visit, Page::new("Reconcile a window", body), tenant);
     Ok(if errors.is_empty() { page } else { page.with_errors() }.into())
 }
 
-async fn window_form(
+fn window_form(
     visit: &Visit,
-    tenant: &str,
+    subscriptions: &[(String, String)],
     chosen: &str,
     errors: &FormErrors,
-) -> Result<Markup, PageFailure> {
-    let subscriptions = choices::subscriptions(visit, tenant, chosen).await?;
+) -> Markup {
     let start = match visit.request.query(START_PARAMETER) {
         "" => time_field(visit.now - DEFAULT_WINDOW),
         given => given.to_owned(),
@@ -89,16 +89,16 @@ async fn window_form(
     };
     let end = visit.request.query(END_PARAMETER);
     let named = (SUBSCRIPTION_PARAMETER, "Subscription", "");
-    Ok(html! {
+    html! {
         form.panel method="get" action=(visit.request.uri.path()) {
             div.fields {
                 (forms::text_field(field(START_PARAMETER, "From (UTC)", &start), errors))
                 (forms::text_field(field(END_PARAMETER, "Before (UTC)", end), errors))
-                (forms::select_field(named, &subscriptions, chosen, errors))
+                (forms::select_field(named, subscriptions, chosen, errors))
             }
             button.primary type="submit" { "Reconcile" }
         }
-    })
+    }
 }
 
 /// Reads the account until its summary, or until it is too much.
@@ -140,8 +140,14 @@ impl WindowAccount {
     }
 }
 
-fn shown(visit: &Visit, tenant: &str, account: &WindowAccount) -> Markup {
-    let rows: Vec<_> = account.undelivered.iter().map(|row| cells(visit, tenant, row)).collect();
+fn shown(
+    visit: &Visit,
+    tenant: &str,
+    choices: &SubscriptionChoices,
+    account: &WindowAccount,
+) -> Markup {
+    let cells = |row| cells(visit, tenant, choices, row);
+    let rows: Vec<_> = account.undelivered.iter().map(cells).collect();
     let columns = ["Published", "Event", "Subscription", "State", "Deliveries"];
     html! {
         section aria-live="polite" {
@@ -186,7 +192,12 @@ fn figures(summary: &ReconcileSummary) -> Markup {
     }
 }
 
-fn cells(visit: &Visit, tenant: &str, row: &ReconciledEvent) -> Vec<Markup> {
+fn cells(
+    visit: &Visit,
+    tenant: &str,
+    choices: &SubscriptionChoices,
+    row: &ReconciledEvent,
+) -> Vec<Markup> {
     let (event, subscription) = (id_of(&row.event), id_of(&row.subscription));
     vec![
         html! {
@@ -196,7 +207,9 @@ fn cells(visit: &Visit, tenant: &str, row: &ReconciledEvent) -> Vec<Markup> {
         },
         html! { code { (row.event_type) } },
         html! {
-            a href=(path(&["tenants", tenant, "subscriptions", subscription])) { (subscription) }
+            a href=(path(&["tenants", tenant, "subscriptions", subscription])) {
+                (choices.name_of(subscription))
+            }
         },
         html! {
             a href=(path(&["tenants", tenant, "deliveries", id_of(&row.delivery)])) {

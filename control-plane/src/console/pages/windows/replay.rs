@@ -8,7 +8,7 @@ use maud::html;
 use postrider_proto::v1::{self, DeliveryState};
 use tonic::Code;
 
-use super::choices;
+use super::choices::SubscriptionChoices;
 use super::progress::{END_PARAMETER, START_PARAMETER};
 use crate::console::answers::{Answer, Flash, Page};
 use crate::console::components::forms::{self, CheckBox, TextField};
@@ -47,7 +47,7 @@ async fn replay_page(
         "" => visit.request.query(SUBSCRIPTION_FIELD),
         chosen => chosen,
     };
-    let subscriptions = choices::subscriptions(visit, tenant, chosen).await?;
+    let subscriptions = SubscriptionChoices::read(visit, tenant).await?.options(chosen);
     let start = match is_sent {
         true => visit.request.form(START_FIELD).to_owned(),
         false => time_field(visit.now - DEFAULT_WINDOW),
