@@ -125,6 +125,13 @@ class Browser:
         words = f"normalize-space()={quoted(label)} or starts-with(normalize-space(), {quoted(label + ' (')})"
         return self.find(f"//*[@id=//label[{words}]/@for]")
 
+    def is_focused(self, field):
+        return self.driver.switch_to.active_element == field
+
+    def fact(self, name):
+        """The value beside a name, among the facts of one thing."""
+        return self.find(f"//dl/div[dt[.={quoted(name)}]]/dd").text
+
     def fill(self, label, text):
         field = self.field(label)
         field.clear()

@@ -61,6 +61,7 @@ def kwik_is_told_what_is_wrong_at_each_field(_installation, browser):
     expect(field.get_attribute("aria-invalid") == "true", "what the API refuses is told there",
            browser.text())
     expect(field.get_attribute("value") == "http://plain.example/hooks", "what was typed stays")
+    expect(browser.is_focused(field), "and one stands in that field")
 
 
 def kwik_finds_it_in_the_list(installation, browser):
@@ -96,6 +97,8 @@ def kwik_tests_it(installation, browser):
     browser.press("Send the test")
     text = browser.text()
     expect("The test's attempt" in text and "Success" in text, "the attempt is seen at once", text)
+    began = browser.fact("Began")
+    expect(began.endswith(("ago", "just now")), "it began before now", began)
     for step in ("Connect", "TLS", "First byte", "Total"):
         expect(step in text, f"the waterfall has {step}", text)
     headers, body = installation.receiver.posts("/ok")[-1]
@@ -214,6 +217,11 @@ def kkiapay_is_tried_five_times_again(installation, browser):
     browser.follow(rows[0].find_element("xpath", ".//a"))
     marks = browser.driver.find_elements("css selector", ".time-line .mark")
     expect(len(marks) == 6, "they are on a line of time", len(marks))
+    listed = browser.driver.find_elements("xpath", "//section[h2[.='Attempts']]//tbody/tr")
+    expect(len(listed) == 6 and "302" in listed[0].text, "and in a table",
+           [row.text for row in listed])
+    crumbs = browser.find("//nav[@aria-label='Where you are']").text
+    expect("KKiaPay" in crumbs, "below the subscription's name", crumbs)
     expect("Failed" in browser.text(), "and the delivery has failed", browser.text())
 
 
@@ -258,11 +266,19 @@ def windows_are_replayed_and_accounted_for(installation, browser):
     browser.press("Replay")
     browser.wait(lambda: "Done" in browser.text(), "the replay is done, by itself", 40)
     expect("Sent again" in browser.text(), "with its counts", browser.text())
+    expect(not browser.has("Cancel"), "what is done cannot be cancelled", browser.text())
+    browser.open(browser.path())
+    expect(not browser.has("Cancel"), "nor when it is opened again", browser.text())
     browser.open("/tenants/acme/reconcile")
     browser.press("Reconcile", browser.find("//main"))
     expect("Delivered" in browser.text() and "Events" in browser.text(), "the account",
            browser.text())
     expect("transaction.failed" in browser.text(), "names what was not delivered", browser.text())
+    browser.choose("Subscription", "KKiaPay")
+    browser.press("Reconcile", browser.find("//main"))
+    rows = browser.driver.find_elements("xpath", "//section[h2[.='Not delivered']]//tbody/tr")
+    names = {browser.cells(row).get("Subscription") for row in rows}
+    expect(names == {"KKiaPay"}, "of one subscription, by its name", names)
 
 
 def secrets_are_rotated(_installation, browser):

@@ -44,6 +44,18 @@ impl Browser {
         ]
     }
 
+    /// A page, when it is as it is waited for.
+    async fn until(&mut self, path: &str, is_ready: impl Fn(&Shown) -> bool) -> Shown {
+        for _ in 0..200 {
+            let shown = self.get(path).await;
+            if is_ready(&shown) {
+                return shown;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{path} is not as it should be");
+    }
+
     async fn make(&mut self, name: &str) -> String {
         let form = self.new_form(name, "https://shop.example/hooks").await;
         let made = self.post(CREATE, &filled(&form)).await;
@@ -77,6 +89,10 @@ async fn what_is_wrong_is_told_at_its_field_and_what_was_typed_stays() {
     let refused = browser.post(CREATE, &filled(&form)).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
     assert!(refused.text.contains("id=\"field-url-problem\""), "{}", refused.text);
+    let (_, field) = refused.text.split_once("<input id=\"field-url\"").unwrap();
+    let (field, _) = field.split_once('>').unwrap();
+    assert!(field.contains(" autofocus"), "{field}");
+    assert_eq!(refused.text.matches(" autofocus").count(), 1, "{}", refused.text);
     assert!(refused.text.contains("http://plain.example/hooks"), "{}", refused.text);
     form.push(("request_timeout", "soon".to_owned()));
     let refused = browser.post(CREATE, &filled(&form)).await;
@@ -112,6 +128,8 @@ async fn a_subscription_is_edited_paused_rotated_and_deleted() {
     let saved = browser.post(&format!("{own}/edit"), &form).await;
     assert_eq!(saved.location(), own, "{}", saved.text);
     let shown = browser.get(&own).await;
+    let events = browser.get(&format!("{own}/attempts")).await;
+    assert!(events.text.contains(">Ledger 2</a>"), "a crumb is a name: {}", events.text);
     for told in ["Ledger 2", "https://shop.example/other", "Paused", "Your changes are saved."] {
         assert!(shown.text.contains(told), "{told}: {}", shown.text);
     }
@@ -189,6 +207,9 @@ async fn a_replay_leads_to_how_far_it_is() {
     assert!(started.location().starts_with("/console/tenants/acme/operations/op_"));
     let shown = browser.get(started.location()).await;
     assert!(shown.text.contains("<progress") && shown.text.contains("Replay"), "{}", shown.text);
+    let path = started.location().to_owned();
+    let ended = browser.until(&path, |shown| !shown.text.contains("data-live")).await;
+    assert!(!ended.text.contains("/cancel\""), "what has ended keeps no button: {}", ended.text);
     let wrong = [("form_token", token.as_str()), ("start_time", "soon")];
     let refused = browser.post("/console/tenants/acme/replay", &wrong).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
