@@ -3,9 +3,12 @@
 //! Fed by `pages`; feeds it the page. One page looks at so many tenants and so many of each's
 //! subscriptions, since nobody waits for a look at all of them.
 
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use maud::html;
 use postrider_proto::v1;
+use tonic::Status;
 
+use super::subscriptions::actions;
 use crate::console::answers::{Answer, Page};
 use crate::console::components::{badges, tables, times};
 use crate::console::failure::PageFailure;
@@ -15,6 +18,8 @@ use crate::console::visit::{Visit, id_of, path};
 const PAGE_TENANTS: i32 = 20;
 /// Subscriptions of one tenant that are looked at.
 const TENANT_SUBSCRIPTIONS: i32 = 200;
+/// Tenants that are looked at side by side: one after the other would take as long as all of them.
+const TENANTS_AT_ONCE: usize = 4;
 
 pub async fn list(visit: &Visit) -> Result<Answer, PageFailure> {
     let request = v1::ListTenantsRequest {
@@ -23,15 +28,11 @@ pub async fn list(visit: &Visit) -> Result<Answer, PageFailure> {
         ..v1::ListTenantsRequest::default()
     };
     let listed = visit.calls.tenants().list_tenants(request).await?.into_inner();
+    let reads: Vec<_> = listed.tenants.iter().map(|tenant| read(visit, &tenant.name)).collect();
+    let answers: Vec<v1::ListSubscriptionsResponse> =
+        stream::iter(reads).buffered(TENANTS_AT_ONCE).try_collect().await?;
     let (mut rows, mut unfinished) = (Vec::new(), Vec::new());
-    for tenant in &listed.tenants {
-        let request = v1::ListSubscriptionsRequest {
-            parent: tenant.name.clone(),
-            page_size: TENANT_SUBSCRIPTIONS,
-            filter: "status != DISABLED".to_owned(),
-            ..v1::ListSubscriptionsRequest::default()
-        };
-        let found = visit.calls.subscriptions().list_subscriptions(request).await?.into_inner();
+    for (tenant, found) in listed.tenants.iter().zip(&answers) {
         if !found.next_page_token.is_empty() {
             unfinished.push(id_of(&tenant.name));
         }
@@ -39,9 +40,10 @@ pub async fn list(visit: &Visit) -> Result<Answer, PageFailure> {
             let Some(health) = &subscription.endpoint_health else { continue };
             let Some(circuit) = badges::circuit(health.circuit_state) else { continue };
             let (tenant, id) = (id_of(&tenant.name), id_of(&subscription.name));
+            let name = actions::name_of(subscription);
             rows.push(vec![
                 html! { a href=(path(&["tenants", tenant])) { (tenant) } },
-                html! { a href=(path(&["tenants", tenant, "subscriptions", id])) { (id) } },
+                html! { a href=(path(&["tenants", tenant, "subscriptions", id])) { (name) } },
                 html! { code.url { (subscription.url) } },
                 circuit,
                 times::time(health.circuit_open_time, visit.now),
@@ -62,4 +64,19 @@ pub async fn list(visit: &Visit) -> Result<Answer, PageFailure> {
     };
     let page = Page::new("Failing endpoints", body);
     Ok(page.below("Overview", path(&["overview"])).into())
+}
+
+/// The subscriptions of a tenant that may fail.
+fn read(
+    visit: &Visit,
+    tenant: &str,
+) -> impl Future<Output = Result<v1::ListSubscriptionsResponse, Status>> + Send + use<> {
+    let mut calls = visit.calls.subscriptions();
+    let request = v1::ListSubscriptionsRequest {
+        parent: tenant.to_owned(),
+        page_size: TENANT_SUBSCRIPTIONS,
+        filter: "status != DISABLED".to_owned(),
+        ..v1::ListSubscriptionsRequest::default()
+    };
+    async move { Ok(calls.list_subscriptions(request).await?.into_inner()) }
 }

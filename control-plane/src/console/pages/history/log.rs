@@ -13,17 +13,10 @@ use crate::console::failure::PageFailure;
 use crate::console::pages::crumbs;
 use crate::console::visit::{Visit, id_of, path};
 
-const COLUMNS: [&str; 9] = [
-    "Time",
-    "Event",
-    "Status",
-    "HTTP code",
-    "Test event",
-    "Next retry",
-    "Retries",
-    "Answer",
-    "Actions",
-];
+const COLUMNS: [&str; 8] =
+    ["Time", "Event", "Status", "HTTP code", "Test event", "Next retry", "Retries", "Answer"];
+/// For those who may do something.
+const ACTIONS_COLUMN: &str = "Actions";
 
 pub async fn show(
     visit: &Visit,
@@ -52,9 +45,13 @@ pub async fn show(
         ("", _) => "No attempt is as you look for it.",
         _ => "There are none among these; there may be on the next page.",
     };
+    let mut columns = COLUMNS.to_vec();
+    if visit.may_in(Permission::WriteDeliveries, tenant) {
+        columns.push(ACTIONS_COLUMN);
+    }
     let body = html! {
         (filter.form(visit))
-        (tables::table("Event log", &COLUMNS, &rows, empty))
+        (tables::table("Event log", &columns, &rows, empty))
         (tables::pager(visit, &listed.next_page_token))
     };
     let page = Page::new("Event log", body);
