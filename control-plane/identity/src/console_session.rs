@@ -2,13 +2,14 @@
 //!
 //! Fed by the console with random bytes and with what browsers send; feeds the store with
 //! hashes. Guarantees that a session says who called and holds no credential of his, that its
-//! id is in one browser only and here just as a hash, and that the token of its forms can be
-//! made of the id alone.
+//! id is in one browser only and here just as a hash, that the token of its forms can be made of
+//! the id alone, and that an id which no replica has made is known as such without the store.
 
 use std::fmt;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use postrider_domain::assignment_key::AssignmentKey;
 use postrider_domain::ids::TenantId;
 use postrider_domain::time::Timestamp;
 use sha2::{Digest, Sha256};
@@ -19,20 +20,73 @@ use crate::caller::CallerIdentity;
 
 /// Random bytes of an id.
 pub const CONSOLE_ID_BYTES: usize = 32;
-/// Says what the keyed hash is for.
+/// Each says what a keyed hash is for.
 const FORM_PURPOSE: &[u8] = b"postrider console form 1";
+const ID_PURPOSE: &[u8] = b"postrider console id 1";
 const HASH_BYTES: usize = 32;
+/// Of the keyed hash at the end of an id. Nobody can try out so many.
+const ID_TAG_BYTES: usize = 16;
+
+/// The key under which all replicas make ids of sessions and codes, so that each refuses what
+/// somebody invents without a look into the store.
+#[derive(Clone)]
+pub struct ConsoleIdKey(Zeroizing<[u8; HASH_BYTES]>);
+
+impl ConsoleIdKey {
+    /// A key of this purpose's own: what is known of it says nothing of proofs of assignment.
+    pub fn of(installation: &AssignmentKey) -> Self {
+        let mut derived = Zeroizing::new([0_u8; HASH_BYTES]);
+        // HMAC takes a key of any length.
+        if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(installation.bytes()) {
+            mac.update(ID_PURPOSE);
+            *derived = mac.finalize().into_bytes().into();
+        }
+        Self(derived)
+    }
+
+    pub fn make(&self, kind: ConsoleEntryKind, random: &[u8; CONSOLE_ID_BYTES]) -> ConsoleId {
+        let random = Zeroizing::new(hex::encode(random));
+        let tag = self.tag(kind, &random);
+        ConsoleId(Zeroizing::new([random.as_str(), tag.as_str()].concat()))
+    }
+
+    /// Reads what a browser sends, if it was made under this key and for this. Compares in
+    /// constant time.
+    pub fn read(&self, kind: ConsoleEntryKind, text: &str) -> Option<ConsoleId> {
+        let (random, tag) = text.split_at_checked(CONSOLE_ID_BYTES * 2)?;
+        let own = self.tag(kind, random);
+        let is_own = !own.is_empty() && bool::from(own.as_bytes().ct_eq(tag.as_bytes()));
+        is_own.then(|| ConsoleId(Zeroizing::new(text.to_owned())))
+    }
+
+    fn tag(&self, kind: ConsoleEntryKind, random: &str) -> String {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.0.as_slice()) else {
+            return String::new();
+        };
+        mac.update(&kind.code().to_be_bytes());
+        mac.update(random.as_bytes());
+        let whole: [u8; HASH_BYTES] = mac.finalize().into_bytes().into();
+        whole.first_chunk::<ID_TAG_BYTES>().map(hex::encode).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for ConsoleIdKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ConsoleIdKey(…)")
+    }
+}
 
 /// What a browser shows to go on with a session, or a link to begin one. Wiped when it is
 /// dropped.
 pub struct ConsoleId(Zeroizing<String>);
 
 impl ConsoleId {
+    /// One that no store knows: what the forms of a browser without a session are bound to.
     pub fn new(random: &[u8; CONSOLE_ID_BYTES]) -> Self {
         Self(Zeroizing::new(hex::encode(random)))
     }
 
-    /// Reads what a browser sends.
+    /// Reads one of [`Self::new`].
     pub fn parse(text: &str) -> Option<Self> {
         let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         let is_id = text.len() == CONSOLE_ID_BYTES * 2 && text.bytes().all(digit);
@@ -181,6 +235,27 @@ mod tests {
         }
         let printed = format!("{made:?} {:?}", made.hash());
         assert!(!printed.contains(made.reveal()), "{printed}");
+    }
+
+    #[test]
+    fn an_id_counts_under_its_key_and_for_its_kind() {
+        let (session, code) = (ConsoleEntryKind::Session, ConsoleEntryKind::PortalCode);
+        let key = ConsoleIdKey::of(&AssignmentKey::new([1; 32]));
+        let made = key.make(session, &[7; CONSOLE_ID_BYTES]);
+        let text = made.reveal();
+        assert_eq!(key.read(session, text).unwrap().hash(), made.hash());
+        let same = ConsoleIdKey::of(&AssignmentKey::new([1; 32]));
+        assert!(same.read(session, text).is_some(), "another replica knows it");
+        let other = ConsoleIdKey::of(&AssignmentKey::new([2; 32]));
+        assert!(other.read(session, text).is_none() && key.read(code, text).is_none());
+        let (unmarked, capitals) = (id(7), text.to_uppercase());
+        let (changed, long) = (text.replacen('0', "1", 1), format!("{text}0"));
+        let (cut, invented) = (&text[..text.len() - 1], "0".repeat(text.len()));
+        for bad in ["", "é", &changed, &long, cut, &invented, unmarked.reveal(), &capitals] {
+            assert!(key.read(session, bad).is_none(), "{bad}");
+        }
+        assert_ne!(key.make(code, &[7; CONSOLE_ID_BYTES]).hash(), made.hash());
+        assert_eq!(format!("{key:?}"), "ConsoleIdKey(…)");
     }
 
     #[test]

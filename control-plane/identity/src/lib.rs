@@ -29,7 +29,7 @@ pub use audit::{
 pub use caller::{CallerIdentity, Principal};
 pub use claims::{ClaimMapping, ClaimMappingError, ClaimRule, ClaimScope};
 pub use console_session::{
-    CONSOLE_ID_BYTES, ConsoleEntryKind, ConsoleHash, ConsoleId, ConsoleSession,
+    CONSOLE_ID_BYTES, ConsoleEntryKind, ConsoleHash, ConsoleId, ConsoleIdKey, ConsoleSession,
 };
 pub use grant::{Grant, GrantError, GrantScope, MAX_GRANT_TENANTS, MAX_GRANTS};
 pub use permission::{ALL_PERMISSIONS, Permission, UnknownPermission};

@@ -4,6 +4,8 @@
 //! forms with what is wrong in which field. Guarantees that a person learns what the API tells
 //! callers, and nothing that the log alone has.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -19,6 +21,8 @@ pub enum PageFailure {
     ForeignForm,
     /// The console has too much to do.
     Busy,
+    /// Somebody signs in too often, and may again after this.
+    TooOften(Duration),
     Api(Box<Status>),
     /// Another one, in words.
     Other(StatusCode, &'static str),
@@ -40,6 +44,7 @@ impl PageFailure {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::ForeignForm => StatusCode::FORBIDDEN,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Api(status) => api_status(status.code()),
             Self::Other(status, _) => *status,
         }
@@ -66,6 +71,10 @@ impl PageFailure {
                                   the form again."
                 .to_owned(),
             Self::Busy => "The console has too much to do. Try again in a moment.".to_owned(),
+            Self::TooOften(_) => {
+                let seconds = self.retry_seconds().unwrap_or(1);
+                format!("You sign in too often. Try again in {seconds} s.")
+            }
             Self::Api(status) => sentence(status.message()),
             Self::Other(_, message) => (*message).to_owned(),
         }
@@ -75,9 +84,21 @@ impl PageFailure {
     pub fn reason(&self) -> Option<String> {
         match self {
             Self::Api(status) => status.get_details_error_info().map(|info| info.reason),
-            Self::SignedOut | Self::NotFound | Self::ForeignForm | Self::Busy | Self::Other(..) => {
-                None
-            }
+            Self::SignedOut
+            | Self::NotFound
+            | Self::ForeignForm
+            | Self::Busy
+            | Self::TooOften(_)
+            | Self::Other(..) => None,
+        }
+    }
+
+    /// When to try again, where waiting helps.
+    pub fn retry_seconds(&self) -> Option<u64> {
+        match self {
+            Self::Busy => Some(1),
+            Self::TooOften(after) => Some(after.as_secs() + u64::from(after.subsec_nanos() > 0)),
+            _ => None,
         }
     }
 }
@@ -193,6 +214,15 @@ mod tests {
         let mut own = FormErrors::default();
         own.add("request_timeout", "must be a span");
         assert_eq!(own.of_field("request_timeout").as_deref(), Some("must be a span"));
+    }
+
+    #[test]
+    fn who_may_try_again_is_told_when() {
+        let often = PageFailure::TooOften(Duration::from_millis(1_200));
+        assert_eq!((often.retry_seconds(), often.http_status().as_u16()), (Some(2), 429));
+        assert_eq!(often.message(), "You sign in too often. Try again in 2 s.");
+        assert_eq!(PageFailure::Busy.retry_seconds(), Some(1));
+        assert_eq!(PageFailure::NotFound.retry_seconds(), None);
     }
 
     #[test]

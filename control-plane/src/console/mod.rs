@@ -113,11 +113,10 @@ impl Console {
         if !console.enabled {
             return Ok(None);
         }
-        let (store, clock) = (Arc::clone(&context.store), Arc::clone(&context.clock));
         Ok(Some(Arc::new(Self {
             settings: console.clone(),
-            sessions: Sessions::new(console, store, Arc::clone(&clock), authenticator.clone()),
-            clock,
+            sessions: Sessions::new(context, authenticator.clone()),
+            clock: Arc::clone(&context.clock),
             authenticator: authenticator.clone(),
             providers: SignInProvider::read(settings)?,
             files: StaticFiles::new(console)?,

@@ -32,8 +32,6 @@ use super::{layout, live, pages};
 use crate::api::CountedCaller;
 use crate::listeners::ConnectionPeer;
 
-/// When somebody comes again who found the console busy.
-const BUSY_PAUSE_SECONDS: HeaderValue = HeaderValue::from_static("1");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How long a message waits for the next page.
 const FLASH_TTL: Duration = Duration::from_secs(60);
@@ -72,8 +70,8 @@ fn failed(console: &Console, failure: &PageFailure) -> Response<Body> {
     let body = layout::failure(failure);
     let page = layout::plain_document(console, failure.title(), body);
     let mut answer = document(failure.http_status(), page);
-    if matches!(failure, PageFailure::Busy) {
-        answer.headers_mut().insert(RETRY_AFTER, BUSY_PAUSE_SECONDS);
+    if let Some(seconds) = failure.retry_seconds() {
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     answer
 }
@@ -88,7 +86,8 @@ async fn page(
         return Err(PageFailure::Other(StatusCode::METHOD_NOT_ALLOWED, message));
     }
     let id = console.cookies.read(request.headers(), CookieKind::Session);
-    let signed_in = signed_in(console, id.and_then(ConsoleId::parse)).await?;
+    let id = id.and_then(|text| console.sessions.id(text));
+    let signed_in = signed_in(console, id).await?;
     let owner = match &signed_in {
         Some(signed_in) => TurnOwner::of(&signed_in.identity),
         None => TurnOwner::Visitors,

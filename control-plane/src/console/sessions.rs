@@ -2,8 +2,9 @@
 //!
 //! Fed by `sign_in` with callers whose credential was verified, and by browsers' cookies; feeds
 //! `visit` with who is signed in. Guarantees that a session begins with a new id, that it ends
-//! with the token that began it, that one which was ended counts nowhere any more, and that a
-//! portal's code begins one once.
+//! with the token that began it, that one which was ended counts nowhere any more, that a
+//! portal's code begins one once, and that neither whoever invents ids nor whoever signs in again
+//! and again keeps the store from others.
 //!
 //! Keeps the invariants `revoked-means-refused` and `bounded-everything`.
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 use http::StatusCode;
 use postrider_domain::time::Timestamp;
 use postrider_identity::{
-    CallerIdentity, ConsoleEntryKind, ConsoleHash, ConsoleId, ConsoleSession,
+    CallerIdentity, ConsoleEntryKind, ConsoleHash, ConsoleId, ConsoleIdKey, ConsoleSession,
 };
 use postrider_store::{ConsoleCreation, Store, StoreError};
 use tokio::sync::Semaphore;
@@ -21,13 +22,17 @@ use tokio::sync::Semaphore;
 use super::failure::PageFailure;
 use crate::callers::{Authenticator, CredentialRefusal};
 use crate::clock::Clock;
-use crate::settings::ConsoleSettings;
 use crate::state::console_bounds::console_bounds;
+use crate::state::context::ReplicaContext;
+use crate::state::rate_limits::{RateLimits, RatedCall};
 
 /// How often it is written that a session is used.
 const USE_WRITE_INTERVAL: Duration = Duration::from_secs(60);
-/// Most reads at once, so that invented ids cost others little. A read takes a millisecond.
+/// Most reads at once, so that ids of sessions that are over cost others little. A read takes a
+/// millisecond.
 const MAX_CONCURRENT_READS: usize = 4;
+/// Most sessions that are begun at once. Each is a commit, which publishing waits for too.
+const MAX_CONCURRENT_BEGINNINGS: usize = 2;
 /// How long a page waits for its session, the wait for other reads included.
 const MAX_READ_TIME: Duration = Duration::from_secs(2);
 
@@ -47,25 +52,61 @@ pub struct Sessions {
     authenticator: Authenticator,
     max_age: Duration,
     max_idle: Duration,
+    rates: RateLimits,
+    ids: ConsoleIdKey,
     reads: Arc<Semaphore>,
+    beginnings: Arc<Semaphore>,
 }
 
 impl Sessions {
-    pub fn new(
-        settings: &ConsoleSettings,
-        store: Arc<dyn Store>,
-        clock: Arc<dyn Clock>,
-        authenticator: Authenticator,
-    ) -> Self {
-        let (max_age, max_idle) = (settings.max_session(), settings.max_idle());
-        let reads = Arc::new(Semaphore::new(MAX_CONCURRENT_READS));
-        Self { store, clock, authenticator, max_age, max_idle, reads }
+    pub fn new(context: &ReplicaContext, authenticator: Authenticator) -> Self {
+        let settings = &context.settings.console;
+        Self {
+            store: Arc::clone(&context.store),
+            clock: Arc::clone(&context.clock),
+            authenticator,
+            max_age: settings.max_session(),
+            max_idle: settings.max_idle(),
+            rates: context.rate_limits.clone(),
+            ids: ConsoleIdKey::of(&context.assignment_key),
+            reads: Arc::new(Semaphore::new(MAX_CONCURRENT_READS)),
+            beginnings: Arc::new(Semaphore::new(MAX_CONCURRENT_BEGINNINGS)),
+        }
     }
 
-    /// Begins a session of a caller.
-    pub async fn begin(&self, identity: &CallerIdentity) -> Result<ConsoleId, PageFailure> {
-        let id = ConsoleId::new(&rand::random());
+    /// The id of a session, if a replica of this installation has made it.
+    pub fn id(&self, text: &str) -> Option<ConsoleId> {
+        self.ids.read(ConsoleEntryKind::Session, text)
+    }
+
+    /// The code of a portal's link, likewise.
+    pub fn portal_code(&self, text: &str) -> Option<ConsoleId> {
+        self.ids.read(ConsoleEntryKind::PortalCode, text)
+    }
+
+    /// Counts that a caller signs in, whatever comes of it.
+    pub fn count_sign_in(&self, identity: &CallerIdentity) -> Result<(), PageFailure> {
+        let (call, who) = (RatedCall::SignIn, identity.principal.to_string());
+        let taken = match identity.counted_tenant() {
+            Some(tenant) => self.rates.take_of_both(call, &who, tenant),
+            None => self.rates.take_of_caller(call, &who),
+        };
+        taken.map_err(|refusal| PageFailure::TooOften(refusal.retry_after))
+    }
+
+    /// Begins a session of a caller who was counted, and ends the one that his browser had.
+    pub async fn begin(
+        &self,
+        identity: &CallerIdentity,
+        before: Option<ConsoleId>,
+    ) -> Result<ConsoleId, PageFailure> {
+        let turn = tokio::time::timeout(MAX_READ_TIME, self.beginnings.acquire()).await;
+        let _turn = turn.map_err(|_| PageFailure::Busy)?;
+        if let Some(before) = before {
+            self.end(&before).await?;
+        }
         let kind = ConsoleEntryKind::Session;
+        let id = self.ids.make(kind, &rand::random());
         let now = self.clock.now();
         let session = ConsoleSession::new(&id, kind, identity.clone(), now, self.max_age);
         let created = self.store.create_console_session(&session, console_bounds(identity)).await;
@@ -121,9 +162,12 @@ impl Sessions {
     /// The caller for whom a portal's code stands. It stands for nobody afterwards.
     pub async fn redeem(&self, code: &ConsoleId) -> Result<Arc<CallerIdentity>, PageFailure> {
         let (hash, kind) = (code.hash(), ConsoleEntryKind::PortalCode);
-        // What somebody invents costs no write.
+        // Who comes too often keeps his code, and who has none costs no write.
         let taken = match self.read(kind, &hash).await? {
-            Some(_) => self.store.take_console_session(kind, &hash).await.map_err(unavailable)?,
+            Some(code) => {
+                self.count_sign_in(&code.identity)?;
+                self.store.take_console_session(kind, &hash).await.map_err(unavailable)?
+            }
             None => None,
         };
         let now = self.clock.now();

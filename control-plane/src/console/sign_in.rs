@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Method, Response, StatusCode};
-use postrider_identity::{CallerIdentity, ConsoleId};
+use postrider_identity::CallerIdentity;
 use tonic::body::Body;
 
 use super::Console;
@@ -56,7 +56,10 @@ async fn with_token(visitor: &Visitor<'_>) -> Result<Response<Body>, PageFailure
     visitor.require_own_form()?;
     let token = visitor.request.form("token").trim();
     let problem = match visitor.console.authenticator.sign_in(token).await {
-        Ok(identity) => return begin(visitor, &identity, &visitor.return_path()).await,
+        Ok(identity) => {
+            visitor.console.sessions.count_sign_in(&identity)?;
+            return begin(visitor, &identity, &visitor.return_path()).await;
+        }
         Err(CredentialRefusal::Unavailable(error)) => {
             return Err(sessions::refused(CredentialRefusal::Unavailable(error)));
         }
@@ -76,10 +79,8 @@ async fn begin(
 ) -> Result<Response<Body>, PageFailure> {
     let Console { cookies, sessions, .. } = &**visitor.console;
     let before = cookies.read(&visitor.request.headers, CookieKind::Session);
-    if let Some(before) = before.and_then(ConsoleId::parse) {
-        sessions.end(&before).await?;
-    }
-    let id = sessions.begin(identity).await?;
+    let before = before.and_then(|text| sessions.id(text));
+    let id = sessions.begin(identity, before).await?;
     tracing::info!(who = %identity.principal, "somebody signed in at the console");
     let answer = with_cookie(see_other(to), cookies.set(CookieKind::Session, id.reveal(), None));
     let answer = with_cookie(answer, cookies.remove(CookieKind::Visitor));
@@ -156,6 +157,7 @@ async fn come_back(visitor: &Visitor<'_>) -> Result<Response<Body>, PageFailure>
     if !provider.answers(&id_token, &pending) {
         return refused("The provider's answer is to another request. Begin again.");
     }
+    visitor.console.sessions.count_sign_in(&identity)?;
     begin(visitor, &identity, CONSOLE_PATH).await
 }
 
@@ -166,8 +168,9 @@ fn show_portal(visitor: &Visitor<'_>, code: &str) -> Response<Body> {
 
 async fn by_portal(visitor: &Visitor<'_>) -> Result<Response<Body>, PageFailure> {
     visitor.require_own_form()?;
-    let code = ConsoleId::parse(visitor.request.form("code")).ok_or(PageFailure::NotFound)?;
-    let identity = visitor.console.sessions.redeem(&code).await?;
+    let sessions = &visitor.console.sessions;
+    let code = sessions.portal_code(visitor.request.form("code"));
+    let identity = sessions.redeem(&code.ok_or(PageFailure::NotFound)?).await?;
     let tenant = identity.counted_tenant().map(|tenant| tenant.as_str().to_owned());
     let to = match &tenant {
         Some(tenant) => path(&["tenants", tenant, "subscriptions"]),

@@ -86,5 +86,8 @@ pub struct RateSettings {
     pub administration_calls_per_second_per_tenant: u32,
     pub administration_calls_per_second_per_caller: u32,
     pub administration_burst_seconds: u32,
+    pub sign_ins_per_second_per_tenant: u32,
+    pub sign_ins_per_second_per_caller: u32,
+    pub sign_in_burst_seconds: u32,
     pub max_remembered_keys: usize,
 }

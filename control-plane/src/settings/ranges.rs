@@ -48,6 +48,9 @@ pub static SETTING_RANGES: &[SettingRange] = &[
     whole_numbers("rates.administration_calls_per_second_per_tenant", 0, 1_000_000, "calls"),
     whole_numbers("rates.administration_calls_per_second_per_caller", 0, 1_000_000, "calls"),
     whole_numbers("rates.administration_burst_seconds", 1, 3_600, "seconds"),
+    whole_numbers("rates.sign_ins_per_second_per_tenant", 0, 1_000_000, "sign-ins"),
+    whole_numbers("rates.sign_ins_per_second_per_caller", 0, 1_000_000, "sign-ins"),
+    whole_numbers("rates.sign_in_burst_seconds", 1, 3_600, "seconds"),
     // 2 GB of memory.
     whole_numbers("rates.max_remembered_keys", 1, 10_000_000, "keys"),
     // One more than the fewest readers. The most is more than PostgreSQL serves well for all

@@ -24,7 +24,12 @@ pub enum RatedCall {
     Publish,
     /// A call that changes something else.
     Administration,
+    /// Beginning a session of the console.
+    SignIn,
 }
+
+/// How many of them there are.
+const RATED_CALLS: usize = 3;
 
 /// Whose calls are counted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -61,8 +66,8 @@ pub struct RateRefusal {
 }
 
 struct RateLimitsShared {
-    tenant: [Option<NamedLimit>; 2],
-    caller: [Option<NamedLimit>; 2],
+    tenant: [Option<NamedLimit>; RATED_CALLS],
+    caller: [Option<NamedLimit>; RATED_CALLS],
     budgets: Mutex<LruCache<RateKey, RateBudget>>,
     max_keys: usize,
     clock: Arc<dyn Clock>,
@@ -81,6 +86,7 @@ impl RateLimits {
         };
         let publish = settings.publish_burst_seconds;
         let administration = settings.administration_burst_seconds;
+        let sign_in = settings.sign_in_burst_seconds;
         let tenant = [
             named(
                 "rates.published_events_per_second_per_tenant",
@@ -91,6 +97,11 @@ impl RateLimits {
                 "rates.administration_calls_per_second_per_tenant",
                 settings.administration_calls_per_second_per_tenant,
                 administration,
+            ),
+            named(
+                "rates.sign_ins_per_second_per_tenant",
+                settings.sign_ins_per_second_per_tenant,
+                sign_in,
             ),
         ];
         let caller = [
@@ -103,6 +114,11 @@ impl RateLimits {
                 "rates.administration_calls_per_second_per_caller",
                 settings.administration_calls_per_second_per_caller,
                 administration,
+            ),
+            named(
+                "rates.sign_ins_per_second_per_caller",
+                settings.sign_ins_per_second_per_caller,
+                sign_in,
             ),
         ];
         let budgets = Mutex::new(LruCache::unbounded());
@@ -145,14 +161,12 @@ impl RateLimits {
 
     /// What counts, if there is a rate: otherwise nothing is looked up.
     fn of_caller(&self, call: RatedCall, who: &str) -> Option<(RateKey, NamedLimit)> {
-        let [publish, administration] = self.0.caller;
-        let limit = chosen(call, publish, administration)?;
+        let limit = chosen(call, self.0.caller)?;
         Some((RateKey::Caller(call, who.into()), limit))
     }
 
     fn of_tenant(&self, call: RatedCall, tenant: &TenantId) -> Option<(RateKey, NamedLimit)> {
-        let [publish, administration] = self.0.tenant;
-        let limit = chosen(call, publish, administration)?;
+        let limit = chosen(call, self.0.tenant)?;
         Some((RateKey::Tenant(call, tenant.clone()), limit))
     }
 
@@ -187,14 +201,12 @@ impl RateLimits {
     }
 }
 
-const fn chosen(
-    call: RatedCall,
-    publish: Option<NamedLimit>,
-    administration: Option<NamedLimit>,
-) -> Option<NamedLimit> {
+const fn chosen(call: RatedCall, limits: [Option<NamedLimit>; RATED_CALLS]) -> Option<NamedLimit> {
+    let [publish, administration, sign_in] = limits;
     match call {
         RatedCall::Publish => publish,
         RatedCall::Administration => administration,
+        RatedCall::SignIn => sign_in,
     }
 }
 
@@ -213,6 +225,9 @@ mod tests {
             administration_calls_per_second_per_tenant: 0,
             administration_calls_per_second_per_caller: 0,
             administration_burst_seconds: 1,
+            sign_ins_per_second_per_tenant: 0,
+            sign_ins_per_second_per_caller: 0,
+            sign_in_burst_seconds: 1,
             max_remembered_keys: 2,
         };
         change(&mut settings);
@@ -274,6 +289,23 @@ mod tests {
         // And the other way round.
         assert_eq!(publish(&tenant(3)).unwrap_err().subject, "gateway");
         limits.take_of_both(RatedCall::Publish, "another", &tenant(3)).unwrap();
+    }
+
+    #[test]
+    fn sign_ins_are_counted_apart() {
+        let limits = limits(|settings| {
+            settings.max_remembered_keys = 10;
+            settings.sign_ins_per_second_per_tenant = 2;
+            settings.sign_ins_per_second_per_caller = 1;
+            settings.administration_calls_per_second_per_caller = 1;
+        });
+        let sign_in = |who: &str| limits.take_of_both(RatedCall::SignIn, who, &tenant(1));
+        sign_in("portal:1").unwrap();
+        let refused = sign_in("portal:1").unwrap_err();
+        assert_eq!(refused.setting, "rates.sign_ins_per_second_per_caller");
+        sign_in("portal:2").unwrap();
+        assert_eq!(sign_in("portal:3").unwrap_err().subject, "tenants/tenant-1");
+        limits.take_of_caller(RatedCall::Administration, "portal:1").unwrap();
     }
 
     #[test]

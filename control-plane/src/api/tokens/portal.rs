@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use postrider_identity::{
-    CallerIdentity, ConsoleEntryKind, ConsoleId, ConsoleSession, Grant, GrantScope, MAX_GRANTS,
+    CallerIdentity, ConsoleEntryKind, ConsoleIdKey, ConsoleSession, Grant, GrantScope, MAX_GRANTS,
     TokenKind, TokenRecord,
 };
 use postrider_proto::v1;
@@ -79,14 +79,16 @@ impl PortalApi {
 
     /// A link with a code that stands for the token once; empty where there is no console.
     async fn console_link(&self, token: &TokenRecord) -> Result<String, Status> {
-        let code = ConsoleId::new(&rand::random());
+        let kind = ConsoleEntryKind::PortalCode;
+        let ids = ConsoleIdKey::of(&self.context.assignment_key);
+        let code = ids.make(kind, &rand::random());
         let address = format!("/portal/{}", code.reveal());
         let Some(link) = self.context.settings.console.public_address(&address) else {
             return Ok(String::new());
         };
         let identity = CallerIdentity::of_token(token);
         let bounds = console_bounds(&identity);
-        let (kind, now) = (ConsoleEntryKind::PortalCode, self.context.clock.now());
+        let now = self.context.clock.now();
         let entry = ConsoleSession::new(&code, kind, identity, now, PORTAL_CODE_TTL);
         let created = self.context.store.create_console_session(&entry, bounds).await;
         match created.map_err(errors::store)? {

@@ -25,6 +25,7 @@ use crate::state::console_bounds::{PORTAL_CODE_TTL, console_bounds};
 
 mod forms;
 mod pages;
+mod sign_ins;
 
 const TEST_KEY: &str = "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 /// An administrator's, as a file names it.
@@ -60,10 +61,15 @@ impl Shown {
 
 impl Browser {
     async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With settings of a test's own.
+    async fn with(settings: &[(&'static str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let token_file = directory.path().join("token");
         std::fs::write(&token_file, BOOTSTRAP).unwrap();
-        let flags = [
+        let mut flags = vec![
             ("server.listen", "127.0.0.1:0".to_owned()),
             ("agents.listen", "127.0.0.1:0".to_owned()),
             ("server.metrics_listen", String::new()),
@@ -74,6 +80,7 @@ impl Browser {
             ("console.enabled", true.to_string()),
             ("console.public_url", "http://localhost:7443".to_owned()),
         ];
+        flags.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let settings = Settings::load(None, &flags).unwrap();
         let plane = server::start(settings, None).await.unwrap();
         Self { plane, _directory: directory, cookies: BTreeMap::new() }

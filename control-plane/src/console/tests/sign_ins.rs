@@ -1,0 +1,62 @@
+//! Who signs in too often, and ids that nobody has made.
+
+use super::*;
+use crate::state::rate_limits::RatedCall;
+
+/// Uses up what a tenant's callers may sign in.
+fn sign_in_until_refused(browser: &Browser, tenant: &str) {
+    let (rates, tenant) = (&browser.plane.context.rate_limits, tenant.parse().unwrap());
+    let mut times = 0..1_000;
+    let take = |who: u32| rates.take_of_both(RatedCall::SignIn, &who.to_string(), &tenant);
+    assert!(times.any(|who| take(who).is_err()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_signs_in_too_often_is_told_when_to_come_back_and_keeps_his_link() {
+    let rates =
+        [("rates.sign_ins_per_second_per_tenant", "1"), ("rates.sign_in_burst_seconds", "1")];
+    let mut browser = Browser::with(&rates).await;
+    browser.create_tenant("acme", "Acme").await;
+    let made = browser.portal_link("acme").await;
+    let code = made.console_url.rsplit('/').next().unwrap().to_owned();
+    let form_token = browser.get("/console/sign-in").await.form_token();
+    let by_link = [("form_token", form_token.as_str()), ("code", code.as_str())];
+    let by_token = [("form_token", form_token.as_str()), ("token", made.secret.as_str())];
+    for (path, form) in [("/console/portal", by_link), ("/console/sign-in", by_token)] {
+        sign_in_until_refused(&browser, "acme");
+        let refused = browser.post(path, &form).await;
+        assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS, "{}", refused.text);
+        assert_eq!(refused.headers["retry-after"], "1");
+        assert!(refused.text.contains("You sign in too often"), "{}", refused.text);
+        assert!(browser.session().is_none());
+    }
+    // Of the installation, and so of no tenant.
+    assert_eq!(browser.sign_in(BOOTSTRAP).await.status, StatusCode::SEE_OTHER);
+    browser.cookies.clear();
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let form_token = browser.get("/console/sign-in").await.form_token();
+    let by_link = [("form_token", form_token.as_str()), ("code", code.as_str())];
+    let opened = browser.post("/console/portal", &by_link).await;
+    assert_eq!(opened.status, StatusCode::SEE_OTHER, "{}", opened.text);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ids_that_no_replica_has_made_are_not_looked_up() {
+    let mut browser = Browser::start().await;
+    browser.create_tenant("acme", "Acme").await;
+    browser.sign_in(BOOTSTRAP).await;
+    let session = browser.session().unwrap().to_owned();
+    let code = browser.portal_link("acme").await.console_url;
+    let code = code.rsplit('/').next().unwrap();
+    let console = console_beside(&browser);
+    assert!(console.sessions.id(&session).is_some(), "any replica knows it");
+    assert!(console.sessions.portal_code(code).is_some());
+    let invented = "0123456789abcdef".repeat(6);
+    for unknown in [code, invented.as_str(), &session[..64]] {
+        assert!(console.sessions.id(unknown).is_none(), "{unknown}");
+        browser.cookies.insert("postrider-session".to_owned(), unknown.to_owned());
+        let shown = browser.get("/console/tenants").await;
+        assert!(shown.location().starts_with("/console/sign-in"), "{}", shown.text);
+    }
+    assert!(console.sessions.portal_code(&session).is_none());
+}
