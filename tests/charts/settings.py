@@ -67,6 +67,7 @@ PORTS = {
 }
 ID = "[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
 REGION = {"type": "string", "pattern": f"^{ID}$"}
+HOST = {"type": "string", "pattern": "^[a-z0-9.-]+$"}
 ORIGIN = {"type": "string", "pattern": "^https?://[a-z0-9.-]+(:[0-9]+)?$"}
 TENANTS = {"type": "array", "items": {"type": "string", "pattern": f"^{ID}$"}}
 # https, or this machine.
@@ -251,6 +252,7 @@ CONTROL_PLANE = Program(
         "operational_events.operators_tenant": {"type": "string", "pattern": f"^({ID})?$"},
         "agents.regions": {"type": "array", "items": REGION},
         "server.http_allowed_origins": {"type": "array", "items": ORIGIN},
+        "server.http_allowed_hosts": {"type": "array", "items": HOST},
         "console.public_url": {"type": "string", "pattern": "^(https?://[a-z0-9.-]+(:[0-9]+)?)?$"},
         "console.frame_ancestors": {"type": "array", "items": ORIGIN},
         "console.operator_name": SHORT_NAME,

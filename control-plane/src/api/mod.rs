@@ -40,8 +40,8 @@ use postrider_proto::v1::token_service_server::TokenServiceServer;
 use tonic::service::Routes;
 use tonic_reflection::server::Builder;
 
-use crate::api::http_json::{AllowedOrigins, HttpApi, RouteTable};
-pub use crate::api::http_json::{HttpJsonLayer, JsonRequestLayer};
+use crate::api::http_json::{AllowedHosts, AllowedOrigins, HttpApi, RouteTable};
+pub use crate::api::http_json::{HttpJsonLayer, JsonRequestLayer, RequestHeadLayer};
 pub use crate::api::rpc::aged_streams::EndedByAge;
 pub use crate::api::rpc::byte_budget::ByteBudget;
 pub use crate::api::rpc::caller::CountedCaller;
@@ -69,6 +69,8 @@ const MAX_OPEN_REQUEST_BYTES: usize = 4096;
 /// What callers reach.
 pub struct CallersApi {
     pub routes: Routes,
+    /// Around all that the door serves, the console too.
+    pub heads: RequestHeadLayer,
     /// Around all that the door serves.
     pub http: HttpJsonLayer,
     /// What bounds the answers of the door, also those that are made elsewhere.
@@ -98,9 +100,12 @@ pub fn callers_api(
         requests: context.metrics.http().clone(),
         scheme: if has_tls { "https" } else { "http" },
     };
+    let api = Arc::new(api);
+    let hosts = Arc::new(AllowedHosts::new(&context.settings));
+    let heads = RequestHeadLayer { api: Arc::clone(&api), hosts };
     let public = services(context, flow).add_service(v1).add_service(v1alpha);
     let routes = Routes::from(public.into_axum_router().layer(CallLayer { gate }));
-    Ok(CallersApi { routes, http: HttpJsonLayer { api: Arc::new(api) }, answers })
+    Ok(CallersApi { routes, heads, http: HttpJsonLayer { api }, answers })
 }
 
 /// The methods that replicas send on to each other, and no others. A replica has judged the

@@ -116,6 +116,7 @@ impl OpenDoors {
             server = server.max_connection_age(age);
         }
         let router = server
+            .layer(public.heads)
             .layer(ConsoleLayer { console })
             .layer(public.http)
             .layer(MalformedRequestLayer)

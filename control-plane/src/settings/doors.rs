@@ -13,6 +13,8 @@ use super::{AgentsSettings, ReplicasSettings, ServerSettings, Settings};
 
 /// As much as a peer accepts (`replicas/service.rs`).
 const MAX_ADVERTISE_BYTES: usize = 512;
+/// Of a name in the DNS.
+const MAX_HOST_BYTES: usize = 253;
 
 impl Settings {
     pub(super) fn check_doors(&self) -> Result<(), SettingsError> {
@@ -93,6 +95,12 @@ impl ServerSettings {
             return bad(
                 "server.http_allowed_origins",
                 "must be origins as browsers send them, as in https://ops.example: without a path",
+            );
+        }
+        if !self.http_allowed_hosts.iter().all(|host| is_host(host)) {
+            return bad(
+                "server.http_allowed_hosts",
+                "must be names in lower case, as in hooks.internal: without a port",
             );
         }
         if !self.metrics_listen.is_empty() && self.metrics_address().is_none() {
@@ -209,6 +217,12 @@ impl ReplicasSettings {
 /// A scheme, a host and, if it is not the scheme's own, a port.
 pub(super) fn is_origin(text: &str) -> bool {
     url::Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == text)
+}
+
+/// A name as browsers send it.
+fn is_host(text: &str) -> bool {
+    let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-');
+    (1..=MAX_HOST_BYTES).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
 fn check_pair(names: [&'static str; 2], certificate: &str, key: &str) -> Result<(), SettingsError> {

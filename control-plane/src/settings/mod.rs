@@ -107,6 +107,8 @@ pub struct ServerSettings {
     pub insecure_no_tls: bool,
     #[serde(deserialize_with = "postrider_settings::list")]
     pub http_allowed_origins: Vec<String>,
+    #[serde(deserialize_with = "postrider_settings::list")]
+    pub http_allowed_hosts: Vec<String>,
     pub drain_timeout_seconds: u64,
     pub worker_threads: usize,
     pub max_request_bytes: usize,

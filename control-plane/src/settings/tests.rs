@@ -118,6 +118,17 @@ fn origins_are_what_browsers_send() {
 }
 
 #[test]
+fn hosts_are_names_without_a_port() {
+    const NAME: &str = "POSTRIDER_SERVER__HTTP_ALLOWED_HOSTS";
+    let settings = read(&[(NAME, "postrider, hooks.internal")]).unwrap();
+    assert_eq!(settings.server.http_allowed_hosts, ["postrider", "hooks.internal"]);
+    for bad in ["*", "hooks.internal:7443", "https://hooks.internal", "Hooks.internal"] {
+        let told = read(&[(NAME, bad)]).unwrap_err().to_string();
+        assert!(told.contains("must be names in lower case"), "{bad}: {told}");
+    }
+}
+
+#[test]
 fn what_kubernetes_says_of_a_service_is_not_a_setting() {
     let settings = read(&[
         ("POSTRIDER_SERVICE_HOST", "10.0.0.7"),

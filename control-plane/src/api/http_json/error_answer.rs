@@ -110,6 +110,26 @@ impl ErrorAnswer {
         errors::status(ErrorReason::OriginNotAllowed, message).into()
     }
 
+    /// It names a host that is not one of the installation's.
+    pub fn refused_host() -> Self {
+        let message = "without credentials and TLS a request must name a host that the \
+                       installation has (server.http_allowed_hosts)";
+        errors::status(ErrorReason::HostNotAllowed, message).into()
+    }
+
+    /// It names no host, or several.
+    pub fn no_host() -> Self {
+        let message = "a request must have one Host header, with a host";
+        errors::status(ErrorReason::MalformedRequest, message).into()
+    }
+
+    /// How its body is to be read is not known here (RFC 9112, section 6.1).
+    pub fn other_transfer_coding() -> Self {
+        let message = "a body is sent with content-length or transfer-encoding: chunked alone";
+        let status = errors::status(ErrorReason::MalformedRequest, message);
+        Self { http_status: StatusCode::NOT_IMPLEMENTED, ..Self::from(status) }
+    }
+
     pub fn http_status(&self) -> StatusCode {
         self.http_status
     }

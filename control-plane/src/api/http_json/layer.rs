@@ -115,6 +115,17 @@ fn is_grpc(request: &Request<Body>) -> bool {
 }
 
 impl HttpApi {
+    /// The answer to a request of whatever path that is not even looked at.
+    pub(super) fn refuse(&self, request: &Request<Body>, error: ErrorAnswer) -> Response<Body> {
+        let request_id = request_ids::of_call(request.headers());
+        tracing::debug!(request_id, status = %error.http_status(), "request refused");
+        let mut answer = self.error(error);
+        let mut running = self.requests.begin(request.method(), self.scheme);
+        running.answered(answer.status());
+        tell_usual(answer.headers_mut());
+        request_ids::told(answer, &request_id)
+    }
+
     async fn serve<S>(
         &self,
         inner: S,
@@ -144,8 +155,7 @@ impl HttpApi {
             answer = answer.map(|_| Body::empty());
         }
         let headers = answer.headers_mut();
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        tell_usual(headers);
         if let OriginJudgement::Allowed(origin) = origin {
             origins::tell_allowed(headers, origin);
             if is_preflight {
@@ -295,6 +305,12 @@ impl HttpApi {
         answer.headers_mut().extend(error.headers());
         answer
     }
+}
+
+/// What every answer tells.
+fn tell_usual(headers: &mut HeaderMap) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
 }
 
 fn json_answer(http_status: StatusCode, body: Body, length: usize) -> Response<Body> {

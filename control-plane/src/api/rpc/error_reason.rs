@@ -29,6 +29,10 @@ pub enum ErrorReason {
     /// A page of this origin may not call over HTTP. Call from elsewhere, or have an operator
     /// allow it in `server.http_allowed_origins`.
     OriginNotAllowed,
+    /// Nobody is asked for a credential here, and the request over HTTP names a host that is not one
+    /// of the installation's, as a page does whose name was moved here. Call by an address or
+    /// `localhost`, or have an operator allow the name in `server.http_allowed_hosts`.
+    HostNotAllowed,
     /// A token can hold only roles and tenants that its maker holds too. Ask for less, or have
     /// somebody with more make it.
     GrantNotHeld,
@@ -182,6 +186,7 @@ impl ErrorReason {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::PermissionDenied => "PERMISSION_DENIED",
             Self::OriginNotAllowed => "ORIGIN_NOT_ALLOWED",
+            Self::HostNotAllowed => "HOST_NOT_ALLOWED",
             Self::GrantNotHeld => "GRANT_NOT_HELD",
             Self::InvalidRequest => "INVALID_REQUEST",
             Self::MalformedRequest => "MALFORMED_REQUEST",
@@ -240,9 +245,10 @@ impl ErrorReason {
     pub(super) const fn code(self) -> Code {
         match self {
             Self::Unauthenticated => Code::Unauthenticated,
-            Self::PermissionDenied | Self::OriginNotAllowed | Self::GrantNotHeld => {
-                Code::PermissionDenied
-            }
+            Self::PermissionDenied
+            | Self::OriginNotAllowed
+            | Self::HostNotAllowed
+            | Self::GrantNotHeld => Code::PermissionDenied,
             Self::InvalidRequest
             | Self::MalformedRequest
             | Self::DataRefused
@@ -314,6 +320,7 @@ impl ErrorReason {
             Self::Unauthenticated
             | Self::PermissionDenied
             | Self::OriginNotAllowed
+            | Self::HostNotAllowed
             | Self::GrantNotHeld
             | Self::EtagMismatch
             | Self::InsecureUrlsInUse

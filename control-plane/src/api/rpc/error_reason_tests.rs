@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use super::*;
 use crate::fixtures;
 
-const ALL: [ErrorReason; 55] = [
+const ALL: [ErrorReason; 56] = [
     ErrorReason::Unauthenticated,
     ErrorReason::PermissionDenied,
     ErrorReason::OriginNotAllowed,
+    ErrorReason::HostNotAllowed,
     ErrorReason::GrantNotHeld,
     ErrorReason::InvalidRequest,
     ErrorReason::MalformedRequest,

@@ -35,7 +35,9 @@ async fn read_until(stream: &mut TcpStream, wanted: &str) -> String {
 
 /// The head of a POST of JSON, with one more header.
 fn post(path: &str, media_type: &str, header: &str) -> String {
-    format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {media_type}\r\n{header}\r\n\r\n")
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {media_type}\r\n{header}\r\n\r\n"
+    )
 }
 
 fn line(number: u32) -> String {
@@ -53,7 +55,8 @@ async fn a_watch_whose_client_goes_away_gives_its_place_back() {
     let mut api = TestApi::with(&[("api.max_watchers", "1")]).await;
     api.tenant("acme").await;
     let door = api.plane.addresses.callers;
-    let watch = "GET /v1/tenants/acme/attempts:watch?sendProgress=true HTTP/1.1\r\nhost: x\r\n\r\n";
+    let watch =
+        "GET /v1/tenants/acme/attempts:watch?sendProgress=true HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let mut first = sent(door, watch).await;
     read_until(&mut first, "resumeToken").await;
     let mut second = sent(door, watch).await;

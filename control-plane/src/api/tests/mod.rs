@@ -9,6 +9,7 @@ mod configuration;
 mod fleet;
 mod history;
 mod http_disconnects;
+mod http_hosts;
 mod http_json;
 mod layer;
 mod limits;
