@@ -98,7 +98,11 @@ impl PageFailure {
         match self {
             Self::Busy => Some(1),
             Self::TooOften(after) => Some(after.as_secs() + u64::from(after.subsec_nanos() > 0)),
-            _ => None,
+            Self::SignedOut
+            | Self::NotFound
+            | Self::ForeignForm
+            | Self::Api(_)
+            | Self::Other(..) => None,
         }
     }
 }
