@@ -10,7 +10,7 @@
 //!   `request`, `cookies`: what a browser sends. `answers`, `security`, `static_files`: what it
 //!   gets. `failure`: why there is no page. `filters`: what was typed, for lists. `values`: spans
 //!   and times of forms.
-//! - `turns`, `arriving_forms`: how much of it goes on at once.
+//! - `turns`, `places`: how much of it goes on at once.
 //! - `sessions`: who is signed in. `sign_in`: with a token, by a provider, by a portal's link;
 //!   of `visitor`, a browser without a session, and `sign_in_pages`.
 //! - `visit`: what a page works with. `calls`: the API. `live`: pages that go on by themselves.
@@ -18,7 +18,6 @@
 //! - `pages`: the pages, and how another one is added.
 
 pub mod answers;
-pub mod arriving_forms;
 pub mod calls;
 pub mod components;
 pub mod cookies;
@@ -28,6 +27,7 @@ pub mod layer;
 pub mod layout;
 pub mod live;
 pub mod pages;
+pub mod places;
 pub mod request;
 pub mod security;
 pub mod serve;
@@ -53,8 +53,8 @@ use zeroize::Zeroizing;
 
 pub use self::layer::ConsoleLayer;
 
-use self::arriving_forms::ArrivingForms;
 use self::cookies::Cookies;
+use self::places::Places;
 use self::security::SecurityHeaders;
 use self::sessions::Sessions;
 use self::static_files::StaticFiles;
@@ -77,6 +77,8 @@ const MAX_ARRIVING_FORMS: usize = 128;
 const FORM_OWNERS: usize = 8;
 /// The same of browsers without a session, in 5 MiB.
 const MAX_VISITOR_FORMS: usize = 256;
+/// Most codes that providers are asked about at once, each on a connection of its own.
+const MAX_REDEMPTIONS: usize = 32;
 
 /// What all pages share.
 pub struct Console {
@@ -98,7 +100,9 @@ pub struct Console {
     pub live_pages: Arc<Turns>,
     /// Of forms that are arriving.
     pub forms: Arc<Turns>,
-    pub visitor_forms: Arc<ArrivingForms>,
+    pub visitor_forms: Arc<Places>,
+    /// Of codes that providers are asked about.
+    pub redemptions: Arc<Places>,
 }
 
 impl Console {
@@ -129,7 +133,8 @@ impl Console {
             requests: Turns::new(console.max_concurrent_requests, REQUEST_OWNERS),
             live_pages: Turns::new(console.max_live_pages, LIVE_PAGE_OWNERS),
             forms: Turns::new(MAX_ARRIVING_FORMS, FORM_OWNERS),
-            visitor_forms: ArrivingForms::new(MAX_VISITOR_FORMS),
+            visitor_forms: Places::new(MAX_VISITOR_FORMS),
+            redemptions: Places::new(MAX_REDEMPTIONS),
         })))
     }
 }

@@ -93,8 +93,11 @@ async fn page(
         None => TurnOwner::Visitors,
     };
     let (request, parts) = received(console, request, owner.clone()).await?;
-    // Not before: who sends slowly would keep others out.
-    let _turn = console.requests.take(owner).ok_or(PageFailure::Busy)?;
+    // Not before: who sends slowly would keep others out. So would a provider that is slow.
+    let _turn = match sign_in::asks_provider(&request) {
+        true => None,
+        false => Some(console.requests.take(owner).ok_or(PageFailure::Busy)?),
+    };
     let is_post = request.method == Method::POST;
     if is_post && request.is_foreign(&console.settings.public_url) {
         return Err(PageFailure::ForeignForm);

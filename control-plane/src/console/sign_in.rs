@@ -17,6 +17,7 @@ use super::Console;
 use super::answers::{Flash, see_other, with_cookie};
 use super::cookies::CookieKind;
 use super::failure::PageFailure;
+use super::request::BrowserRequest;
 use super::sessions;
 use super::sign_in_pages::{self, SignInNotice};
 use super::visit::path;
@@ -42,6 +43,11 @@ pub async fn route(visitor: &Visitor<'_>) -> Option<Result<Response<Body>, PageF
         (true, ["portal"]) => by_portal(visitor).await,
         _ => return None,
     })
+}
+
+/// Whether a provider is waited for on the way to the answer, in a place of its own.
+pub fn asks_provider(request: &BrowserRequest) -> bool {
+    request.method != Method::POST && request.segments == ["sign-in", "back"]
 }
 
 fn show(visitor: &Visitor<'_>) -> Response<Body> {
@@ -136,7 +142,14 @@ async fn come_back(visitor: &Visitor<'_>) -> Result<Response<Body>, PageFailure>
     if code.is_empty() {
         return refused("The provider did not sign you in.");
     }
-    let redeemed = provider.redeem(&pending, code, &come_back_address(visitor)).await;
+    let place = visitor.console.redemptions.begin();
+    let back = come_back_address(visitor);
+    let redeemed = tokio::select! {
+        biased;
+        redeemed = provider.redeem(&pending, code, &back) => redeemed,
+        () = place.displaced.cancelled() => return Err(PageFailure::Busy),
+    };
+    drop(place);
     let id_token = match redeemed {
         Ok(id_token) => id_token,
         Err(error) => {

@@ -66,7 +66,15 @@ fn return_path(given: &str) -> Option<&str> {
     let rest = given.strip_prefix(CONSOLE_PATH)?;
     let is_path = rest.is_empty() || rest.starts_with(['/', '?']);
     let is_plain = given.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    (is_path && is_plain && given.len() <= MAX_RETURN_BYTES).then_some(given)
+    // Browsers take them out, and what is left may be none of the console's.
+    let has_dots = given.split(['/', '?']).any(is_dot_segment);
+    (is_path && is_plain && !has_dots && given.len() <= MAX_RETURN_BYTES).then_some(given)
+}
+
+/// Whether a browser reads it as "." or ".." (WHATWG URL).
+fn is_dot_segment(segment: &str) -> bool {
+    let dots = segment.to_ascii_lowercase().replace("%2e", ".");
+    matches!(dots.as_str(), "." | "..")
 }
 
 #[cfg(test)]
@@ -86,6 +94,10 @@ mod tests {
             "/console.evil.example",
             "/console/\\evil",
             "/console/a b",
+            "/console/../v1/tenants",
+            "/console/.%2E/v1",
+            "/console/%2e%2e//evil.example",
+            "/console/..?q=1",
             "/console\r\n",
             &format!("/console/{}", "x".repeat(MAX_RETURN_BYTES)),
         ] {

@@ -1,4 +1,7 @@
-//! Who signs in too often, and ids that nobody has made.
+//! Who signs in too often, ids that nobody has made, and a provider that does not answer.
+
+use futures::FutureExt as _;
+use tokio::net::TcpListener;
 
 use super::*;
 use crate::state::rate_limits::RatedCall;
@@ -59,4 +62,47 @@ async fn ids_that_no_replica_has_made_are_not_looked_up() {
         assert!(shown.location().starts_with("/console/sign-in"), "{}", shown.text);
     }
     assert!(console.sessions.portal_code(&session).is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_that_is_slow_keeps_nobody_from_signing_in() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let issuer = format!(
+        r#"[{{"issuer": "{url}", "audiences": ["console"], "jwks_url": "{url}/keys",
+        "rules": [{{"claim": "sub", "role": "reader", "installation": true}}]}}]"#
+    );
+    let provider = format!(
+        r#"[{{"name": "Staff", "issuer": "{url}", "client_id": "console",
+        "authorization_url": "{url}/login", "token_url": "{url}/token"}}]"#
+    );
+    let mut browser = Browser::with(&[
+        ("auth.issuers", issuer.as_str()),
+        ("console.providers", provider.as_str()),
+        // Of which browsers without a session have one.
+        ("console.max_concurrent_requests", "8"),
+    ])
+    .await;
+    let form_token = browser.get("/console/sign-in").await.form_token();
+    let form = [("form_token", form_token.as_str())];
+    let left = browser.post("/console/sign-in/with/0", &form).await;
+    let address = url::Url::parse(left.location()).unwrap();
+    let state = address.query_pairs().find(|(name, _)| name == "state").unwrap().1;
+    let back = format!("/console/sign-in/back?code=invented&state={state}");
+    let cookie = format!("postrider-sign-in={}", browser.cookies["postrider-sign-in"]);
+    let console = console_beside(&browser);
+    let come_back = || {
+        let request = Request::get(back.as_str()).header(COOKIE, cookie.as_str());
+        let request = request.body(Body::empty()).unwrap();
+        Box::pin(crate::console::serve::serve(&console, no_door(), request))
+    };
+    let mut waiting: Vec<_> = (0..=MAX_REDEMPTIONS).map(|_| come_back()).collect();
+    for answer in &mut waiting {
+        assert!(answer.as_mut().now_or_never().is_none());
+    }
+    let oldest = waiting.remove(0).await;
+    assert_eq!(oldest.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let request = Request::get("/console/sign-in").body(Body::empty()).unwrap();
+    let page = crate::console::serve::serve(&console, no_door(), request).await;
+    assert_eq!(page.status(), StatusCode::OK, "none of them has a turn");
 }
