@@ -18,7 +18,6 @@ use crate::stage::{SOON_LIMIT, Stage, delays};
 
 /// Between two events, and so many times that between two changes.
 const PUBLISH_PAUSE: Duration = Duration::from_millis(20);
-const CHANGE_PAUSE: Duration = Duration::from_millis(400);
 
 fn shown_with(identity: &Identity) -> Option<ClientCertificate> {
     Some(ClientCertificate {
@@ -50,8 +49,19 @@ async fn change(stage: &Stage, name: &str, credentials: ReceiverCredentials) {
         }),
         update_mask: Some(FieldMask { paths: vec!["credentials".to_owned()] }),
     };
+    let before = stage.receiver.connections();
     stage.api.clone().subscriptions.update_subscription(update).await.unwrap();
-    tokio::time::sleep(CHANGE_PAUSE).await;
+    connected_beyond(stage, before).await;
+}
+
+/// What was published since went over a connection of its own.
+async fn connected_beyond(stage: &Stage, before: u64) {
+    wait::until("a connection after the change", SOON_LIMIT, || async {
+        let connections = stage.receiver.connections();
+        (connections > before).then_some(()).ok_or_else(|| format!("{connections}"))
+    })
+    .await
+    .unwrap();
 }
 
 /// As `docs/receivers.md` says: a new certificate of the client's; then the receiver's new
@@ -66,8 +76,9 @@ async fn renew(cluster: &Cluster, stage: &Stage, name: &str) {
     let kept = || Some(ClientCertificate::default());
     change(stage, name, credentials(kept(), &[old, new])).await;
     // It ends the connections that there are.
+    let before = stage.receiver.connections();
     stage.receiver.show(Certificate::OtherAuthority);
-    tokio::time::sleep(CHANGE_PAUSE).await;
+    connected_beyond(stage, before).await;
     change(stage, name, credentials(kept(), &[new])).await;
 }
 

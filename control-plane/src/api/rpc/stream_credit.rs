@@ -46,6 +46,9 @@ pub struct StreamCredit {
     held: HeldBytes,
     /// What its events and answers may have.
     granted: usize,
+    /// So much of that is beyond its steps: for what was found to be larger than its room.
+    /// Nothing more is taken in on it.
+    overdrawn: usize,
     used: usize,
     /// How long its answers may be unread.
     pub timeout: Duration,
@@ -68,7 +71,7 @@ impl StreamCredit {
     fn of_holder(mut held: HeldBytes, timeout: Duration) -> Result<Self, Status> {
         let opened = held.add(STREAM_BYTES);
         opened.map_err(|exceeded| unsent_answers::too_much(&held, exceeded))?;
-        Ok(Self { held, granted: FIRST_BYTES, used: 0, timeout, end: None })
+        Ok(Self { held, granted: FIRST_BYTES, overdrawn: 0, used: 0, timeout, end: None })
     }
 
     /// What returns when the stream's caller may no longer call.
@@ -79,7 +82,7 @@ impl StreamCredit {
     /// Whether more may be taken in. If not, there is room once some of this stream's own is
     /// given back, however much others have.
     pub fn has_room(&mut self) -> bool {
-        self.used < self.granted || self.extend(STEP_BYTES)
+        self.used + self.overdrawn < self.granted || self.extend(STEP_BYTES)
     }
 
     fn extend(&mut self, bytes: usize) -> bool {
@@ -97,6 +100,7 @@ impl StreamCredit {
             let taken = self.held.add(missing);
             taken.map_err(|exceeded| unsent_answers::too_much(&self.held, exceeded))?;
             self.granted += missing;
+            self.overdrawn += missing;
         }
         self.used += bytes;
         Ok(())
@@ -114,6 +118,12 @@ impl StreamCredit {
     /// What was taken in is not in memory any more.
     pub fn give_back(&mut self, bytes: usize) {
         self.used = self.used.saturating_sub(bytes);
+        let beyond = self.overdrawn.min(self.granted.saturating_sub(self.used.max(FIRST_BYTES)));
+        if beyond > 0 {
+            self.held.give_back(beyond);
+            self.granted -= beyond;
+            self.overdrawn -= beyond;
+        }
         // One step is kept while there is something, so that none is counted back and forth.
         let kept = if self.used == 0 { 0 } else { 2 * STEP_BYTES };
         let needed = self.used.max(FIRST_BYTES) + kept;
@@ -133,7 +143,7 @@ impl StreamCredit {
     /// The stream is gone.
     pub fn close(&mut self) {
         self.held.release();
-        (self.granted, self.used) = (0, 0);
+        (self.granted, self.overdrawn, self.used) = (0, 0, 0);
     }
 
     pub fn metrics(&self) -> &LimitMetrics {
@@ -199,6 +209,25 @@ mod tests {
         let refused = open().err().unwrap();
         assert_eq!(refused.get_details_error_info().unwrap().reason, "TOO_MUCH_UNSENT");
         drop(all);
+    }
+
+    #[test]
+    fn answers_that_nobody_takes_stay_within_half() {
+        const MAX: usize = 1024 * 1024;
+        const ANSWER_BYTES: usize = 150;
+        let holder = Arc::default();
+        let (mut stream, _) = StreamCredit::fixture(MAX, Arc::clone(&holder), TIMEOUT);
+        let mut answers = 0;
+        while stream.has_room() {
+            stream.take(EVENT_BYTES).unwrap();
+            stream.exchange(EVENT_BYTES, ANSWER_BYTES);
+            answers += 1;
+            assert!(answers < MAX / ANSWER_BYTES, "it is not read for ever");
+        }
+        assert!(answers * ANSWER_BYTES > MAX / 4, "{answers}");
+        assert!(holder.load(Ordering::Relaxed) <= MAX / 2 + EVENT_BYTES);
+        stream.give_back(answers * ANSWER_BYTES);
+        assert_eq!(holder.load(Ordering::Relaxed), STREAM_BYTES);
     }
 
     #[test]
