@@ -29,8 +29,8 @@ pub enum ErrorReason {
     /// A page of this origin may not call over HTTP. Call from elsewhere, or have an operator
     /// allow it in `server.http_allowed_origins`.
     OriginNotAllowed,
-    /// Nobody is asked for a credential here, and the request over HTTP names a host that is not one
-    /// of the installation's, as a page does whose name was moved here. Call by an address or
+    /// Nobody is asked for a credential here, and the request over HTTP names a host that is not
+    /// one of the installation's, as a page does whose name was moved here. Call by an address or
     /// `localhost`, or have an operator allow the name in `server.http_allowed_hosts`.
     HostNotAllowed,
     /// A token can hold only roles and tenants that its maker holds too. Ask for less, or have
