@@ -248,14 +248,20 @@ fn page_of(token: &str, tenant: &str) -> Request<RawBody> {
     call_of(token, "/postrider.v1.EventService/ListEvents", BodyExt::boxed(Full::new(message)))
 }
 
-/// A client that opens its window for no answer.
-pub(super) async fn connect_without_a_window(cluster: &Cluster) -> SendRequest<RawBody> {
+/// A client that opens its window for no answer, and its socket: the connection does not end by
+/// itself while a request's body goes on.
+pub(super) async fn connect_without_a_window(
+    cluster: &Cluster,
+) -> (SendRequest<RawBody>, std::net::TcpStream) {
     let stream = TcpStream::connect(("127.0.0.1", cluster.replicas[0].port())).await.unwrap();
+    let stream = stream.into_std().unwrap();
+    let socket = stream.try_clone().unwrap();
+    let stream = TcpStream::from_std(stream).unwrap();
     let mut client = http2::Builder::new(TokioExecutor::new());
     let begun = client.initial_stream_window_size(0_u32).handshake(TokioIo::new(stream));
     let (sender, connection) = begun.await.unwrap();
     tokio::spawn(connection);
-    sender
+    (sender, socket)
 }
 
 /// A new token for some tenants.
@@ -286,7 +292,7 @@ async fn answers_that_nobody_reads_are_bounded_and_dropped() {
     // More connections do not help.
     let mut connections = Vec::new();
     for _ in 0..3 {
-        connections.push(connect_without_a_window(&cluster).await);
+        connections.push(connect_without_a_window(&cluster).await.0);
     }
     let calls = connections.iter().cycle().take(5).map(|sender| {
         let mut sender = sender.clone();
@@ -332,7 +338,7 @@ async fn tokens_of_a_tenant_leave_room_for_others_pages() {
     let mut unread = Vec::new();
     for _ in 0..4 {
         let token = token(&mut api, std::slice::from_ref(&tenant), Role::Reader).await;
-        let mut sender = connect_without_a_window(&cluster).await;
+        let (mut sender, _) = connect_without_a_window(&cluster).await;
         let answer = sender.send_request(page_of(&token, &tenant));
         unread.push((timeout(SOON_LIMIT, answer).await.unwrap().unwrap(), sender));
     }

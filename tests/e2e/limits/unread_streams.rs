@@ -1,5 +1,6 @@
 //! Streams whose answers nobody reads.
 
+use std::net::Shutdown;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -60,7 +61,7 @@ async fn streams_of_events_take_little_memory_and_end() {
     other.publish(&tenant, event("payment.completed", DEFAULT_PAYLOAD), "").await.unwrap();
     let process = cluster.replicas[0].program().unwrap().id();
     let before = resident_mib(process);
-    let sender = connect_without_a_window(&cluster).await;
+    let (sender, connection) = connect_without_a_window(&cluster).await;
     let calls = (0..STREAMS).map(|_| {
         let mut sender = sender.clone();
         let path = "/postrider.v1.EventService/PublishStream";
@@ -83,6 +84,7 @@ async fn streams_of_events_take_little_memory_and_end() {
     assert!((4.0 * MIB..=9.0 * MIB).contains(&most), "{most} bytes");
     // What each stream has of its own.
     assert!(unsent_bytes(&cluster).await <= (STREAMS * STREAM_BYTES) as f64);
+    connection.shutdown(Shutdown::Both).unwrap();
     drop((answers, sender));
     let gone = timeout(SOON_LIMIT, async {
         while unsent_bytes(&cluster).await > 0.0 {
@@ -113,7 +115,7 @@ async fn accounts_that_nobody_reads_are_bounded_and_end() {
         ..ReconcileEventsRequest::default()
     };
     let message = framed(&account.encode_to_vec());
-    let sender = connect_without_a_window(&cluster).await;
+    let (sender, _) = connect_without_a_window(&cluster).await;
     let calls = (0..ACCOUNTS).map(|_| {
         let mut sender = sender.clone();
         let path = "/postrider.v1.EventService/ReconcileEvents";
