@@ -135,7 +135,7 @@ mod tests {
     use maud::html;
 
     use super::*;
-    use crate::console::turns::Turns;
+    use crate::console::turns::ConsoleTurns;
 
     fn event() -> LiveEvent {
         LiveEvent { kind: LiveEventKind::Replace, id: None, markup: html! { "x" } }
@@ -143,7 +143,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_that_nobody_reads_ends_in_time() {
-        let turns = Turns::new(1, 1);
+        let turns = ConsoleTurns::new(1, 1);
         let turn = turns.take(TurnOwner::Visitors).unwrap();
         let (sender, mut receiver) = mpsc::channel(1);
         let events = stream::repeat_with(|| Ok(event())).boxed();
@@ -155,7 +155,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_whose_browser_has_gone_ends_at_once() {
-        let turns = Turns::new(1, 1);
+        let turns = ConsoleTurns::new(1, 1);
         let turn = turns.take(TurnOwner::Visitors).unwrap();
         let (sender, receiver) = mpsc::channel(1);
         drop(receiver);

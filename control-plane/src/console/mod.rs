@@ -58,7 +58,7 @@ use self::places::Places;
 use self::security::SecurityHeaders;
 use self::sessions::Sessions;
 use self::static_files::StaticFiles;
-use self::turns::Turns;
+use self::turns::ConsoleTurns;
 use crate::api::AnswerBounds;
 use crate::callers::{Authenticator, SignInProvider};
 use crate::clock::Clock;
@@ -96,10 +96,10 @@ pub struct Console {
     pub sign_in_key: DerivedKey,
     pub receive_timeout: Duration,
     pub page_size: i32,
-    pub requests: Arc<Turns>,
-    pub live_pages: Arc<Turns>,
+    pub requests: Arc<ConsoleTurns>,
+    pub live_pages: Arc<ConsoleTurns>,
     /// Of forms that are arriving.
-    pub forms: Arc<Turns>,
+    pub forms: Arc<ConsoleTurns>,
     pub visitor_forms: Arc<Places>,
     /// Of codes that providers are asked about.
     pub redemptions: Arc<Places>,
@@ -130,9 +130,9 @@ impl Console {
             sign_in_key: sign_in_key(&context.assignment_key),
             receive_timeout: settings.requests.receive_timeout(),
             page_size: i32::try_from(settings.api.default_page_size).unwrap_or(i32::MAX),
-            requests: Turns::new(console.max_concurrent_requests, REQUEST_OWNERS),
-            live_pages: Turns::new(console.max_live_pages, LIVE_PAGE_OWNERS),
-            forms: Turns::new(MAX_ARRIVING_FORMS, FORM_OWNERS),
+            requests: ConsoleTurns::new(console.max_concurrent_requests, REQUEST_OWNERS),
+            live_pages: ConsoleTurns::new(console.max_live_pages, LIVE_PAGE_OWNERS),
+            forms: ConsoleTurns::new(MAX_ARRIVING_FORMS, FORM_OWNERS),
             visitor_forms: Places::new(MAX_VISITOR_FORMS),
             redemptions: Places::new(MAX_REDEMPTIONS),
         })))

@@ -39,13 +39,13 @@ struct TakenTurns {
 }
 
 /// See the module.
-pub struct Turns {
+pub struct ConsoleTurns {
     max: usize,
     max_per_owner: usize,
     taken: Mutex<TakenTurns>,
 }
 
-impl Turns {
+impl ConsoleTurns {
     /// So many, of which an owner has one in `owners`, but at least one.
     pub fn new(max: usize, owners: usize) -> Arc<Self> {
         let max_per_owner = max.checked_div(owners).unwrap_or(max).max(1);
@@ -68,7 +68,7 @@ impl Turns {
 
 /// A turn, free again once this is dropped.
 pub struct Turn {
-    turns: Arc<Turns>,
+    turns: Arc<ConsoleTurns>,
     owner: TurnOwner,
 }
 
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn nobody_takes_all_turns() {
-        let turns = Turns::new(6, 3);
+        let turns = ConsoleTurns::new(6, 3);
         let mut of_acme = Vec::new();
         for token in ["0123456789abcdef0123", "0123456789abcdef0124"] {
             of_acme.push(turns.take(owner(token, Some("acme"))).unwrap());
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn an_owner_has_one_turn_at_least() {
-        let turns = Turns::new(1, 8);
+        let turns = ConsoleTurns::new(1, 8);
         let only = turns.take(TurnOwner::Visitors).unwrap();
         assert!(turns.take(TurnOwner::Visitors).is_none());
         drop(only);
