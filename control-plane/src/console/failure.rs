@@ -164,7 +164,7 @@ impl FormErrors {
         self.fields.push((field.to_owned(), problem.into()));
     }
 
-    /// What is wrong with a field, or with what is in it: "headers" tells of "headers[0].name".
+    /// What is wrong with a field, or with what is in it: `headers` tells of `headers[0].name`.
     pub fn of_field(&self, name: &str) -> Option<String> {
         let is_within = |field: &str| {
             let rest = field.strip_prefix(name);

@@ -145,7 +145,7 @@ impl LimitMetrics {
         self.reached.add(1, &[KeyValue::new("limit", setting)]);
     }
 
-    /// The server refused a request by itself, for one of [`REFUSAL_REASONS`].
+    /// The server refused a request by itself, for one of `REFUSAL_REASONS`.
     pub fn request_refused(&self, reason: &'static str) {
         debug_assert!(REFUSAL_REASONS.contains(&reason), "{reason} is a reason");
         self.refused_requests.add(1, &[KeyValue::new("reason", reason)]);
