@@ -360,7 +360,7 @@ async fn a_connection_that_begins_no_request_is_closed() {
     let (mut sender, connection) = http1::handshake(stream).await.unwrap();
     tokio::spawn(connection);
     for _ in 0..3 {
-        let request = Request::get("/v1/tenants").header("host", "postrider");
+        let request = Request::get("/v1/tenants").header("host", "localhost");
         let request = request.body(Full::new(Bytes::new())).unwrap();
         let answer = sender.send_request(request).await.unwrap();
         assert_eq!(answer.status(), 200);
