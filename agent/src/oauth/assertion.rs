@@ -82,6 +82,8 @@ mod tests {
     /// As `openssl genpkey -algorithm ed25519` makes it.
     const ED25519_KEY: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINygd2jcHV5BzM9M/BQACfMbBkTgkzfEFKlyv7F94xUD\n-----END PRIVATE KEY-----\n";
 
+    const RSA_KEY: &str = include_str!("../../tests/tls/rsa.key");
+
     fn signer(algorithm: &str, pem: &str) -> anyhow::Result<AssertionSigner> {
         AssertionSigner::from_wire(&wire::AssertionKey {
             private_key: pem.as_bytes().to_vec().into(),
@@ -104,6 +106,7 @@ mod tests {
             ("ES256", Algorithm::ES256, on_p256()),
             ("ES384", Algorithm::ES384, on_p384()),
             ("EdDSA", Algorithm::EdDSA, ED25519_KEY.to_owned()),
+            ("RS256", Algorithm::RS256, RSA_KEY.to_owned()),
         ] {
             let signer = signer(name, &pem).unwrap();
             let url = "https://id.example/token";
