@@ -84,6 +84,9 @@ fn to_pem(pkcs8: &[u8]) -> SecretText {
 mod tests {
     use super::*;
 
+    /// Of 2,048 bits.
+    const RSA_KEY: &str = include_str!("../../../../agent/tests/tls/rsa.key");
+
     #[test]
     fn a_key_that_is_made_has_a_public_half_and_is_read_again() {
         let made = make("").unwrap();
@@ -107,6 +110,11 @@ mod tests {
             let pem = rcgen::KeyPair::generate_for(kind).unwrap().serialize_pem();
             assert_eq!(read(SecretText::new(pem), "").unwrap().algorithm, name);
         }
+        let rsa = read(RSA_KEY.into(), "").unwrap();
+        assert_eq!(rsa.algorithm, "RS256");
+        let jwk: serde_json::Value = serde_json::from_str(&rsa.public_jwk).unwrap();
+        assert_eq!((&jwk["kty"], &jwk["alg"]), (&json!("RSA"), &json!("RS256")));
+        assert!(jwk.get("d").is_none(), "{jwk}");
         for wrong in ["", "x", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
             assert!(read(wrong.into(), "").is_err(), "{wrong}");
         }
