@@ -141,7 +141,8 @@ def draining(objects, program):
         listened = values.get(f"{program.prefix}{section}__METRICS_LISTEN", "").rpartition(":")[2]
         if str(ports["metrics"]) != listened:
             yield f"{name_of(workload)} serves metrics elsewhere"
-        for probe in ("livenessProbe", "readinessProbe"):
+        probes = ["livenessProbe", "readinessProbe", *container.keys() & {"startupProbe"}]
+        for probe in probes:
             if container[probe]["httpGet"]["port"] != "metrics":
                 yield f"{name_of(workload)}: {probe} asks at another port"
 
