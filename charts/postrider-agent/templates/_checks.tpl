@@ -18,6 +18,9 @@ checks against each other (agent/src/config.rs, agent/src/settings/mod.rs).
 {{- if and (ne $scaling.type "none") (gt (int64 $scaling.minReplicas) (int64 $scaling.maxReplicas)) -}}
 {{- fail (printf "autoscaling: minReplicas (%d) must not exceed maxReplicas (%d), region %s" (int64 $scaling.minReplicas) (int64 $scaling.maxReplicas) .region) -}}
 {{- end -}}
+{{- if and (eq $scaling.type "keda") (gt (int64 $scaling.keda.fallbackReplicas) (int64 $scaling.maxReplicas)) -}}
+{{- fail (printf "autoscaling: keda.fallbackReplicas (%d) must not exceed maxReplicas (%d), region %s" (int64 $scaling.keda.fallbackReplicas) (int64 $scaling.maxReplicas) .region) -}}
+{{- end -}}
 {{- if eq $scaling.type "hpa" -}}
 {{- if lt (int64 $scaling.minReplicas) 1 -}}
 {{- fail (printf "autoscaling: minReplicas must be at least 1 with type \"hpa\", since only KEDA scales to nothing, region %s" .region) -}}
@@ -107,6 +110,21 @@ checks against each other (agent/src/config.rs, agent/src/settings/mod.rs).
 {{- with .Values.certificates.certManager -}}
 {{- if ge (include "postrider-agent.seconds" .renewBefore | int64) (include "postrider-agent.seconds" .duration | int64) -}}
 {{- fail (printf "certificates.certManager: renewBefore (%s) must be below duration (%s)" .renewBefore .duration) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A time as Prometheus writes it, with one unit, in milliseconds. */}}
+{{- define "postrider-agent.milliseconds" -}}
+{{- $unit := regexFind "[a-z]+$" . -}}
+{{- mul (trimSuffix $unit . | int64) (get (dict "ms" 1 "s" 1000 "m" 60000) $unit) -}}
+{{- end -}}
+
+{{/* The Prometheus Operator leaves out what may take longer than until the next time. */}}
+{{- define "postrider-agent.checkMonitoring" -}}
+{{- with .Values.monitoring.podMonitor -}}
+{{- if gt (include "postrider-agent.milliseconds" .scrapeTimeout | int64) (include "postrider-agent.milliseconds" .interval | int64) -}}
+{{- fail (printf "monitoring.podMonitor: scrapeTimeout (%s) must not exceed interval (%s)" .scrapeTimeout .interval) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

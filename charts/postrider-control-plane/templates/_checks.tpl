@@ -8,6 +8,7 @@ settings are here that the program checks against each other (control-plane/src/
 {{- include "postrider.checkSettings" . -}}
 {{- include "postrider.checkTokens" . -}}
 {{- include "postrider.checkLifetimes" . -}}
+{{- include "postrider.checkMonitoring" . -}}
 {{- include "postrider.checkResources" (dict "name" "resources" "resources" .Values.resources) -}}
 {{- include "postrider.checkResources" (dict "name" "migration.resources" "resources" .Values.migration.resources) -}}
 {{- end -}}
@@ -138,6 +139,21 @@ settings are here that the program checks against each other (control-plane/src/
 {{- with .Values.certificates.certManager -}}
 {{- if ge (include "postrider.seconds" .renewBefore | int64) (include "postrider.seconds" .duration | int64) -}}
 {{- fail (printf "certificates.certManager: renewBefore (%s) must be below duration (%s)" .renewBefore .duration) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A time as Prometheus writes it, with one unit, in milliseconds. */}}
+{{- define "postrider.milliseconds" -}}
+{{- $unit := regexFind "[a-z]+$" . -}}
+{{- mul (trimSuffix $unit . | int64) (get (dict "ms" 1 "s" 1000 "m" 60000) $unit) -}}
+{{- end -}}
+
+{{/* The Prometheus Operator leaves out what may take longer than until the next time. */}}
+{{- define "postrider.checkMonitoring" -}}
+{{- with .Values.monitoring.serviceMonitor -}}
+{{- if gt (include "postrider.milliseconds" .scrapeTimeout | int64) (include "postrider.milliseconds" .interval | int64) -}}
+{{- fail (printf "monitoring.serviceMonitor: scrapeTimeout (%s) must not exceed interval (%s)" .scrapeTimeout .interval) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
