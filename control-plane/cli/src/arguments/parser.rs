@@ -89,6 +89,7 @@ fn argument(spec: &'static ArgumentSpec) -> Arg {
 fn value_name(value: ArgumentValue) -> &'static str {
     match value {
         ArgumentValue::Number => "NUMBER",
+        ArgumentValue::Path => "FILE",
         ArgumentValue::Time | ArgumentValue::FilterTime(_) => "TIME",
         ArgumentValue::Span => "SPAN",
         ArgumentValue::Words | ArgumentValue::Names(_) | ArgumentValue::EnumNames(_) => "WORDS",
@@ -106,7 +107,8 @@ fn value_name(value: ArgumentValue) -> &'static str {
 /// What every client command can be told.
 fn common_arguments() -> Vec<Arg> {
     let option = |id: &'static str, value: &'static str, help: &'static str| {
-        let argument = Arg::new(id).long(id).value_name(value).help(help);
+        // Man pages have the long help only of what the short help leaves out.
+        let argument = Arg::new(id).long(id).value_name(value).help(help).long_help(help);
         argument.help_heading(COMMON_HEADING).hide_short_help(true)
     };
     vec![
@@ -146,6 +148,7 @@ fn common_arguments() -> Vec<Arg> {
         Arg::new("absolute-times")
             .long("absolute-times")
             .help("Show times in full instead of by their distance from now")
+            .long_help("Show times in full instead of by their distance from now")
             .help_heading(COMMON_HEADING)
             .hide_short_help(true)
             .action(ArgAction::SetTrue),
@@ -194,6 +197,15 @@ mod tests {
                 let matches = matches.unwrap_or_else(|error| panic!("{line}: {error}"));
                 assert_eq!(matches.subcommand_name(), command.words.first().copied(), "{line}");
             }
+        }
+    }
+
+    #[test]
+    fn every_option_has_a_text_in_the_man_pages() {
+        for argument in client_commands().iter().flat_map(Command::get_arguments) {
+            let is_told = argument.get_long_help().is_some()
+                || (argument.get_help().is_some() && !argument.is_hide_short_help_set());
+            assert!(is_told, "{}", argument.get_id());
         }
     }
 

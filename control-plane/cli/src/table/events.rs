@@ -64,14 +64,14 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
                 "file",
                 "Where lines are read; standard input unless given",
                 "",
-                ArgumentValue::Text,
+                ArgumentValue::Path,
             ),
             option("from-line", "The first line to publish, from 1", "", ArgumentValue::Number),
             option(
                 "position-file",
                 "Keep in this file how many lines are done, and go on from there",
                 "",
-                ArgumentValue::Text,
+                ArgumentValue::Path,
             ),
             option(
                 "key-prefix",
@@ -153,7 +153,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
                 "csv",
                 "Write the rows to this file as CSV; - for standard output",
                 "",
-                ArgumentValue::Text,
+                ArgumentValue::Path,
             ),
             option("summary", "Only the counts", "", ArgumentValue::Switch),
             option(

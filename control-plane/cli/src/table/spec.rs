@@ -84,6 +84,8 @@ pub enum ArgumentForm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArgumentValue {
     Text,
+    /// A file's, or a folder's.
+    Path,
     Number,
     /// True where it is given.
     Switch,
