@@ -118,11 +118,16 @@ impl ErrorReport {
             cause = error.source();
         }
         let advice = match status.code() {
-            Code::Unavailable => "Check the address, and that a replica listens there.",
+            Code::Unavailable => {
+                "Check the address, whether it is http:// or https://, and that a replica listens there."
+            }
             Code::DeadlineExceeded | Code::Cancelled => {
                 "Nobody knows whether it was done. Read first, or wait longer with --timeout."
             }
-            Code::Unknown => "Check that the address is a replica's, for callers.",
+            // HTTP/2 to a port that speaks TLS, or something else, comes back as either.
+            Code::Unknown | Code::Internal => {
+                "Check that the address is a replica's, for callers, and whether it is http:// or https://."
+            }
             Code::Unimplemented => "The replica is older than this program. Use its own.",
             _ => return Self { message, ..Self::default() },
         };
@@ -217,6 +222,10 @@ mod tests {
         assert_eq!(nobody["code"], "UNAVAILABLE");
         assert_eq!(nobody["address"], "http://127.0.0.1:7443");
         assert!(nobody["advice"].as_str().unwrap().starts_with("Check the address"));
+        // As what speaks TLS answers to a caller that does not.
+        let other = json_of(&Status::internal("h2 protocol error").into());
+        assert_eq!(other["address"], "http://127.0.0.1:7443");
+        assert!(other["advice"].as_str().unwrap().contains("https://"));
     }
 
     #[test]
