@@ -93,6 +93,8 @@ pub async fn an_account_is_read(cluster: &Cluster, terminal: &Terminal) {
     terminal.text(&words).await;
     let rows = terminal.text(&["reconcile", "--since", "1h", "--output", "json"]).await;
     assert_eq!(rows.lines().count(), 3, "{rows}");
+    let summary = terminal.json(&["reconcile", "--since", "1h", "--summary"]).await;
+    assert_eq!(summary["eventCount"], "2", "{summary}");
 }
 
 pub async fn payloads_are_expunged(terminal: &Terminal) {

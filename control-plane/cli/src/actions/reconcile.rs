@@ -111,6 +111,14 @@ fn counts(summary: &DynamicMessage) -> String {
     format!("{events} events, {pairs} pairs with subscriptions, {delivered} of them succeeded")
 }
 
+/// Whether standard output has the rows as a program reads them, and nothing beside them.
+fn has_rows_for_programs(csv: Option<&str>, is_summary: bool, is_table: bool) -> bool {
+    match csv {
+        Some(path) => path == "-",
+        None => !is_summary && !is_table,
+    }
+}
+
 /// Where rows go.
 struct AccountOutput<'a> {
     session: &'a CommandSession,
@@ -136,7 +144,11 @@ impl<'a> AccountOutput<'a> {
         Ok(Self {
             session,
             csv,
-            is_to_standard_output: text(matches, "csv") == Some("-") || !session.printer.is_table(),
+            is_to_standard_output: has_rows_for_programs(
+                text(matches, "csv"),
+                switch(matches, "summary"),
+                session.printer.is_table(),
+            ),
             is_left_out: switch(matches, "summary"),
             is_begun: false,
             rows: Vec::new(),
@@ -212,6 +224,15 @@ mod tests {
     #[test]
     fn an_account_that_adds_up_has_no_differences() {
         assert_eq!(differences(&summary(2, 1), &seen(), false), [""; 0]);
+    }
+
+    #[test]
+    fn a_summary_alone_is_the_answer() {
+        assert!(has_rows_for_programs(None, false, false));
+        assert!(has_rows_for_programs(Some("-"), false, true));
+        assert!(!has_rows_for_programs(None, false, true));
+        assert!(!has_rows_for_programs(None, true, false));
+        assert!(!has_rows_for_programs(Some("account.csv"), false, false));
     }
 
     #[test]
