@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use prost_reflect::{DynamicMessage, FieldDescriptor, ReflectMessage as _, Value};
 
-/// The field at a path such as "attempt.outcome", and its value; `None` where it is absent.
+/// The field at a path such as "attempt.outcome", and its value; `None` where it is absent. A
+/// path leads through a google.protobuf.Any into the message that it holds.
 pub fn value_at(message: &DynamicMessage, path: &str) -> Option<(FieldDescriptor, Value)> {
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
     let field = message.descriptor().get_field_by_name(name)?;
@@ -11,10 +12,16 @@ pub fn value_at(message: &DynamicMessage, path: &str) -> Option<(FieldDescriptor
         return None;
     }
     let value = message.get_field(&field).into_owned();
-    match rest {
-        None => Some((field, value)),
-        Some(rest) => value_at(value.as_message()?, rest),
+    let Some(rest) = rest else { return Some((field, value)) };
+    let inner = value.as_message()?;
+    match inner.descriptor().get_field_by_name(first_name(rest)) {
+        Some(_) => value_at(inner, rest),
+        None => value_at(&unpacked(inner)?, rest),
     }
+}
+
+fn first_name(path: &str) -> &str {
+    path.split_once('.').map_or(path, |(name, _)| name)
 }
 
 /// A text; of an enum, the name of the value. Empty where it is absent.

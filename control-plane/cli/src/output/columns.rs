@@ -1,7 +1,8 @@
 //! Which fields of a resource a table has.
 
 /// A column: its title, and the path of its field. A path that begins with "/" is of a
-/// resource's name, of which the last part is shown.
+/// resource's name, of which the last part is shown; one that begins with "@" is of a
+/// `google.protobuf.Any`, whose type is shown. A path leads through an `Any` into what it holds.
 pub(super) type TableColumn = (&'static str, &'static str);
 
 /// The columns of a type's table; none for a type that is not listed.
@@ -193,7 +194,15 @@ const TABLES: &[(&str, &[TableColumn])] = &[
     ),
     (
         "google.longrunning.Operation",
-        &[("OPERATION", "/name"), ("DONE", "done"), ("ERROR", "error.message")],
+        &[
+            ("OPERATION", "/name"),
+            ("KIND", "@metadata"),
+            ("BEGAN", "metadata.create_time"),
+            ("ENDED", "metadata.end_time"),
+            ("EXAMINED", "metadata.examined_count"),
+            ("DONE", "done"),
+            ("ERROR", "error.message"),
+        ],
     ),
 ];
 
@@ -204,6 +213,25 @@ mod tests {
 
     use super::*;
 
+    /// What the `Any` of operations holds.
+    const OPERATION_METADATA: [&str; 3] = [
+        "postrider.v1.ReplayDeliveriesMetadata",
+        "postrider.v1.BackfillSubscriptionMetadata",
+        "postrider.v1.ExpungeEventsMetadata",
+    ];
+
+    #[test]
+    fn operations_have_their_columns_whatever_they_do() {
+        let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
+        let columns = columns_of("google.longrunning.Operation").iter();
+        for path in columns.filter_map(|(_, path)| path.strip_prefix("metadata.")) {
+            for metadata in OPERATION_METADATA {
+                let message = pool.get_message_by_name(metadata).expect(metadata);
+                assert!(message.get_field_by_name(path).is_some(), "{metadata} has no {path}");
+            }
+        }
+    }
+
     #[test]
     fn every_column_is_a_field() {
         let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).unwrap();
@@ -211,8 +239,11 @@ mod tests {
             let message = pool.get_message_by_name(type_name).expect(type_name);
             for (_, path) in *columns {
                 let mut message = Some(message.clone());
-                for name in path.trim_start_matches('/').split('.') {
+                for name in path.trim_start_matches(['/', '@']).split('.') {
                     let inside = message.take().expect(path);
+                    if inside.full_name() == "google.protobuf.Any" {
+                        break;
+                    }
                     let field = inside.get_field_by_name(name);
                     let field = field.unwrap_or_else(|| panic!("{type_name} has no {path}"));
                     message = field.kind().as_message().cloned();

@@ -73,7 +73,8 @@ fn add_item(lines: &mut Vec<String>, item: &DynamicMessage, depth: usize, times:
         return;
     }
     let first = lines.len();
-    add_fields(lines, item, depth + 1, times);
+    let unpacked = unpacked(item);
+    add_fields(lines, unpacked.as_ref().unwrap_or(item), depth + 1, times);
     match lines.get_mut(first) {
         Some(line) => {
             let text = line.trim_start().to_owned();
@@ -154,6 +155,20 @@ mod tests {
             shown("postrider.v1.Attempt", attempt),
             "outcome: HTTP_STATUS\nhttp status: 503\ntimings:\n  total: 250 ms\nresponse headers:\n  \
              x-a: a\\u{1b}[3\nresponse body: busy"
+        );
+    }
+
+    #[test]
+    fn details_of_an_operation_s_error_are_unpacked() {
+        let operation = json!({"done": true, "error": {"code": 1, "details": [{
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": "OPERATION_CANCELLED",
+            "domain": "postrider",
+        }]}});
+        assert_eq!(
+            shown("google.longrunning.Operation", operation),
+            "done: yes\nerror:\n  code: 1\n  details:\n    - reason: OPERATION_CANCELLED\n      \
+             domain: postrider"
         );
     }
 

@@ -71,8 +71,9 @@ fn message_text(message: &DynamicMessage, times: TimeStyle) -> String {
             let is_negative = seconds < 0 || nanoseconds < 0;
             let seconds = seconds.unsigned_abs();
             let part = u32::try_from(nanoseconds.unsigned_abs()).unwrap_or(0);
-            let sign = if is_negative { "-" } else { "" };
-            format!("{sign}{}", duration_text(Duration::new(seconds, part)))
+            let text = duration_text(Duration::new(seconds, part));
+            // What rounds to nothing has no sign.
+            if is_negative && text != "0 ms" { format!("-{text}") } else { text }
         }
         _ => {
             let fields = message.fields();
@@ -123,7 +124,17 @@ pub fn short_name(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::fixtures::message;
+
+    #[test]
+    fn a_duration_that_rounds_to_nothing_has_no_sign() {
+        let times = TimeStyle { is_absolute: true, now: Timestamp::UNIX_EPOCH };
+        let shown = |text| message_text(&message("google.protobuf.Duration", json!(text)), times);
+        assert_eq!((shown("-0.000300s"), shown("-0.030s")), ("0 ms".into(), "-30 ms".into()));
+    }
 
     #[test]
     fn prefixes_are_those_of_the_protos() {

@@ -4,7 +4,7 @@ use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
 
 use super::columns::{TableColumn, columns_of};
 use super::scalars::{scalar, short_name};
-use crate::calls::value_at;
+use crate::calls::{text_at, value_at};
 use crate::terminal::{ColorChoice, TextTone, one_line};
 use crate::values::times::TimeStyle;
 
@@ -92,6 +92,9 @@ fn row(message: &DynamicMessage, columns: &[TableColumn], times: TimeStyle) -> V
 }
 
 fn cell(message: &DynamicMessage, path: &str, times: TimeStyle) -> String {
+    if let Some(path) = path.strip_prefix('@') {
+        return one_line(kind_name(&text_at(message, &format!("{path}.type_url"))));
+    }
     let (path, is_name) = path.strip_prefix('/').map_or((path, false), |path| (path, true));
     let Some((field, value)) = value_at(message, path) else { return String::new() };
     // What is not set says nothing in a table.
@@ -104,6 +107,12 @@ fn cell(message: &DynamicMessage, path: &str, times: TimeStyle) -> String {
     }
 }
 
+/// "ReplayDeliveries" of "type.googleapis.com/postrider.v1.ReplayDeliveriesMetadata".
+fn kind_name(type_url: &str) -> &str {
+    let name = type_url.rsplit(['/', '.']).next().unwrap_or(type_url);
+    name.strip_suffix("Metadata").unwrap_or(name)
+}
+
 /// The full name of a message's type.
 pub(super) fn type_name(message: &DynamicMessage) -> String {
     message.descriptor().full_name().to_owned()
@@ -111,7 +120,33 @@ pub(super) fn type_name(message: &DynamicMessage) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+    use serde_json::json;
+
     use super::*;
+    use crate::fixtures::message;
+
+    #[test]
+    fn a_table_of_operations_says_what_each_does() {
+        let operation = message(
+            "google.longrunning.Operation",
+            json!({"name": "tenants/acme/operations/op_1", "metadata": {
+                "@type": "type.googleapis.com/postrider.v1.ReplayDeliveriesMetadata",
+                "createTime": "2026-11-02T11:00:00Z",
+                "examinedCount": "25",
+            }}),
+        );
+        let now: Timestamp = "2026-11-02T12:00:00Z".parse().unwrap();
+        let times = TimeStyle { is_absolute: false, now };
+        let table = TextTable::of("google.longrunning.Operation", &[operation], times);
+        assert_eq!(
+            table.lines(ColorChoice::of("never")),
+            [
+                "OPERATION  KIND              BEGAN    EXAMINED",
+                "op_1       ReplayDeliveries  1 h ago  25"
+            ]
+        );
+    }
 
     fn table() -> TextTable {
         let mut table = TextTable::new(&["NAME", "NOTHING", "TEXT"]);
