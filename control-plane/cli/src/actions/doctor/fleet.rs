@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use prost_reflect::DynamicMessage;
 use serde_json::json;
 
-use super::finding::DoctorFinding;
+use super::finding::{DoctorFinding, FindingLevel};
 use crate::calls::{ListedItems, number_at, text_at, time_at};
 use crate::exits::CliError;
 use crate::output::short_name;
@@ -71,7 +71,7 @@ fn judged_replicas(listed: &ListedItems, now: Timestamp) -> Vec<DoctorFinding> {
             Some((short_name(&text_at(replica, "name")).to_owned(), beat))
         })
         .collect();
-    findings.push(DoctorFinding::fine("replicas", format!("{} are known", listed.items.len())));
+    findings.push(DoctorFinding::fine("replicas", format!("{} known", listed.items.len())));
     // By the database's clock, so that they are compared with each other.
     let newest = beats.iter().map(|(_, beat)| *beat).max();
     if let Some(newest) = newest {
@@ -91,6 +91,9 @@ fn judged_replicas(listed: &ListedItems, now: Timestamp) -> Vec<DoctorFinding> {
         let versions: Vec<String> = versions.into_iter().collect();
         let found = format!("replicas have different versions: {}", versions.join(", "));
         findings.push(DoctorFinding::warning("replicas", found, "finish the upgrade"));
+    }
+    if listed.insecure_settings.is_empty() {
+        findings.push(DoctorFinding::fine("settings", "none lets others in"));
     }
     for setting in &listed.insecure_settings {
         let advice = "fit for a trial only: take the setting away";
@@ -116,7 +119,7 @@ fn judged_agents(agents: &[DynamicMessage]) -> Vec<DoctorFinding> {
             "none is connected",
             "start one in each region that subscriptions name",
         ),
-        count => DoctorFinding::fine("agents", format!("{count} are connected")),
+        count => DoctorFinding::fine("agents", format!("{count} connected")),
     }];
     for agent in agents {
         let name = short_name(&text_at(agent, "name")).to_owned();
@@ -196,6 +199,10 @@ fn judged_loops(listed: &ListedItems, now: Timestamp) -> Vec<DoctorFinding> {
             "see whether replicas reach each other",
         ));
     }
+    if findings.iter().all(|finding| finding.level == FindingLevel::Fine) {
+        let found = format!("{} run, none fails or hangs", listed.items.len());
+        findings.push(DoctorFinding::fine("loops", found));
+    }
     findings
 }
 
@@ -203,7 +210,6 @@ fn judged_loops(listed: &ListedItems, now: Timestamp) -> Vec<DoctorFinding> {
 mod tests {
     use serde_json::Value as Json;
 
-    use super::super::finding::FindingLevel;
     use super::*;
     use crate::fixtures::message;
 
@@ -266,6 +272,7 @@ mod tests {
                         "runningSinceTime": "2026-11-02T11:00:00Z"})),
         ];
         let listed = ListedItems { items, ..ListedItems::default() };
+        assert_eq!(judged_loops(&ListedItems::default(), now()).len(), 1);
         assert_eq!(
             wrong(&judged_loops(&listed, now())),
             [

@@ -66,8 +66,11 @@ impl LineDefaults {
     /// The request of a line, and whether it has a key.
     pub fn request(&self, number: u64, line: &str) -> Result<(Json, bool), CliError> {
         let problem = |problem: String| CliError::Usage(format!("line {number}: {problem}"));
-        let line: EventLine<'_> =
-            serde_json::from_str(line).map_err(|error| problem(error.to_string()))?;
+        // The parser's own count of lines would contradict the line's number.
+        let wrong = |error: serde_json::Error| {
+            problem(error.to_string().replace(" at line 1 column", " at column"))
+        };
+        let line: EventLine<'_> = serde_json::from_str(line.trim_end()).map_err(wrong)?;
         let mut event =
             json!({"event_type": line.event_type.as_deref().unwrap_or(&self.event_type)});
         match (line.data, line.payload) {
@@ -191,10 +194,11 @@ mod tests {
     #[test]
     fn a_wrong_line_is_told_by_its_number() {
         for bad in
-            ["", "{", "[]", "{}", r#"{"data": 1, "payload": "eA=="}"#, r#"{"data": 1, "x": 1}"#]
+            ["", "{\n", "[]", "{}", r#"{"data": 1, "payload": "eA=="}"#, r#"{"data": 1, "x": 1}"#]
         {
             let problem = defaults(None).request(7, bad).map(drop).unwrap_err().to_string();
             assert!(problem.starts_with("line 7: "), "{problem}");
+            assert_eq!(problem.matches("line").count(), 1, "{problem}");
         }
     }
 
