@@ -182,7 +182,11 @@ pub async fn contexts_name_servers(cluster: &Cluster, terminal: &Terminal) {
 
     let listed = terminal.text(&["contexts"]).await;
     assert!(listed.contains("here") && !listed.contains(TEST_TOKEN), "{listed}");
-    terminal.text(&["contexts", "set", "there", "--address", "127.0.0.1:1"]).await;
+    let words = ["contexts", "set", "there", "--address", "127.0.0.1:1"];
+    let output = terminal.output(&words).await;
+    succeeded(&words, &output);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("contexts use there"), "{told}");
     terminal.text(&["contexts", "use", "there"]).await;
     let told = terminal.refused(6, &["events", "--context", "there", "--tenant", "named"]).await;
     assert!(told.contains("http://127.0.0.1:1") && told.contains("what to do"), "{told}");

@@ -9,6 +9,7 @@ use crate::exits::CliError;
 use crate::output::TextTable;
 use crate::session::{printer, target_options, variable};
 use crate::target::{ContextEntry, ContextFile};
+use crate::terminal::one_line;
 
 /// The file of contexts, and where it is.
 fn open(matches: &ArgMatches) -> Result<(PathBuf, ContextFile), CliError> {
@@ -87,6 +88,10 @@ pub(super) fn set(matches: &ArgMatches) -> Result<(), CliError> {
     }
     file.write(&path)?;
     eprintln!("kept in {}", path.display());
+    if file.current != name(matches) {
+        let (current, name) = (one_line(&file.current), one_line(name(matches)));
+        eprintln!("{current} stays the current one: \"contexts use {name}\" changes that");
+    }
     Ok(())
 }
 
