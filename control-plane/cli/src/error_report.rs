@@ -98,7 +98,7 @@ impl ErrorReport {
             violations: states.chain(quotas).collect(),
             resource: status.get_details_resource_info().map(|resource| resource.resource_name),
             retry_delay_seconds: delay.map(|delay| delay.as_secs_f64()),
-            advice: advice(&info.reason),
+            advice: advice(&info.reason).map(|advice| with_own_advice(&info.reason, advice)),
             request_id: request_id.map(str::to_owned),
             reason: Some(info.reason),
             ..Self::default()
@@ -118,6 +118,9 @@ impl ErrorReport {
             cause = error.source();
         }
         let advice = match status.code() {
+            _ if message.contains("invalid peer certificate") => {
+                "Check that --ca has the authority of the server's certificate, and that the certificate has the address's name."
+            }
             Code::Unavailable => {
                 "Check the address, whether it is http:// or https://, and that a replica listens there."
             }
@@ -142,6 +145,16 @@ fn advice(reason: &str) -> Option<String> {
     let row = ERRORS_PAGE.lines().find_map(|row| row.strip_prefix(&begin))?;
     let text = row.split(" | ").nth(2)?;
     Some(text.trim_end_matches(" |").replace('`', ""))
+}
+
+/// What the page says, and how it is done at the command line.
+fn with_own_advice(reason: &str, advice: String) -> String {
+    match reason {
+        "UNAUTHENTICATED" => {
+            format!("{advice} A token is given by POSTRIDER_TOKEN, --token-file or a context.")
+        }
+        _ => advice,
+    }
 }
 
 const fn code_name(code: Code) -> &'static str {
@@ -222,10 +235,23 @@ mod tests {
         assert_eq!(nobody["code"], "UNAVAILABLE");
         assert_eq!(nobody["address"], "http://127.0.0.1:7443");
         assert!(nobody["advice"].as_str().unwrap().starts_with("Check the address"));
+        let unknown = Status::unavailable("invalid peer certificate: UnknownIssuer");
+        let unknown = json_of(&unknown.into());
+        assert!(unknown["advice"].as_str().unwrap().contains("--ca"));
         // As what speaks TLS answers to a caller that does not.
         let other = json_of(&Status::internal("h2 protocol error").into());
         assert_eq!(other["address"], "http://127.0.0.1:7443");
         assert!(other["advice"].as_str().unwrap().contains("https://"));
+    }
+
+    #[test]
+    fn who_has_no_credential_is_told_how_to_give_one() {
+        let mut details = ErrorDetails::new();
+        details.set_error_info("UNAUTHENTICATED", "postrider", HashMap::new());
+        let status = Status::with_error_details(Code::Unauthenticated, "wrong", details);
+        let advice = json_of(&status.into())["advice"].as_str().unwrap().to_owned();
+        assert!(advice.starts_with("The call has no"), "{advice}");
+        assert!(advice.contains("POSTRIDER_TOKEN"), "{advice}");
     }
 
     #[test]
