@@ -114,14 +114,16 @@ impl RequestBuilder<'_> {
         argument: &ArgumentSpec,
         matches: &ArgMatches,
     ) -> Result<(), CliError> {
-        let name = match argument.value {
-            ArgumentValue::Chain if switch(matches, "installation") => "installation".to_owned(),
+        let value = match argument.value {
+            // A message that is there, whether or not an option gives a field of it.
+            ArgumentValue::Document => json!({}),
+            ArgumentValue::Chain if switch(matches, "installation") => json!("installation"),
             // A delivery that is named in full says the tenant.
             ArgumentValue::Name(_) if text(matches, "delivery").is_some() => return Ok(()),
-            ArgumentValue::Name(pattern) => full_name(pattern, "", self.tenant)?,
-            _ => full_name("tenants/{tenant}", "", self.tenant)?,
+            ArgumentValue::Name(pattern) => json!(full_name(pattern, "", self.tenant)?),
+            _ => json!(full_name("tenants/{tenant}", "", self.tenant)?),
         };
-        set(request, argument.field, json!(name));
+        set(request, argument.field, value);
         Ok(())
     }
 

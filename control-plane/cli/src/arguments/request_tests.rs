@@ -52,6 +52,18 @@ fn options_become_fields_and_filters() {
 }
 
 #[test]
+fn an_event_type_needs_no_option() {
+    assert_eq!(
+        request(&["event-types", "create", "a.b"]).unwrap(),
+        json!({"event_type_id": "a.b", "event_type": {}})
+    );
+    assert_eq!(
+        request(&["event-types", "create", "a.b", "--group", "g"]).unwrap()["event_type"],
+        json!({"group": "g"})
+    );
+}
+
+#[test]
 fn a_subscription_is_made_of_options_over_json() {
     let made = request(&[
         "subscriptions",

@@ -1,8 +1,8 @@
 //! Commands about event types.
 
 use super::spec::{
-    ArgumentSpec, ArgumentValue, CommandAction, CommandSpec, ETAG, does, etag, lists, option,
-    positional, shows, updates,
+    ArgumentSpec, ArgumentValue, CommandAction, CommandSpec, ETAG, does, etag, implied, lists,
+    option, positional, shows, updates,
 };
 
 const EVENT_TYPE: ArgumentValue = ArgumentValue::Name("eventTypes/{}");
@@ -73,6 +73,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
                 "event_type_id",
                 ArgumentValue::Text,
             ),
+            implied("event_type", ArgumentValue::Document),
             DESCRIPTION,
             GROUP,
             SCHEMA,

@@ -76,7 +76,7 @@ pub enum ArgumentForm {
     Optional,
     /// As an option that must be there.
     Required,
-    /// Not at all: of the context alone.
+    /// Not at all: of the context alone, or a message that options fill.
     Implied,
 }
 
@@ -159,7 +159,7 @@ pub(super) const fn required(
     ArgumentSpec { id, help, form: ArgumentForm::Required, field, value }
 }
 
-/// A field that the context gives.
+/// A field that the context gives, or a message that is there without any option.
 pub(super) const fn implied(field: &'static str, value: ArgumentValue) -> ArgumentSpec {
     ArgumentSpec { id: "", help: "", form: ArgumentForm::Implied, field, value }
 }
