@@ -9,7 +9,7 @@ CREATE TABLE meta (
 
 -- The newest migration that a program must know at least to work on this schema. A
 -- migration that the version before cannot work with raises it.
-INSERT INTO meta (key, value) VALUES ('minimum_version', '8');
+INSERT INTO meta (key, value) VALUES ('minimum_version', '1');
 
 CREATE TABLE tenants (
     config_version      bigint  NOT NULL,
@@ -65,8 +65,6 @@ CREATE TABLE subscriptions (
     delete_time     bigint,
     paused_total_us bigint   NOT NULL,
     paused_since    bigint,
-    -- The last sequence number given (ordered delivery).
-    sequence        bigint   NOT NULL DEFAULT 0,
     shard           integer  NOT NULL,
     status          smallint NOT NULL,
     tenant          text COLLATE "C" NOT NULL,
@@ -81,10 +79,29 @@ CREATE TABLE subscriptions (
     data_key        uuid,
     signing_keys    bytea,
     header_values   bytea,
+    -- How receivers recognise the sender, encrypted; absent where a subscription has nothing of
+    -- the kind. And when it is warned next that a certificate among them ends.
+    credentials     bytea,
+    certificate_warning bigint,
     PRIMARY KEY (tenant, id)
 );
 CREATE INDEX subscriptions_changed ON subscriptions (tenant, config_version);
 CREATE INDEX subscriptions_deleted ON subscriptions (shard) WHERE delete_time IS NOT NULL;
+CREATE INDEX subscriptions_certificate_warning ON subscriptions (certificate_warning)
+    WHERE certificate_warning IS NOT NULL;
+
+-- The last number given to a subscription's deliveries (invariant `gapless-sequence`). Apart from the
+-- subscription, and narrow: every publish writes it.
+CREATE TABLE subscription_sequences (
+    sequence     bigint NOT NULL,
+    tenant       text COLLATE "C" NOT NULL,
+    subscription text COLLATE "C" NOT NULL,
+    PRIMARY KEY (tenant, subscription)
+) WITH (
+    fillfactor = 50,
+    autovacuum_vacuum_threshold = 10000,
+    autovacuum_vacuum_cost_delay = 0
+);
 
 CREATE TABLE events (
     create_time     bigint  NOT NULL,
@@ -146,13 +163,17 @@ CREATE TABLE deliveries (
     subscription text COLLATE "C" NOT NULL,
     event_type   text COLLATE "C" NOT NULL,
     account      text COLLATE "C",
-    ordering_key text COLLATE "C"
+    ordering_key text COLLATE "C",
+    -- Whether the subscription's content filter failed on the event.
+    filter_failed boolean NOT NULL DEFAULT false
 ) WITH (
     autovacuum_vacuum_scale_factor = 0.01,
     autovacuum_vacuum_threshold = 10000,
     autovacuum_vacuum_cost_delay = 0
 );
-CREATE INDEX deliveries_tenant ON deliveries (tenant, id);
+-- Deliveries in flight are found by their ids or in their shard: an index entry less
+-- for each that succeeds at once.
+CREATE INDEX deliveries_tenant ON deliveries (tenant, id) WHERE state IN (1, 2);
 -- 1 HELD, 2 WAITING, 3 IN_FLIGHT.
 CREATE INDEX deliveries_waiting ON deliveries (shard, tenant, subscription, due) WHERE state = 2;
 CREATE INDEX deliveries_waiting_tests ON deliveries (shard, tenant, subscription, due)
@@ -160,6 +181,27 @@ CREATE INDEX deliveries_waiting_tests ON deliveries (shard, tenant, subscription
 CREATE INDEX deliveries_in_flight ON deliveries (shard, epoch, id) WHERE state = 3;
 CREATE INDEX deliveries_deadline ON deliveries (tenant, subscription, deadline)
     WHERE state IN (1, 2);
+-- Ordered delivery. Of the rows of an ordering key that are not finished at most
+-- one is WAITING (2) or IN_FLIGHT (3); the others are HELD (1).
+CREATE INDEX deliveries_held ON deliveries (tenant, subscription, ordering_key, sequence)
+    WHERE state = 1;
+CREATE INDEX deliveries_held_event ON deliveries (tenant, subscription, ordering_key, event)
+    WHERE state = 1;
+CREATE INDEX deliveries_key_under_way ON deliveries (tenant, subscription, ordering_key)
+    WHERE state IN (2, 3) AND ordering_key IS NOT NULL;
+
+-- Keys of which nothing goes on before `quiet_until`, and while `held` nothing but
+-- deliveries of `event`.
+CREATE TABLE held_keys (
+    quiet_until  bigint  NOT NULL,
+    held         boolean NOT NULL,
+    event        uuid    NOT NULL,
+    tenant       text COLLATE "C" NOT NULL,
+    subscription text COLLATE "C" NOT NULL,
+    ordering_key text COLLATE "C" NOT NULL,
+    PRIMARY KEY (tenant, subscription, ordering_key)
+);
+CREATE INDEX held_keys_quiet ON held_keys (quiet_until) WHERE NOT held;
 
 CREATE TABLE ended_deliveries (
     end_time     bigint   NOT NULL,
@@ -182,6 +224,7 @@ CREATE TABLE ended_deliveries (
     event_type   text COLLATE "C" NOT NULL,
     account      text COLLATE "C",
     ordering_key text COLLATE "C",
+    filter_failed boolean NOT NULL DEFAULT false,
     PRIMARY KEY (tenant, id, end_time)
 ) PARTITION BY RANGE (end_time);
 CREATE INDEX ended_deliveries_subscription ON ended_deliveries (tenant, subscription, id);
@@ -311,3 +354,259 @@ CREATE TABLE hold_clocks (
     PRIMARY KEY (tenant, subscription)
 ) WITH (fillfactor = 50);
 CREATE INDEX hold_clocks_until ON hold_clocks (held_until);
+
+-- The catalogue of event types, and its version: raised by every change of it, in
+-- the change's own transaction, so that changes happen one after the other.
+CREATE TABLE catalogue (
+    one     boolean PRIMARY KEY DEFAULT true CHECK (one),
+    version bigint  NOT NULL
+);
+INSERT INTO catalogue (version) VALUES (1);
+
+CREATE TABLE event_types (
+    -- The catalogue's version that wrote it last.
+    revision     bigint   NOT NULL,
+    create_time  bigint   NOT NULL,
+    update_time  bigint   NOT NULL,
+    archive_time bigint,
+    validation   smallint NOT NULL,
+    name         text COLLATE "C" PRIMARY KEY,
+    group_name   text COLLATE "C" NOT NULL,
+    search       text COLLATE "C" NOT NULL,
+    description  text NOT NULL,
+    -- As they were given, byte for byte.
+    json_schema  text,
+    sample       text
+);
+
+-- What is to be told about Postrider itself, until it is published. `id` is the
+-- same for the same occurrence. `seq` is the order in which things happened to one
+-- subscription: whatever it is told about changes a row of its own first.
+CREATE TABLE outbox (
+    seq          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    shard        integer NOT NULL,
+    tenant       text COLLATE "C" NOT NULL,
+    subscription text COLLATE "C" NOT NULL,
+    id           text COLLATE "C" NOT NULL,
+    event_type   text NOT NULL,
+    payload      text NOT NULL,
+    UNIQUE (tenant, id)
+);
+CREATE INDEX outbox_shard ON outbox (shard, seq);
+
+-- Endpoints that have done nothing but fail since a moment.
+CREATE TABLE failing_endpoints (
+    failing_since bigint   NOT NULL,
+    shard         integer  NOT NULL,
+    stage         smallint NOT NULL,
+    tenant        text COLLATE "C" NOT NULL,
+    subscription  text COLLATE "C" NOT NULL,
+    PRIMARY KEY (tenant, subscription)
+);
+CREATE INDEX failing_endpoints_shard ON failing_endpoints (shard);
+
+-- Long-running operations. Few: a row for each replay, backfill or expunge.
+CREATE TABLE operations (
+    examined    bigint   NOT NULL,
+    made        bigint   NOT NULL,
+    unfinished  bigint   NOT NULL,
+    payload_bytes bigint NOT NULL,
+    create_time bigint   NOT NULL,
+    end_time    bigint,
+    shard       integer  NOT NULL,
+    -- 1 RUNNING, 2 SUCCEEDED, 3 CANCELLED, 4 FAILED.
+    state       smallint NOT NULL,
+    failure     smallint,
+    id          uuid     NOT NULL,
+    -- The last id looked at.
+    cursor      uuid,
+    tenant      text COLLATE "C" NOT NULL,
+    -- JSON: what to do.
+    task        text     NOT NULL,
+    PRIMARY KEY (tenant, id)
+) WITH (fillfactor = 50);
+CREATE INDEX operations_running ON operations (shard) WHERE state = 1;
+CREATE INDEX operations_ended ON operations (end_time) WHERE end_time IS NOT NULL;
+
+-- Callers' tokens, of which only hashes are kept.
+CREATE TABLE tokens (
+    create_time   bigint   NOT NULL,
+    expire_time   bigint,
+    revoke_time   bigint,
+    -- Written at most once a minute.
+    last_use_time bigint,
+    -- 1 SERVICE, 2 PORTAL.
+    kind          smallint NOT NULL,
+    id            text COLLATE "C" NOT NULL PRIMARY KEY,
+    -- SHA-256 of the token's text.
+    hash          bytea    NOT NULL,
+    display_name  text     NOT NULL,
+    -- JSON: roles and where they hold.
+    grants        text     NOT NULL,
+    created_by    text     NOT NULL,
+    -- Which tenant it counts for: the first of those that it holds in; '' where it holds
+    -- in the whole installation.
+    tenant        text COLLATE "C" NOT NULL DEFAULT ''
+) WITH (fillfactor = 70);
+-- How many there are is asked when one is made.
+CREATE INDEX tokens_tenant ON tokens (tenant);
+CREATE INDEX tokens_maker ON tokens (created_by);
+
+-- What was changed, by whom. Records are held together by keyed hashes, a chain for each
+-- tenant and one, '', for what belongs to none. Nothing here is updated but chains.
+CREATE TABLE audit_chains (
+    -- The last record; 0: there was none.
+    sequence             bigint NOT NULL,
+    -- The last record that retention removed; 0: none.
+    checkpoint_sequence  bigint NOT NULL,
+    checkpoint_time      bigint NOT NULL,
+    chain                text COLLATE "C" NOT NULL PRIMARY KEY,
+    -- The hashes of both.
+    hash                 bytea  NOT NULL,
+    checkpoint_hash      bytea  NOT NULL,
+    -- By the chain's key, over the checkpoint.
+    checkpoint_signature bytea  NOT NULL
+) WITH (fillfactor = 70);
+
+CREATE TABLE audit_records (
+    sequence    bigint  NOT NULL,
+    record_time bigint  NOT NULL,
+    -- How many differences did not fit.
+    left_out    integer NOT NULL,
+    chain       text COLLATE "C" NOT NULL,
+    -- The hash of the record before it, and its own.
+    previous    bytea   NOT NULL,
+    hash        bytea   NOT NULL,
+    actor       text    NOT NULL,
+    address     text    NOT NULL,
+    request_id  text    NOT NULL,
+    method      text    NOT NULL,
+    resource    text    NOT NULL,
+    -- JSON: fields before and after.
+    changes     text    NOT NULL,
+    PRIMARY KEY (chain, sequence)
+);
+
+CREATE INDEX audit_records_time ON audit_records (record_time, chain, sequence);
+
+-- Sessions of the web console, and the codes of portals' links, of whose ids only hashes are
+-- kept, and no credential.
+CREATE TABLE console_sessions (
+    create_time   bigint   NOT NULL,
+    -- Written at most once a minute.
+    last_use_time bigint   NOT NULL,
+    expire_time   bigint   NOT NULL,
+    -- 1 SESSION, 2 PORTAL_CODE.
+    kind          smallint NOT NULL,
+    -- SHA-256 of the id.
+    hash          bytea    NOT NULL PRIMARY KEY,
+    -- As logs name callers.
+    caller        text COLLATE "C" NOT NULL,
+    -- Which tenant it counts for; '' where the caller has a role in the installation.
+    tenant        text COLLATE "C" NOT NULL,
+    -- JSON: who, with which roles, until when.
+    identity      text     NOT NULL
+) WITH (fillfactor = 70);
+-- How many there are is asked when one is made.
+CREATE INDEX console_sessions_caller ON console_sessions (caller);
+CREATE INDEX console_sessions_tenant ON console_sessions (tenant);
+
+-- Batches are given to a statement as one array of rows: `unnest` of one array for
+-- each column makes a row of each element, and puts together the rows anew. A type
+-- belongs to the statements of a version of the program that is running: one that
+-- needs other columns makes a type of another name.
+
+CREATE TYPE event_input AS (
+    config          integer,
+    tenant          text COLLATE "C",
+    id              uuid,
+    create_time     bigint,
+    event_type      text COLLATE "C",
+    account         text COLLATE "C",
+    attributes      text,
+    ordering_key    text,
+    content_type    text,
+    payload_sha256  bytea,
+    traceparent     text,
+    tracestate      text,
+    idempotency_key text,
+    matched         integer,
+    test            boolean,
+    payload         bytea
+);
+
+CREATE TYPE delivery_input AS (
+    -- Its place in the batch, from 1.
+    ord           integer,
+    config        integer,
+    -- Its subscription among those that number it, and its place among what that
+    -- numbers; null when it is given no number.
+    lane          integer,
+    place         integer,
+    id            uuid,
+    tenant        text COLLATE "C",
+    subscription  text COLLATE "C",
+    event         uuid,
+    event_type    text COLLATE "C",
+    account       text COLLATE "C",
+    shard         integer,
+    epoch         bigint,
+    state         smallint,
+    attempts      integer,
+    failures      integer,
+    trigger       smallint,
+    due           bigint,
+    deadline      bigint,
+    ordering_key  text COLLATE "C",
+    sequence      bigint,
+    test          boolean,
+    resend_of     uuid,
+    filter_failed boolean,
+    end_reason    smallint,
+    end_time      bigint
+);
+
+CREATE TYPE key_input AS (
+    config       integer,
+    tenant       text COLLATE "C",
+    key          text COLLATE "C",
+    event        uuid,
+    matched      integer,
+    request_hash bytea,
+    expire_time  bigint,
+    create_time  bigint
+);
+
+CREATE TYPE attempt_input AS (
+    delivery                uuid,
+    number                  integer,
+    tenant                  text COLLATE "C",
+    subscription            text COLLATE "C",
+    event                   uuid,
+    event_type              text COLLATE "C",
+    outcome                 smallint,
+    http_status             integer,
+    start_time              bigint,
+    dns_us                  integer,
+    connect_us              integer,
+    tls_us                  integer,
+    first_byte_us           integer,
+    total_us                bigint,
+    response_headers        bytea,
+    response_body           bytea,
+    response_body_bytes     bigint,
+    response_body_truncated boolean,
+    error                   text,
+    agent                   text COLLATE "C",
+    region                  text COLLATE "C",
+    remote_address          text,
+    http_version            text,
+    trigger                 smallint,
+    test                    boolean,
+    next_attempt_time       bigint,
+    settings_revision       bigint,
+    delivery_state          smallint,
+    delivery_end_reason     smallint,
+    -- What it is counted as; null when it is not counted.
+    tally                   integer
+);

@@ -1,7 +1,7 @@
 //! Rows of a batch in PostgreSQL's binary form.
 //!
 //! Fed by `arrays`; feeds statements with one parameter for a whole batch: an array
-//! of a composite type of the schema (migration 8). Guarantees that a row's fields
+//! of a composite type of the schema (`event_input`…). Guarantees that a row's fields
 //! are written in the order of its struct, each with its type, which the server
 //! compares with the composite type's: a mistake fails, and never swaps columns.
 

@@ -13,21 +13,8 @@ use super::errors::{Checked as _, store_error};
 use crate::error::{StoreError, StoreResult};
 use crate::schema::{self, KnownMigration, MinimumProgram};
 
-const MIGRATIONS: &[KnownMigration] = &[
-    (1, "tables", include_str!("../../migrations/postgres/0001_tables.sql")),
-    (2, "event_types", include_str!("../../migrations/postgres/0002_event_types.sql")),
-    (3, "outbox", include_str!("../../migrations/postgres/0003_outbox.sql")),
-    (4, "operations", include_str!("../../migrations/postgres/0004_operations.sql")),
-    (5, "filter_failed", include_str!("../../migrations/postgres/0005_filter_failed.sql")),
-    (6, "sequences", include_str!("../../migrations/postgres/0006_sequences.sql")),
-    (7, "ordering", include_str!("../../migrations/postgres/0007_ordering.sql")),
-    (8, "inputs", include_str!("../../migrations/postgres/0008_inputs.sql")),
-    (9, "tokens", include_str!("../../migrations/postgres/0009_tokens.sql")),
-    (10, "tokens_of_tenants", include_str!("../../migrations/postgres/0010_tokens_of_tenants.sql")),
-    (11, "audit", include_str!("../../migrations/postgres/0011_audit.sql")),
-    (12, "credentials", include_str!("../../migrations/postgres/0012_credentials.sql")),
-    (13, "console", include_str!("../../migrations/postgres/0013_console.sql")),
-];
+const MIGRATIONS: &[KnownMigration] =
+    &[(1, "tables", include_str!("../../migrations/postgres/0001_tables.sql"))];
 
 const SHARDS_KEY: &str = "shards";
 

@@ -47,20 +47,8 @@ const STATEMENT_CACHE_SIZE: usize = 256;
 /// each of them. A page of the largest size (`api.max_page_size`).
 const READ_AHEAD_ROWS: usize = 1024;
 
-const MIGRATIONS: &[KnownMigration] = &[
-    (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
-    (2, "event_types", include_str!("../../migrations/sqlite/0002_event_types.sql")),
-    (3, "outbox", include_str!("../../migrations/sqlite/0003_outbox.sql")),
-    (4, "operations", include_str!("../../migrations/sqlite/0004_operations.sql")),
-    (5, "filter_failed", include_str!("../../migrations/sqlite/0005_filter_failed.sql")),
-    (6, "sequences", include_str!("../../migrations/sqlite/0006_sequences.sql")),
-    (7, "ordering", include_str!("../../migrations/sqlite/0007_ordering.sql")),
-    (8, "tokens", include_str!("../../migrations/sqlite/0008_tokens.sql")),
-    (9, "tokens_of_tenants", include_str!("../../migrations/sqlite/0009_tokens_of_tenants.sql")),
-    (10, "audit", include_str!("../../migrations/sqlite/0010_audit.sql")),
-    (11, "credentials", include_str!("../../migrations/sqlite/0011_credentials.sql")),
-    (12, "console", include_str!("../../migrations/sqlite/0012_console.sql")),
-];
+const MIGRATIONS: &[KnownMigration] =
+    &[(1, "tables", include_str!("../../migrations/sqlite/0001_tables.sql"))];
 
 const DELETE_REPLICAS: &str = "DELETE FROM replicas";
 

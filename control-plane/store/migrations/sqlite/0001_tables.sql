@@ -9,7 +9,7 @@ CREATE TABLE meta (
 
 -- The newest migration that a program must know at least to work on this schema. A
 -- migration that the version before cannot work with raises it.
-INSERT INTO meta (name, value) VALUES ('minimum_version', '7');
+INSERT INTO meta (name, value) VALUES ('minimum_version', '1');
 
 CREATE TABLE tenants (
     id                  TEXT    NOT NULL PRIMARY KEY,
@@ -72,8 +72,6 @@ CREATE TABLE subscriptions (
     search        TEXT    NOT NULL,
     paused_total  INTEGER NOT NULL,
     paused_since  INTEGER,
-    -- The last number given to a delivery (invariant `gapless-sequence`).
-    sequence      INTEGER NOT NULL DEFAULT 0,
     revision      INTEGER NOT NULL,
     -- The one since which its requests have been made alike.
     request_revision INTEGER NOT NULL,
@@ -82,11 +80,26 @@ CREATE TABLE subscriptions (
     create_time   INTEGER NOT NULL,
     update_time   INTEGER NOT NULL,
     delete_time   INTEGER,
+    -- How receivers recognise the sender, encrypted; absent where a subscription has nothing of
+    -- the kind. And when it is warned next that a certificate among them ends.
+    credentials   BLOB,
+    certificate_warning INTEGER,
     PRIMARY KEY (tenant, id)
 ) STRICT;
 
 CREATE INDEX subscriptions_changed ON subscriptions (tenant, config_version);
 CREATE INDEX subscriptions_deleted ON subscriptions (shard) WHERE delete_time IS NOT NULL;
+CREATE INDEX subscriptions_certificate_warning ON subscriptions (certificate_warning)
+    WHERE certificate_warning IS NOT NULL;
+
+-- The last number given to a subscription's deliveries (invariant `gapless-sequence`). Apart from the
+-- subscription, and narrow: every publish writes it.
+CREATE TABLE subscription_sequences (
+    tenant       TEXT    NOT NULL,
+    subscription TEXT    NOT NULL,
+    sequence     INTEGER NOT NULL,
+    PRIMARY KEY (tenant, subscription)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE events (
     seq             INTEGER PRIMARY KEY,
@@ -144,7 +157,9 @@ CREATE TABLE deliveries (
     ordering_key TEXT,
     sequence     INTEGER,
     test         INTEGER NOT NULL,
-    resend_of    BLOB
+    resend_of    BLOB,
+    -- Whether the subscription's content filter failed on the event.
+    filter_failed INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX deliveries_tenant ON deliveries (tenant, id);
@@ -154,6 +169,28 @@ CREATE INDEX deliveries_waiting_tests ON deliveries (tenant, subscription, due)
     WHERE state = 2 AND test = 1;
 CREATE INDEX deliveries_deadline ON deliveries (tenant, subscription, state, deadline)
     WHERE state = 1 OR state = 2;
+
+-- Ordered delivery. Of the rows of an ordering key that are not finished at most
+-- one is WAITING (2) or IN_FLIGHT (3); the others are HELD (1).
+CREATE INDEX deliveries_held ON deliveries (tenant, subscription, ordering_key, sequence)
+    WHERE state = 1;
+CREATE INDEX deliveries_held_event ON deliveries (tenant, subscription, ordering_key, event)
+    WHERE state = 1;
+CREATE INDEX deliveries_key_under_way ON deliveries (tenant, subscription, ordering_key)
+    WHERE state > 1 AND ordering_key IS NOT NULL;
+
+-- Keys of which nothing goes on before `quiet_until`, and while `held` nothing but
+-- deliveries of `event`.
+CREATE TABLE held_keys (
+    tenant       TEXT    NOT NULL,
+    subscription TEXT    NOT NULL,
+    ordering_key TEXT    NOT NULL,
+    event        BLOB    NOT NULL,
+    held         INTEGER NOT NULL,
+    quiet_until  INTEGER NOT NULL,
+    PRIMARY KEY (tenant, subscription, ordering_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX held_keys_quiet ON held_keys (quiet_until) WHERE held = 0;
 
 CREATE TABLE ended_deliveries (
     seq          INTEGER PRIMARY KEY,
@@ -176,7 +213,8 @@ CREATE TABLE ended_deliveries (
     ordering_key TEXT,
     sequence     INTEGER,
     test         INTEGER NOT NULL,
-    resend_of    BLOB
+    resend_of    BLOB,
+    filter_failed INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE UNIQUE INDEX ended_deliveries_id ON ended_deliveries (tenant, id);
@@ -294,3 +332,160 @@ CREATE TABLE hold_clocks (
     PRIMARY KEY (tenant, subscription)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX hold_clocks_until ON hold_clocks (held_until);
+
+-- The catalogue of event types, and its version: raised by every change of it, in
+-- the change's own transaction.
+CREATE TABLE catalogue (
+    one     INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    version INTEGER NOT NULL
+) STRICT;
+INSERT INTO catalogue (one, version) VALUES (1, 1);
+
+CREATE TABLE event_types (
+    name         TEXT    NOT NULL PRIMARY KEY,
+    description  TEXT    NOT NULL,
+    group_name   TEXT    NOT NULL,
+    validation   INTEGER NOT NULL,
+    archive_time INTEGER,
+    -- The catalogue's version that wrote it last.
+    revision     INTEGER NOT NULL,
+    create_time  INTEGER NOT NULL,
+    update_time  INTEGER NOT NULL,
+    search       TEXT    NOT NULL,
+    -- As they were given, byte for byte. Last, since they are long.
+    json_schema  TEXT,
+    sample       TEXT
+) STRICT;
+
+-- What is to be told about Postrider itself, until it is published. `id` is the
+-- same for the same occurrence; `seq` is the order in which things happened.
+CREATE TABLE outbox (
+    seq          INTEGER PRIMARY KEY AUTOINCREMENT,
+    shard        INTEGER NOT NULL,
+    tenant       TEXT    NOT NULL,
+    subscription TEXT    NOT NULL,
+    id           TEXT    NOT NULL,
+    event_type   TEXT    NOT NULL,
+    payload      TEXT    NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX outbox_id ON outbox (tenant, id);
+CREATE INDEX outbox_shard ON outbox (shard, seq);
+
+-- Endpoints that have done nothing but fail since a moment.
+CREATE TABLE failing_endpoints (
+    tenant        TEXT    NOT NULL,
+    subscription  TEXT    NOT NULL,
+    shard         INTEGER NOT NULL,
+    failing_since INTEGER NOT NULL,
+    stage         INTEGER NOT NULL,
+    PRIMARY KEY (tenant, subscription)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX failing_endpoints_shard ON failing_endpoints (shard);
+
+-- Long-running operations. Few: a row for each replay, backfill or expunge.
+CREATE TABLE operations (
+    tenant      TEXT    NOT NULL,
+    id          BLOB    NOT NULL,
+    shard       INTEGER NOT NULL,
+    -- 1 RUNNING, 2 SUCCEEDED, 3 CANCELLED, 4 FAILED.
+    state       INTEGER NOT NULL,
+    failure     INTEGER,
+    -- The last id looked at.
+    cursor      BLOB,
+    examined    INTEGER NOT NULL,
+    made        INTEGER NOT NULL,
+    unfinished  INTEGER NOT NULL,
+    payload_bytes INTEGER NOT NULL,
+    create_time INTEGER NOT NULL,
+    end_time    INTEGER,
+    -- JSON: what to do.
+    task        TEXT    NOT NULL,
+    PRIMARY KEY (tenant, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX operations_running ON operations (shard) WHERE state = 1;
+CREATE INDEX operations_ended ON operations (end_time) WHERE end_time IS NOT NULL;
+
+-- Callers' tokens, of which only hashes are kept.
+CREATE TABLE tokens (
+    id            TEXT    NOT NULL PRIMARY KEY,
+    -- SHA-256 of the token's text.
+    hash          BLOB    NOT NULL,
+    -- 1 SERVICE, 2 PORTAL.
+    kind          INTEGER NOT NULL,
+    display_name  TEXT    NOT NULL,
+    -- JSON: roles and where they hold.
+    grants        TEXT    NOT NULL,
+    created_by    TEXT    NOT NULL,
+    create_time   INTEGER NOT NULL,
+    expire_time   INTEGER,
+    revoke_time   INTEGER,
+    -- Written at most once a minute.
+    last_use_time INTEGER,
+    -- Which tenant it counts for: the first of those that it holds in; '' where it holds
+    -- in the whole installation.
+    tenant        TEXT    NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+
+-- How many there are is asked when one is made.
+CREATE INDEX tokens_tenant ON tokens (tenant);
+CREATE INDEX tokens_maker ON tokens (created_by);
+
+-- What was changed, by whom. Records are held together by keyed hashes, a chain for each
+-- tenant and one, '', for what belongs to none. Nothing here is updated but chains.
+CREATE TABLE audit_chains (
+    chain                TEXT    NOT NULL PRIMARY KEY,
+    -- The last record; 0: there was none.
+    sequence             INTEGER NOT NULL,
+    hash                 BLOB    NOT NULL,
+    -- The last record that retention removed; 0: none.
+    checkpoint_sequence  INTEGER NOT NULL,
+    checkpoint_hash      BLOB    NOT NULL,
+    checkpoint_time      INTEGER NOT NULL,
+    -- By the chain's key, over the checkpoint.
+    checkpoint_signature BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit_records (
+    chain       TEXT    NOT NULL,
+    sequence    INTEGER NOT NULL,
+    -- The hash of the record before it, and its own.
+    previous    BLOB    NOT NULL,
+    hash        BLOB    NOT NULL,
+    record_time INTEGER NOT NULL,
+    actor       TEXT    NOT NULL,
+    address     TEXT    NOT NULL,
+    request_id  TEXT    NOT NULL,
+    method      TEXT    NOT NULL,
+    resource    TEXT    NOT NULL,
+    -- JSON: fields before and after.
+    changes     TEXT    NOT NULL,
+    -- How many differences did not fit.
+    left_out    INTEGER NOT NULL,
+    PRIMARY KEY (chain, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX audit_records_time ON audit_records (record_time, chain, sequence);
+
+-- Sessions of the web console, and the codes of portals' links, of whose ids only hashes are
+-- kept, and no credential.
+CREATE TABLE console_sessions (
+    -- SHA-256 of the id.
+    hash          BLOB    NOT NULL PRIMARY KEY,
+    -- 1 SESSION, 2 PORTAL_CODE.
+    kind          INTEGER NOT NULL,
+    -- As logs name callers.
+    caller        TEXT    NOT NULL,
+    -- Which tenant it counts for; '' where the caller has a role in the installation.
+    tenant        TEXT    NOT NULL,
+    -- JSON: who, with which roles, until when.
+    identity      TEXT    NOT NULL,
+    create_time   INTEGER NOT NULL,
+    -- Written at most once a minute.
+    last_use_time INTEGER NOT NULL,
+    expire_time   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+-- How many there are is asked when one is made.
+CREATE INDEX console_sessions_caller ON console_sessions (caller);
+CREATE INDEX console_sessions_tenant ON console_sessions (tenant);
