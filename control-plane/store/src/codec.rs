@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use postrider_domain::delivery::{DeliveryState, DeliveryStatus, EndReason, Outcome, Trigger};
-use postrider_domain::event::PayloadRemoval;
+use postrider_domain::event::{DEFAULT_CONTENT_TYPE, PayloadRemoval};
 use postrider_domain::event_type::ValidationMode;
 use postrider_domain::failure_streak::WarningStage;
 use postrider_domain::operation::{OperationFailure, OperationState};
@@ -39,6 +39,16 @@ pub(crate) fn narrow<T: TryFrom<i64>>(column: &str, value: i64) -> StoreResult<T
 /// Bytes of a fixed length.
 pub(crate) fn fixed<const N: usize>(column: &str, bytes: &[u8]) -> StoreResult<[u8; N]> {
     bytes.try_into().map_err(|_| corrupt(format_args!("{column} has {} bytes", bytes.len())))
+}
+
+/// What a column of content types holds: nothing for nearly all of them.
+pub(crate) fn unusual_content_type(content_type: &str) -> Option<&str> {
+    Some(content_type).filter(|given| *given != DEFAULT_CONTENT_TYPE)
+}
+
+/// Reads what [`unusual_content_type`] gave.
+pub(crate) fn content_type(stored: Option<&str>) -> String {
+    stored.unwrap_or(DEFAULT_CONTENT_TYPE).to_owned()
 }
 
 /// Serializes settings, labels and attributes for JSON columns.

@@ -21,6 +21,8 @@ const ENGINES: [&str; 2] = ["postgres", "sqlite"];
 const POSTGRES_LISTS: &[&str] = &[
     "id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts, failures, \
      trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed",
+    "id, event, tenant, subscription, event_type, account, state, attempts, failures, trigger, due, \
+     deadline, ordering_key, sequence, test, resend_of, filter_failed",
     "tenant, id, create_time, event_type, account, attributes, ordering_key, content_type, \
      payload_sha256, traceparent, tracestate, idempotency_key, matched, test",
     "delivery, number, tenant, subscription, event, event_type, outcome, http_status, start_time, \
@@ -53,6 +55,8 @@ const SQLITE_LISTS: &[&str] = &[
     "id, tenant, subscription, event, event_type, account, shard, epoch, state, end_reason, \
      attempts, failures, cause, due, deadline, end_time, ordering_key, sequence, test, resend_of, \
      filter_failed",
+    "id, event, tenant, subscription, event_type, account, state, end_reason, attempts, failures, \
+     cause, due, deadline, end_time, ordering_key, sequence, test, resend_of, filter_failed",
     "tenant, id, event_type, account, attributes, ordering_key, content_type, payload_sha256, \
      traceparent, tracestate, idempotency_key, matched, test, payload",
     "record_time, tenant, delivery, number, subscription, event, event_type, outcome, http_status, \

@@ -139,8 +139,9 @@ pub struct Delivery {
     pub event_type: String,
     /// The event's.
     pub account: Option<String>,
+    /// Whose work it is; 0 once it has ended, when it is nobody's.
     pub shard: Shard,
-    /// The epoch of the owner that leased it last; valid while IN_FLIGHT.
+    /// The epoch of the owner that leased it last; valid while IN_FLIGHT, 0 once it has ended.
     pub epoch: Epoch,
     pub state: DeliveryState,
     pub end_reason: Option<EndReason>,

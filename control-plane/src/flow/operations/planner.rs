@@ -91,12 +91,14 @@ impl StepPlanner {
         &self,
         ended: &Delivery,
         subscription: &Subscription,
+        snapshot: &TenantSnapshot,
         window: TimeWindow,
         now: Timestamp,
     ) -> Delivery {
         let ordering_key = ordering_key_for(subscription, ended.ordering_key.as_ref());
         Delivery {
             id: DeliveryId::new(ended.id.no_earlier(now).max(window.until), rand::random()),
+            shard: snapshot.shard,
             epoch: Epoch::default(),
             state: initial_state(ordering_key.as_ref()),
             ordering_key,

@@ -41,6 +41,7 @@ impl StepPlanner {
                 draft.deliveries.push(self.new_replay_delivery(
                     &ended,
                     subscription,
+                    snapshot,
                     replay.window,
                     now,
                 ));

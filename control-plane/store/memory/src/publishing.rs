@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use postrider_domain::delivery::Delivery;
 use postrider_domain::event::Event;
-use postrider_domain::ids::{DeliveryId, TenantId};
+use postrider_domain::ids::{DeliveryId, Epoch, Shard, TenantId};
 use postrider_domain::time::Timestamp;
 use postrider_identity::AuditDraft;
 use postrider_store::engine::numbered;
@@ -158,6 +158,7 @@ fn put_delivery(tables: &mut MemoryTables, delivery: &Delivery) -> Option<i64> {
     let number = stored.sequence;
     if stored.state.is_final() {
         stored.end_time = stored.end_time.or(Some(stored.create_time()));
+        (stored.shard, stored.epoch) = (Shard(0), Epoch(0));
         tables.ended.insert(stored.id, stored);
     } else {
         tables.unfinished.insert(stored.id, stored);

@@ -213,6 +213,8 @@ impl MemoryTables {
             delivery.state = state;
             delivery.end_reason = reason;
             delivery.end_time = Some(id.no_earlier(now));
+            // As in the other engines, whose rows have neither.
+            (delivery.shard, delivery.epoch) = (Shard(0), Epoch(0));
             self.ended.insert(id, delivery);
         }
     }

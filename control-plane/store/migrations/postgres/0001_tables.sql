@@ -114,7 +114,8 @@ CREATE TABLE events (
     -- JSON; null when there are none.
     attributes      text,
     ordering_key    text,
-    content_type    text  NOT NULL,
+    -- Null: application/json.
+    content_type    text,
     payload_sha256  bytea NOT NULL,
     traceparent     text  NOT NULL,
     tracestate      text  NOT NULL,
@@ -205,11 +206,9 @@ CREATE INDEX held_keys_quiet ON held_keys (quiet_until) WHERE NOT held;
 
 CREATE TABLE ended_deliveries (
     end_time     bigint   NOT NULL,
-    epoch        bigint   NOT NULL,
     due          bigint   NOT NULL,
     deadline     bigint   NOT NULL,
     sequence     bigint,
-    shard        integer  NOT NULL,
     attempts     integer  NOT NULL,
     failures     integer  NOT NULL,
     state        smallint NOT NULL,

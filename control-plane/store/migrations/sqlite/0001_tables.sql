@@ -109,7 +109,8 @@ CREATE TABLE events (
     account         TEXT,
     attributes      TEXT,
     ordering_key    TEXT,
-    content_type    TEXT    NOT NULL,
+    -- Null: application/json.
+    content_type    TEXT,
     payload_sha256  BLOB    NOT NULL,
     traceparent     TEXT    NOT NULL,
     tracestate      TEXT    NOT NULL,
@@ -200,8 +201,6 @@ CREATE TABLE ended_deliveries (
     event        BLOB    NOT NULL,
     event_type   TEXT    NOT NULL,
     account      TEXT,
-    shard        INTEGER NOT NULL,
-    epoch        INTEGER NOT NULL,
     state        INTEGER NOT NULL,
     end_reason   INTEGER,
     attempts     INTEGER NOT NULL,

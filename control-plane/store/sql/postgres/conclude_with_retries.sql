@@ -22,13 +22,12 @@ applied AS MATERIALIZED (SELECT id FROM gone UNION ALL SELECT id FROM again),
 everything AS MATERIALIZED (SELECT count(*) = $15::bigint AS yes FROM applied),
 ended AS (
     INSERT INTO ended_deliveries (
-        id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts,
-        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
-        end_reason, end_time
+        id, event, tenant, subscription, event_type, account, state, attempts, failures, trigger,
+        due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_reason, end_time
     )
-    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, end_state, attempts,
-        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
-        end_reason, coalesce(($18::bigint[])[array_position($17::uuid[], id)], $16::bigint)
+    SELECT id, event, tenant, subscription, event_type, account, end_state, attempts, failures,
+        trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_reason,
+        coalesce(($18::bigint[])[array_position($17::uuid[], id)], $16::bigint)
     FROM gone
 ),
 recorded AS (

@@ -12,13 +12,12 @@ WITH found AS MATERIALIZED (
 gone AS (DELETE FROM deliveries d WHERE d.id = ANY(ARRAY(SELECT id FROM found)) RETURNING d.*),
 ended AS (
     INSERT INTO ended_deliveries (
-        id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts,
-        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
-        end_reason, end_time
+        id, event, tenant, subscription, event_type, account, state, attempts, failures, trigger,
+        due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_reason, end_time
     )
-    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, $1::smallint,
-        attempts, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of,
-        filter_failed, $2::smallint, greatest(
+    SELECT id, event, tenant, subscription, event_type, account, $1::smallint, attempts, failures,
+        trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
+        $2::smallint, greatest(
             $3::bigint, ((('x' || translate(left(id::text, 13), '-', ''))::bit(48))::bigint * 1000)
         )
     FROM gone

@@ -130,13 +130,11 @@ live AS (
 ),
 ended AS (
     INSERT INTO ended_deliveries (
-        id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts,
-        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
-        end_reason, end_time
+        id, event, tenant, subscription, event_type, account, state, attempts, failures, trigger,
+        due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_reason, end_time
     )
-    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts,
-        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
-        end_reason, end_time
+    SELECT id, event, tenant, subscription, event_type, account, state, attempts, failures, trigger,
+        due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_reason, end_time
     FROM unnest($1::delivery_input[]) AS d
     WHERE state >= 4 /* SUCCEEDED */
         AND (

@@ -10,9 +10,9 @@ CROSS JOIN LATERAL (
     FROM deliveries
     WHERE tenant = $1 AND id BETWEEN asked.low AND asked.high AND event = asked.asked_event
     UNION
-    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts,
-        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
-        end_reason, end_time
+    SELECT id, tenant, subscription, event, event_type, account, 0 AS shard, 0::bigint AS epoch,
+        state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of,
+        filter_failed, end_reason, end_time
     FROM ended_deliveries
     WHERE tenant = $1
         AND id BETWEEN asked.low AND asked.high
@@ -31,9 +31,9 @@ CROSS JOIN LATERAL (
             )
         )
     UNION
-    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts,
-        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
-        end_reason, end_time
+    SELECT id, tenant, subscription, event, event_type, account, 0 AS shard, 0::bigint AS epoch,
+        state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of,
+        filter_failed, end_reason, end_time
     FROM ended_deliveries
     WHERE tenant = $1
         AND id = ANY(

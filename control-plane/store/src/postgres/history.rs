@@ -47,9 +47,9 @@ const SELECT_DELIVERY: &str = "SELECT id, tenant, subscription, event, event_typ
     FROM deliveries
     WHERE tenant = $1 AND id = $2
     UNION ALL
-    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts,
-        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
-        end_reason, end_time
+    SELECT id, tenant, subscription, event, event_type, account, 0 AS shard, 0::bigint AS epoch,
+        state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of,
+        filter_failed, end_reason, end_time
     FROM ended_deliveries
     WHERE tenant = $1 AND id = $2 AND end_time >= $3
     LIMIT 1";

@@ -21,9 +21,9 @@ const LIST_EVENTS: &str = "SELECT tenant, id, create_time, event_type, account, 
 const LIST_UNFINISHED: &str = "(SELECT id, tenant, subscription, event, event_type, account, shard,
         epoch, state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test,
         resend_of, filter_failed, NULL::smallint AS end_reason, NULL::bigint AS end_time";
-const LIST_ENDED: &str = "(SELECT id, tenant, subscription, event, event_type, account, shard,
-        epoch, state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test,
-        resend_of, filter_failed, end_reason, end_time";
+const LIST_ENDED: &str = "(SELECT id, tenant, subscription, event, event_type, account, 0 AS shard,
+        0::bigint AS epoch, state, attempts, failures, trigger, due, deadline, ordering_key,
+        sequence, test, resend_of, filter_failed, end_reason, end_time";
 
 impl PostgresStore {
     pub(super) async fn events_page(&self, query: &EventQuery) -> StoreResult<Vec<ListedEvent>> {

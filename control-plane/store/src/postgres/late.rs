@@ -35,9 +35,9 @@ const LOCK_LIVE: &str = "SELECT id, tenant, subscription, event, event_type, acc
     FROM deliveries
     WHERE id = $1 AND tenant = $2 FOR UPDATE";
 
-const LOCK_ENDED: &str = "SELECT id, tenant, subscription, event, event_type, account, shard,
-        epoch, state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test,
-        resend_of, filter_failed, end_reason, end_time
+const LOCK_ENDED: &str = "SELECT id, tenant, subscription, event, event_type, account, 0 AS shard,
+        0::bigint AS epoch, state, attempts, failures, trigger, due, deadline, ordering_key,
+        sequence, test, resend_of, filter_failed, end_reason, end_time
     FROM ended_deliveries
     WHERE id = $1 AND tenant = $2 AND end_time >= $3 FOR UPDATE";
 
@@ -66,13 +66,12 @@ const END_UNFINISHED: &str = "WITH gone AS (
         RETURNING *
     )
     INSERT INTO ended_deliveries (
-        id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts,
-        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
-        end_time
+        id, event, tenant, subscription, event_type, account, state, attempts, failures, trigger,
+        due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_time
     )
-    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, 4 /* SUCCEEDED */,
-        $3::integer, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of,
-        filter_failed, $4::bigint
+    SELECT id, event, tenant, subscription, event_type, account, 4 /* SUCCEEDED */, $3::integer,
+        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
+        $4::bigint
     FROM gone";
 
 /// As [`END_UNFINISHED`]; 5 is the end's time until now.

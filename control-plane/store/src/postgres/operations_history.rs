@@ -14,15 +14,15 @@ use crate::error::StoreResult;
 use crate::operations::HistoryRange;
 use crate::sql_file::without_comment;
 
-const SELECT_ENDED: &str = "SELECT id, tenant, subscription, event, event_type, account, shard,
-        epoch, state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test,
-        resend_of, filter_failed, end_reason, end_time
+const SELECT_ENDED: &str = "SELECT id, tenant, subscription, event, event_type, account,
+        0 AS shard, 0::bigint AS epoch, state, attempts, failures, trigger, due, deadline,
+        ordering_key, sequence, test, resend_of, filter_failed, end_reason, end_time
     FROM ended_deliveries
     WHERE tenant = $1 AND id >= $2 AND id < $3 AND end_time >= $4
     ORDER BY id LIMIT $5";
 const SELECT_ENDED_OF_SUBSCRIPTION: &str = "SELECT id, tenant, subscription, event, event_type,
-        account, shard, epoch, state, attempts, failures, trigger, due, deadline, ordering_key,
-        sequence, test, resend_of, filter_failed, end_reason, end_time
+        account, 0 AS shard, 0::bigint AS epoch, state, attempts, failures, trigger, due, deadline,
+        ordering_key, sequence, test, resend_of, filter_failed, end_reason, end_time
     FROM ended_deliveries
     WHERE tenant = $1 AND id >= $2 AND id < $3 AND end_time >= $4 AND subscription = $6
     ORDER BY id LIMIT $5";

@@ -167,7 +167,7 @@ fn event_of(row: &PgRow, with_payload: bool) -> StoreResult<Event> {
             account: get(row, "account")?,
             attributes: codec::attributes_from_json(get(row, "attributes")?)?,
             ordering_key: get(row, "ordering_key")?,
-            content_type: get(row, "content_type")?,
+            content_type: codec::content_type(get(row, "content_type")?),
             payload,
             payload_sha256: codec::fixed("payload_sha256", get(row, "payload_sha256")?)?,
             traceparent: get(row, "traceparent")?,

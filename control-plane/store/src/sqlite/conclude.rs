@@ -24,13 +24,13 @@ use crate::work::{Conclusion, ConclusionOutcome};
 const END_DELIVERIES: BulkStatement = BulkStatement {
     sql: "WITH result(id, number, state, reason, at) AS (VALUES {rows})
         INSERT INTO ended_deliveries (
-            id, tenant, subscription, event, event_type, account, shard, epoch, state, end_reason,
-            attempts, failures, cause, due, deadline, end_time, ordering_key, sequence, test,
-            resend_of, filter_failed
+            id, event, tenant, subscription, event_type, account, state, end_reason, attempts,
+            failures, cause, due, deadline, end_time, ordering_key, sequence, test, resend_of,
+            filter_failed
         )
-        SELECT d.id, d.tenant, d.subscription, d.event, d.event_type, d.account, d.shard, d.epoch,
-            result.state, result.reason, d.attempts, d.failures, d.cause, d.due, d.deadline,
-            result.at, d.ordering_key, d.sequence, d.test, d.resend_of, d.filter_failed
+        SELECT d.id, d.event, d.tenant, d.subscription, d.event_type, d.account, result.state,
+            result.reason, d.attempts, d.failures, d.cause, d.due, d.deadline, result.at,
+            d.ordering_key, d.sequence, d.test, d.resend_of, d.filter_failed
         FROM result
         CROSS JOIN deliveries d ON d.id = result.id
             AND d.attempts = result.number

@@ -87,11 +87,16 @@ const LIST_DELIVERIES: &str = "SELECT id, tenant, subscription, event, event_typ
         epoch, state, end_reason, attempts, failures, cause, due, deadline, end_time,
         ordering_key, sequence, test, resend_of, filter_failed
     FROM (";
-const LIST_OF_TABLE: &str = "SELECT * FROM (
+const LIST_UNFINISHED: &str = "SELECT * FROM (
         SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state,
             end_reason, attempts, failures, cause, due, deadline, end_time, ordering_key,
             sequence, test, resend_of, filter_failed
-        FROM ";
+        FROM deliveries WHERE";
+const LIST_ENDED: &str = "SELECT * FROM (
+        SELECT id, tenant, subscription, event, event_type, account, 0 AS shard, 0 AS epoch, state,
+            end_reason, attempts, failures, cause, due, deadline, end_time, ordering_key,
+            sequence, test, resend_of, filter_failed
+        FROM ended_deliveries WHERE";
 
 #[async_trait]
 impl HistoryStore for SqliteStore {
@@ -262,7 +267,7 @@ fn events_sql(query: &EventQuery) -> QueryBuilder<Sqlite> {
 /// One statement, so that a delivery that ends meanwhile is seen once.
 fn deliveries_sql(query: &DeliveryQuery) -> QueryBuilder<Sqlite> {
     let mut sql = QueryBuilder::new(LIST_DELIVERIES);
-    for (n, table) in ["deliveries", "ended_deliveries"].into_iter().enumerate() {
+    for (n, table) in [LIST_UNFINISHED, LIST_ENDED].into_iter().enumerate() {
         if n > 0 {
             sql.push(" UNION ALL ");
         }
@@ -278,9 +283,13 @@ fn deliveries_sql(query: &DeliveryQuery) -> QueryBuilder<Sqlite> {
 
 /// The newest of one table that match; of an event's, either those made with it
 /// or the later ones.
-fn push_part(sql: &mut QueryBuilder<Sqlite>, query: &DeliveryQuery, table: &str, later: bool) {
-    sql.push(LIST_OF_TABLE);
-    sql.push(table).push(" WHERE");
+fn push_part(
+    sql: &mut QueryBuilder<Sqlite>,
+    query: &DeliveryQuery,
+    table: &'static str,
+    later: bool,
+) {
+    sql.push(table);
     delivery_ids(sql, query);
     if let Some(event) = query.event {
         let (low, high) = codec::ids_of_same_millisecond(event.0);

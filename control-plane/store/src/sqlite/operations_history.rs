@@ -14,16 +14,16 @@ use crate::error::StoreResult;
 use crate::operations::HistoryRange;
 use crate::sql_file::without_comment;
 
-const SELECT_ENDED: &str = "SELECT id, tenant, subscription, event, event_type, account, shard,
-        epoch, state, end_reason, attempts, failures, cause, due, deadline, end_time,
-        ordering_key, sequence, test, resend_of, filter_failed
+const SELECT_ENDED: &str = "SELECT id, tenant, subscription, event, event_type, account, 0, 0,
+        state, end_reason, attempts, failures, cause, due, deadline, end_time, ordering_key,
+        sequence, test, resend_of, filter_failed
     FROM ended_deliveries INDEXED BY ended_deliveries_id
     WHERE tenant = ?1 AND id >= ?2 AND id < ?3
     ORDER BY id LIMIT ?4";
 const SELECT_ENDED_OF_SUBSCRIPTION: &str =
-    "SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state, end_reason,
-        attempts, failures, cause, due, deadline, end_time, ordering_key, sequence, test,
-        resend_of, filter_failed
+    "SELECT id, tenant, subscription, event, event_type, account, 0, 0, state, end_reason, attempts,
+        failures, cause, due, deadline, end_time, ordering_key, sequence, test, resend_of,
+        filter_failed
     FROM ended_deliveries INDEXED BY ended_deliveries_subscription
     WHERE tenant = ?1 AND id >= ?2 AND id < ?3 AND subscription = ?5
     ORDER BY id LIMIT ?4";

@@ -14,7 +14,9 @@ use sqlx::sqlite::SqliteConnection;
 use super::bulk::{BoundValues, BulkStatement};
 use super::engine::SqliteStore;
 use super::payload_removal::is_removed;
-use super::rows::{DELIVERY_COLUMNS, EVENT_COLUMNS, RowReader, put_delivery, put_event};
+use super::rows::{
+    DELIVERY_COLUMNS, ENDED_COLUMNS, EVENT_COLUMNS, RowReader, put_delivery, put_ended, put_event,
+};
 use crate::codec;
 use crate::error::{StoreError, StoreResult};
 use crate::publishing::{
@@ -70,12 +72,12 @@ const PUT_DELIVERIES: BulkStatement = BulkStatement {
 
 const PUT_ENDED: BulkStatement = BulkStatement {
     sql: "INSERT INTO ended_deliveries (
-            id, tenant, subscription, event, event_type, account, shard, epoch, state, end_reason,
-            attempts, failures, cause, due, deadline, end_time, ordering_key, sequence, test,
-            resend_of, filter_failed
+            id, event, tenant, subscription, event_type, account, state, end_reason, attempts,
+            failures, cause, due, deadline, end_time, ordering_key, sequence, test, resend_of,
+            filter_failed
         )
         VALUES {rows}",
-    columns: DELIVERY_COLUMNS,
+    columns: ENDED_COLUMNS,
 };
 
 const SEQUENCES: BulkStatement = BulkStatement {
@@ -231,8 +233,7 @@ pub(super) async fn put_deliveries(
     put_unfinished(connection, &unfinished).await?;
     PUT_ENDED
         .run(connection, &ended, |row, (delivery, number)| {
-            let end_time = delivery.end_time.or(Some(delivery.create_time()));
-            put_delivery(row, &Delivery { end_time, ..(**delivery).clone() }, **number);
+            put_ended(row, delivery, **number);
             Ok(())
         })
         .await?;

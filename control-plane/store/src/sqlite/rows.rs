@@ -26,8 +26,9 @@ use crate::codec;
 use crate::error::{StoreError, StoreResult};
 use crate::history::TailedAttempt;
 
-/// Of `deliveries` and of `ended_deliveries`.
+/// Of `deliveries`; those that have ended are read with as many.
 pub(super) const DELIVERY_COLUMNS: usize = 21;
+pub(super) const ENDED_COLUMNS: usize = 19;
 pub(super) const EVENT_COLUMNS: usize = 14;
 pub(super) const ATTEMPT_COLUMNS: usize = 30;
 
@@ -39,7 +40,7 @@ pub(super) const SELECT_DELIVERY: &str =
     FROM deliveries
     WHERE tenant = ?1 AND id = ?2
     UNION ALL
-    SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state, end_reason,
+    SELECT id, tenant, subscription, event, event_type, account, 0, 0, state, end_reason,
         attempts, failures, cause, due, deadline, end_time, ordering_key, sequence, test,
         resend_of, filter_failed
     FROM ended_deliveries
@@ -180,7 +181,7 @@ impl<'r> RowReader<'r> {
         let (tenant, id) = (self.tenant()?, EventId(self.id()?));
         let (event_type, account) = (self.get()?, self.get()?);
         let attributes = codec::attributes_from_json(self.get()?)?;
-        let (ordering_key, content_type) = (self.get()?, self.get()?);
+        let (ordering_key, content_type) = (self.get()?, self.get::<Option<&str>>()?);
         let payload_sha256 = codec::fixed("payload_sha256", self.get()?)?;
         let (traceparent, tracestate, idempotency_key) = (self.get()?, self.get()?, self.get()?);
         let (matched, test) = (self.number("matched")?, self.flag()?);
@@ -189,7 +190,7 @@ impl<'r> RowReader<'r> {
             account,
             attributes,
             ordering_key,
-            content_type,
+            content_type: codec::content_type(content_type),
             payload: self.bytes()?,
             payload_sha256,
             traceparent,
@@ -296,6 +297,30 @@ pub(super) fn put_delivery(row: &mut BoundValues, delivery: &Delivery, sequence:
         .add(delivery.filter_failed);
 }
 
+/// Values in the order of an ended delivery's columns.
+pub(super) fn put_ended(row: &mut BoundValues, delivery: &Delivery, sequence: Option<i64>) {
+    let end_time = delivery.end_time.unwrap_or_else(|| delivery.create_time());
+    row.id(delivery.id.0)
+        .id(delivery.event.0)
+        .text(delivery.subscription.tenant.as_str())
+        .text(delivery.subscription.subscription.as_str())
+        .text(&delivery.event_type)
+        .optional_text(delivery.account.as_deref())
+        .add(delivery.state.code())
+        .add(delivery.end_reason.map(|reason| reason.code()))
+        .add(i64::from(delivery.attempts))
+        .add(i64::from(delivery.failures))
+        .add(delivery.trigger.code())
+        .add(delivery.due.as_micros())
+        .add(delivery.deadline.as_micros())
+        .add(end_time.as_micros())
+        .optional_text(delivery.ordering_key.as_deref())
+        .add(sequence)
+        .add(delivery.test)
+        .add(delivery.resend_of.map(|id| id.0))
+        .add(delivery.filter_failed);
+}
+
 /// Values in the order of an event's columns.
 pub(super) fn put_event(row: &mut BoundValues, event: &Event) -> StoreResult<()> {
     let content = &event.content;
@@ -305,7 +330,7 @@ pub(super) fn put_event(row: &mut BoundValues, event: &Event) -> StoreResult<()>
         .optional_text(content.account.as_deref())
         .add(codec::attributes_to_json(&content.attributes)?)
         .optional_text(content.ordering_key.as_deref())
-        .text(&content.content_type)
+        .optional_text(codec::unusual_content_type(&content.content_type))
         .add(content.payload_sha256.as_slice())
         .text(&content.traceparent)
         .text(&content.tracestate)

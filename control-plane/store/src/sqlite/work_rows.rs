@@ -13,13 +13,13 @@ use crate::codec;
 use crate::error::StoreResult;
 
 const INSERT_ENDED: &str = "INSERT INTO ended_deliveries (
-        id, tenant, subscription, event, event_type, account, shard, epoch, state, end_reason,
-        attempts, failures, cause, due, deadline, end_time, ordering_key, sequence, test,
-        resend_of, filter_failed
+        id, event, tenant, subscription, event_type, account, state, end_reason, attempts,
+        failures, cause, due, deadline, end_time, ordering_key, sequence, test, resend_of,
+        filter_failed
     )
-    SELECT d.id, d.tenant, d.subscription, d.event, d.event_type, d.account, d.shard, d.epoch, ?2,
-        ?3, d.attempts, d.failures, d.cause, d.due, d.deadline, j.value ->> 1, d.ordering_key,
-        d.sequence, d.test, d.resend_of, d.filter_failed
+    SELECT d.id, d.event, d.tenant, d.subscription, d.event_type, d.account, ?2, ?3, d.attempts,
+        d.failures, d.cause, d.due, d.deadline, j.value ->> 1, d.ordering_key, d.sequence, d.test,
+        d.resend_of, d.filter_failed
     FROM json_each(?1) j
     CROSS JOIN deliveries d ON d.id = unhex(j.value ->> 0)";
 

@@ -4,7 +4,7 @@ use postrider_domain::delivery::{Delivery, DeliveryState, EndReason, Trigger};
 use postrider_store::CancelOutcome;
 
 use crate::engine::conformance;
-use crate::fixture::{EPOCH, HOUR, SECOND, World, audit};
+use crate::fixture::{EPOCH, HOUR, SECOND, World, audit, without_owner};
 
 conformance! {
     async fn one_is_cancelled_in_any_state(engine) {
@@ -24,7 +24,7 @@ conformance! {
                 state: DeliveryState::Cancelled,
                 end_reason: Some(reason),
                 end_time: Some(world.now + SECOND),
-                ..delivery.clone()
+                ..without_owner(&delivery)
             };
             assert_eq!(world.get(delivery.id).await, Some(ended));
             let last = world.store.last_attempts(world.tenant(), &[delivery.id]).await;

@@ -180,14 +180,15 @@ impl World {
     /// A delivery of an event in a state, made with it.
     pub fn delivery(&self, event: &Event, state: DeliveryState) -> Delivery {
         let now = event.create_time();
+        let owned = !state.is_final();
         Delivery {
             id: DeliveryId::new(now, random()),
             subscription: self.key.clone(),
             event: event.id,
             event_type: event.content.event_type.clone(),
             account: event.content.account.clone(),
-            shard: self.shard(),
-            epoch: EPOCH,
+            shard: if owned { self.shard() } else { Shard(0) },
+            epoch: if owned { EPOCH } else { Epoch(0) },
             state,
             end_reason: None,
             attempts: u32::from(state == DeliveryState::InFlight),
@@ -321,6 +322,11 @@ pub fn record(delivery: &Delivery, outcome: Outcome) -> AttemptRecord {
         next_attempt_time: None,
         settings_revision: Some(1),
     }
+}
+
+/// As a delivery is, in these respects, once it has ended.
+pub fn without_owner(delivery: &Delivery) -> Delivery {
+    Delivery { shard: Shard(0), epoch: Epoch(0), ..delivery.clone() }
 }
 
 pub fn page(limit: u32) -> PageRequest {

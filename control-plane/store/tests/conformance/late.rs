@@ -11,7 +11,7 @@ use postrider_domain::time::Timestamp;
 use postrider_store::{Conclusion, ConclusionOutcome, StoreError};
 
 use crate::engine::conformance;
-use crate::fixture::{HOUR, SECOND, SUCCESS, World, record};
+use crate::fixture::{HOUR, SECOND, SUCCESS, World, record, without_owner};
 
 const EXHAUSTED: DeliveryTransition = DeliveryTransition::End {
     state: DeliveryState::Exhausted,
@@ -27,7 +27,7 @@ conformance! {
         let ended = Delivery {
             state: DeliveryState::Succeeded,
             end_time: Some(world.now + SECOND),
-            ..delivery.clone()
+            ..without_owner(&delivery)
         };
         assert_eq!(world.get(delivery.id).await, Some(ended));
         // With the bytes that the receiver sent: NUL, invalid UTF-8 and all.
@@ -153,7 +153,7 @@ conformance! {
             let ended = Delivery {
                 state: DeliveryState::Succeeded,
                 end_time: Some(now),
-                ..delivery.clone()
+                ..without_owner(&delivery)
             };
             assert_eq!(world.get(delivery.id).await, Some(ended), "{state:?}");
             let late = LateResult { record: LateRecord::Insert, succeeds: true };

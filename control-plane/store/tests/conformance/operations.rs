@@ -13,7 +13,7 @@ use postrider_store::{ExpungeBatch, HistoryRange, OperationEnd, OperationStep};
 use uuid::Uuid;
 
 use crate::engine::{DAY, conformance};
-use crate::fixture::{HOUR, SECOND, World, audit, random};
+use crate::fixture::{EPOCH, HOUR, SECOND, World, audit, random};
 
 const ENDED: OperationEnd = OperationEnd { state: OperationState::Succeeded, failure: None };
 
@@ -326,6 +326,8 @@ fn later_id(world: &World) -> DeliveryId {
 pub fn again(world: &World, ended: &Delivery) -> Delivery {
     Delivery {
         id: later_id(world),
+        shard: world.shard(),
+        epoch: EPOCH,
         state: DeliveryState::Waiting,
         end_time: None,
         trigger: Trigger::Replay,

@@ -48,6 +48,16 @@ conformance! {
         assert_eq!(world.get(delivery.id).await, Some(Delivery { sequence: Some(1), ..delivery }));
     }
 
+    async fn a_content_type_comes_back_as_it_was_given(engine) {
+        let world = World::new(engine).await;
+        for given in ["application/json", "application/json; charset=utf-8", "text/plain", ""] {
+            let event = world.event_with(|content| content.content_type = given.to_owned());
+            world.commit(world.new_event(event.clone(), Vec::new())).await;
+            let read = world.store.get_event(world.tenant(), event.id).await.unwrap();
+            assert_eq!(read, Some(event));
+        }
+    }
+
     async fn a_used_key_is_found_until_it_expires(engine) {
         let world = World::new(engine).await;
         let other = World::named(engine, "other", "hook").await;

@@ -14,7 +14,7 @@ use postrider_store::{
 };
 
 use crate::engine::{SHARDS, conformance};
-use crate::fixture::{HOUR, SECOND, World};
+use crate::fixture::{HOUR, SECOND, World, without_owner};
 
 conformance! {
     async fn what_is_due_is_claimed_in_order_with_its_event(engine) {
@@ -225,7 +225,7 @@ conformance! {
                 end_reason: Some(EndReason::EventGone),
                 end_time: Some(now),
                 attempts: 1,
-                ..delivery
+                ..without_owner(&delivery)
             };
             assert_eq!(world.get(ended.id).await, Some(ended));
         }
@@ -293,7 +293,7 @@ conformance! {
                 state: DeliveryState::Exhausted,
                 end_reason: Some(EndReason::Expired),
                 end_time: Some(now),
-                ..delivery.clone()
+                ..without_owner(delivery)
             };
             assert_eq!(world.get(delivery.id).await, Some(ended));
         }
