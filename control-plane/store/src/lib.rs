@@ -77,8 +77,8 @@ pub use store::{CallObserver, ConnectionPoolSize, OpenOptions, Store};
 pub use tokens::{TokenBounds, TokenCounts, TokenCreation, TokenQuery, TokenStore};
 pub use turns::{Turn, Turns};
 pub use work::{
-    CancelOutcome, ClaimLimits, ClaimRequest, ClaimedDelivery, Conclusion, ConclusionOutcome,
-    EndWaitingRequest, SubscriptionBacklog, WaitingSubscription, WorkStore,
+    CancelOutcome, ClaimLimits, ClaimRequest, ClaimedDelivery, ConcludedDelivery, Conclusion,
+    ConclusionOutcome, EndWaitingRequest, SubscriptionBacklog, WaitingSubscription, WorkStore,
 };
 
 /// What engines share, for one that is built beside those here.

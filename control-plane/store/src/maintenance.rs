@@ -91,5 +91,6 @@ pub(crate) fn rehearsal(now: Timestamp) -> (Delivery, Conclusion) {
     let unknown = AttemptRecord::unknown(&delivery, "", now);
     let record = AttemptRecord { outcome: Outcome::Succeeded, ..unknown };
     let success = DeliveryTransition::End { state: DeliveryState::Succeeded, reason: None };
-    (delivery, Conclusion::new(record, success))
+    let conclusion = Conclusion::new(&delivery, record, success);
+    (delivery, conclusion)
 }

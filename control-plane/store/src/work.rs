@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use postrider_domain::delivery::{
-    AttemptRecord, Delivery, DeliveryState, DeliveryTransition, EndReason, LateResult,
+    AttemptRecord, Delivery, DeliveryState, DeliveryTransition, EndReason, LateRecord, LateResult,
 };
 use postrider_domain::event::Event;
 use postrider_domain::ids::{AttemptKey, DeliveryId, Epoch, Shard, SubscriptionKey, TenantId};
@@ -146,8 +146,9 @@ pub trait WorkStore {
 /// A result and the decision about it.
 #[derive(Clone, Debug)]
 pub struct Conclusion {
-    /// Shared with whoever waits until it is durable.
+    /// Shared with whoever waits until it is durable. Of its delivery it says the same as that.
     pub record: Arc<AttemptRecord>,
+    pub delivery: ConcludedDelivery,
     pub transition: DeliveryTransition,
     /// How the end of an ordered delivery affects its key; written with it.
     pub key_end: Option<KeyEnd>,
@@ -159,9 +160,10 @@ pub struct Conclusion {
 
 impl Conclusion {
     /// A conclusion without side effects.
-    pub fn new(record: AttemptRecord, transition: DeliveryTransition) -> Self {
+    pub fn new(delivery: &Delivery, record: AttemptRecord, transition: DeliveryTransition) -> Self {
         Self {
             record: Arc::new(record),
+            delivery: delivery.into(),
             transition,
             key_end: None,
             streak: None,
@@ -173,6 +175,48 @@ impl Conclusion {
     pub(crate) const fn has_side_effects(&self) -> bool {
         self.key_end.is_some() || self.streak.is_some() || self.operational_event.is_some()
     }
+}
+
+/// What a delivery is besides what the record of its attempt says of it. None of it changes
+/// while an attempt is IN_FLIGHT, so that an engine need not look at the row that it removes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConcludedDelivery {
+    pub account: Option<String>,
+    /// Before this attempt.
+    pub failures: u32,
+    pub due: Timestamp,
+    pub deadline: Timestamp,
+    pub ordering_key: Option<String>,
+    pub sequence: Option<i64>,
+    pub resend_of: Option<DeliveryId>,
+    pub filter_failed: bool,
+}
+
+impl From<&Delivery> for ConcludedDelivery {
+    fn from(delivery: &Delivery) -> Self {
+        Self {
+            account: delivery.account.clone(),
+            failures: delivery.failures,
+            due: delivery.due,
+            deadline: delivery.deadline,
+            ordering_key: delivery.ordering_key.clone(),
+            sequence: delivery.sequence,
+            resend_of: delivery.resend_of,
+            filter_failed: delivery.filter_failed,
+        }
+    }
+}
+
+/// Whether a late result changes what an ended delivery's row says of the attempt that ended
+/// it: its outcome, when and how the delivery ended, or the number of its last attempt.
+pub(crate) fn changes_ending_attempt(
+    delivery: &Delivery,
+    record: &AttemptRecord,
+    late: LateResult,
+) -> bool {
+    let (number, last) = (record.key.number, delivery.attempts);
+    let replaces_last = number == last && late.record == LateRecord::ReplaceUnknown;
+    delivery.state.is_final() && (late.succeeds || number > last || replaces_last)
 }
 
 /// Whether a conclusion was applied.

@@ -55,12 +55,14 @@ impl ConcludeWriter {
         let row = match &subscription {
             None => Conclusion {
                 record,
+                delivery: delivery.into(),
                 transition,
                 key_end: None,
                 streak: None,
                 operational_event: None,
             },
             Some(found) => Conclusion {
+                delivery: delivery.into(),
                 transition,
                 key_end: self.key_blocker.plan_key_end(
                     delivery,

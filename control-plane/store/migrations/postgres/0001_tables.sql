@@ -205,28 +205,58 @@ CREATE TABLE held_keys (
 CREATE INDEX held_keys_quiet ON held_keys (quiet_until) WHERE NOT held;
 
 CREATE TABLE ended_deliveries (
-    end_time     bigint   NOT NULL,
-    due          bigint   NOT NULL,
-    deadline     bigint   NOT NULL,
-    sequence     bigint,
-    attempts     integer  NOT NULL,
-    failures     integer  NOT NULL,
-    state        smallint NOT NULL,
-    trigger      smallint NOT NULL,
-    end_reason   smallint,
-    test         boolean  NOT NULL,
-    id           uuid     NOT NULL,
-    event        uuid     NOT NULL,
-    resend_of    uuid,
-    tenant       text COLLATE "C" NOT NULL,
-    subscription text COLLATE "C" NOT NULL,
-    event_type   text COLLATE "C" NOT NULL,
-    account      text COLLATE "C",
-    ordering_key text COLLATE "C",
-    filter_failed boolean NOT NULL DEFAULT false,
+    end_time                bigint   NOT NULL,
+    due                     bigint   NOT NULL,
+    deadline                bigint   NOT NULL,
+    sequence                bigint,
+    -- The attempt that ended it, as a row of attempts would have it: of the number
+    -- `attempts`, recorded at `end_time`, after which the delivery stood as it stands. All of
+    -- it is null where no attempt ended it, or where a late result changed something since:
+    -- then the attempt is in attempts.
+    commit_number           bigint,
+    start_time              bigint,
+    total_us                bigint,
+    response_body_bytes     bigint,
+    settings_revision       bigint,
+    attempts                integer  NOT NULL,
+    failures                integer  NOT NULL,
+    http_status             integer,
+    dns_us                  integer,
+    connect_us              integer,
+    tls_us                  integer,
+    first_byte_us           integer,
+    state                   smallint NOT NULL,
+    trigger                 smallint NOT NULL,
+    end_reason              smallint,
+    -- Null: there is no attempt here.
+    outcome                 smallint,
+    test                    boolean  NOT NULL,
+    filter_failed           boolean  NOT NULL,
+    response_body_truncated boolean,
+    id                      uuid     NOT NULL,
+    event                   uuid     NOT NULL,
+    resend_of               uuid,
+    tenant                  text COLLATE "C" NOT NULL,
+    subscription            text COLLATE "C" NOT NULL,
+    event_type              text COLLATE "C" NOT NULL,
+    account                 text COLLATE "C",
+    ordering_key            text COLLATE "C",
+    agent                   text COLLATE "C",
+    region                  text COLLATE "C",
+    remote_address          text,
+    http_version            text,
+    error                   text,
+    response_headers        bytea,
+    response_body           bytea,
     PRIMARY KEY (tenant, id, end_time)
 ) PARTITION BY RANGE (end_time);
 CREATE INDEX ended_deliveries_subscription ON ended_deliveries (tenant, subscription, id);
+-- As attempts_tenant and attempts_commit. Where a row is found by its id, it is asked whether
+-- its outcome is null, which no plan can take for the condition of these.
+CREATE INDEX ended_deliveries_tenant ON ended_deliveries (tenant, end_time)
+    WHERE commit_number IS NOT NULL;
+CREATE INDEX ended_deliveries_commit ON ended_deliveries (commit_number)
+    WHERE commit_number IS NOT NULL;
 
 -- Deliveries made after their event: those made with it are found by their ids,
 -- which carry the event's millisecond.
@@ -237,8 +267,9 @@ CREATE TABLE later_deliveries (
     PRIMARY KEY (tenant, event, delivery)
 );
 
--- Partitioned by the time of recording, not of starting: an agent's clock may be
--- wrong by any amount, and a row must always find its partition.
+-- Attempts that their deliveries went on from, and those whose results came late. Most others
+-- are in ended_deliveries. Partitioned by the time of recording, not of starting: an agent's
+-- clock may be wrong by any amount, and a row must always find its partition.
 CREATE TABLE attempts (
     record_time             bigint   NOT NULL,
     -- The number of the transaction that wrote it and the base below, for the tail.
@@ -607,5 +638,15 @@ CREATE TYPE attempt_input AS (
     delivery_state          smallint,
     delivery_end_reason     smallint,
     -- What it is counted as; null when it is not counted.
-    tally                   integer
+    tally                   integer,
+    -- Of the delivery that it ends; null where it ends none.
+    failures                integer,
+    due                     bigint,
+    deadline                bigint,
+    sequence                bigint,
+    resend_of               uuid,
+    account                 text COLLATE "C",
+    ordering_key            text COLLATE "C",
+    filter_failed           boolean,
+    end_time                bigint
 );

@@ -193,31 +193,57 @@ CREATE TABLE held_keys (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX held_keys_quiet ON held_keys (quiet_until) WHERE held = 0;
 
+-- AUTOINCREMENT, as in attempts: an attempt in a row of these is in the tail at its `seq`.
 CREATE TABLE ended_deliveries (
-    seq          INTEGER PRIMARY KEY,
-    id           BLOB    NOT NULL,
-    tenant       TEXT    NOT NULL,
-    subscription TEXT    NOT NULL,
-    event        BLOB    NOT NULL,
-    event_type   TEXT    NOT NULL,
-    account      TEXT,
-    state        INTEGER NOT NULL,
-    end_reason   INTEGER,
-    attempts     INTEGER NOT NULL,
-    failures     INTEGER NOT NULL,
-    cause        INTEGER NOT NULL,
-    due          INTEGER NOT NULL,
-    deadline     INTEGER NOT NULL,
-    end_time     INTEGER NOT NULL,
-    ordering_key TEXT,
-    sequence     INTEGER,
-    test         INTEGER NOT NULL,
-    resend_of    BLOB,
-    filter_failed INTEGER NOT NULL DEFAULT 0
+    seq                     INTEGER PRIMARY KEY AUTOINCREMENT,
+    id                      BLOB    NOT NULL,
+    tenant                  TEXT    NOT NULL,
+    subscription            TEXT    NOT NULL,
+    event                   BLOB    NOT NULL,
+    event_type              TEXT    NOT NULL,
+    account                 TEXT,
+    state                   INTEGER NOT NULL,
+    end_reason              INTEGER,
+    attempts                INTEGER NOT NULL,
+    failures                INTEGER NOT NULL,
+    cause                   INTEGER NOT NULL,
+    due                     INTEGER NOT NULL,
+    deadline                INTEGER NOT NULL,
+    end_time                INTEGER NOT NULL,
+    ordering_key            TEXT,
+    sequence                INTEGER,
+    test                    INTEGER NOT NULL,
+    resend_of               BLOB,
+    filter_failed           INTEGER NOT NULL,
+    -- The attempt that ended it, as a row of attempts would have it: of the number
+    -- `attempts`, recorded at `end_time`, after which the delivery stood as it stands. There
+    -- is none where this is null: no attempt ended it, or its attempt is in attempts, since
+    -- a late result was recorded before, or changed something since.
+    outcome                 INTEGER,
+    http_status             INTEGER,
+    start_time              INTEGER,
+    dns                     INTEGER,
+    connect                 INTEGER,
+    tls                     INTEGER,
+    first_byte              INTEGER,
+    total                   INTEGER,
+    settings_revision       INTEGER,
+    response_body_bytes     INTEGER,
+    response_body_truncated INTEGER,
+    agent                   TEXT,
+    region                  TEXT,
+    remote_address          TEXT,
+    http_version            TEXT,
+    error                   TEXT,
+    response_headers        BLOB,
+    response_body           BLOB
 ) STRICT;
 
 CREATE UNIQUE INDEX ended_deliveries_id ON ended_deliveries (tenant, id);
 CREATE INDEX ended_deliveries_subscription ON ended_deliveries (tenant, subscription, id);
+-- As attempts_tenant.
+CREATE INDEX ended_deliveries_tenant ON ended_deliveries (tenant, end_time)
+    WHERE outcome IS NOT NULL;
 
 -- Deliveries made after their event: by a resend, a replay.
 CREATE TABLE later_deliveries (
@@ -227,6 +253,8 @@ CREATE TABLE later_deliveries (
     PRIMARY KEY (tenant, event, delivery)
 ) STRICT, WITHOUT ROWID;
 
+-- Attempts that their deliveries went on from, and those whose results came late; most others
+-- are in ended_deliveries. The `seq` of either is above all of both until then.
 -- AUTOINCREMENT, since a `seq` used again would be behind a tail that passed it.
 CREATE TABLE attempts (
     seq                     INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,55 +1,44 @@
 -- Rows are found by `= ANY`, by their ids one by one or in one pass; a join of the batch
 -- with the table would be quadratic as soon as the planner believes that the table is
--- small. `+ 0` keeps the planner from reading everything that is in flight. What belongs to
--- a row is looked up by its place among those that are not as most are: most deliveries
--- end, at their first attempt, and SUCCEEDED.
+-- small. `+ 0` keeps the planner from reading everything that is in flight. So what is
+-- deleted gives its id alone, and all else that an ended delivery's row says comes with the
+-- batch: none of it changes while an attempt is under way.
 --
 -- Where all were applied, no row is looked up. `IS TRUE` keeps the condition a hashed
 -- subplan: as a join it would be a loop over the whole batch for each of its rows.
+--
+-- The attempt that ends a delivery is in the ended delivery's row.
 --
 -- `counted`: 2 to 6 say what the attempts are counted as, and 7 how many of the batch are,
 -- by their durations (`latency`), which is right when all of it was recorded; otherwise
 -- those are counted that were applied. The rows are locked in their order: two replicas
 -- must not wait for each other in a circle.
 --
--- 1 to 8 the attempts and when they are recorded, 9 what ends, 10 and 11 what of it was not
--- its delivery's first attempt, 12 to 14 what of it ends otherwise, 15 how many attempts
--- there are, 16 now, 17 and 18 what of it was made by a clock that is ahead of now.
+-- 1 to 7 the attempts, 8 what ends, 9 and 10 what of it was not its delivery's first
+-- attempt, 11 how many attempts there are.
 WITH gone AS (
     DELETE FROM deliveries d
-    WHERE d.id = ANY($9::uuid[])
+    WHERE d.id = ANY($8::uuid[])
         AND d.state + 0 = 3 /* IN_FLIGHT */
-        AND d.attempts = coalesce(($11::int[])[array_position($10::uuid[], d.id)], 1)
-    RETURNING d.*, coalesce(
-        ($13::smallint[])[array_position($12::uuid[], d.id)], 4::smallint /* SUCCEEDED */
-    ) AS end_state, ($14::smallint[])[array_position($12::uuid[], d.id)] AS end_reason
+        AND d.attempts = coalesce(($10::int[])[array_position($9::uuid[], d.id)], 1)
+    RETURNING d.id
 ),
 applied AS MATERIALIZED (SELECT id FROM gone),
-everything AS MATERIALIZED (SELECT count(*) = $15::bigint AS yes FROM applied),
+everything AS MATERIALIZED (SELECT count(*) = $11::bigint AS yes FROM applied),
 ended AS (
     INSERT INTO ended_deliveries (
         id, event, tenant, subscription, event_type, account, state, attempts, failures, trigger,
-        due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_reason, end_time
+        due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_reason, end_time,
+        outcome, http_status, start_time, dns_us, connect_us, tls_us, first_byte_us, total_us,
+        response_headers, response_body, response_body_bytes, response_body_truncated, error, agent,
+        region, remote_address, http_version, settings_revision, commit_number
     )
-    SELECT id, event, tenant, subscription, event_type, account, end_state, attempts, failures,
-        trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_reason,
-        coalesce(($18::bigint[])[array_position($17::uuid[], id)], $16::bigint)
-    FROM gone
-),
-recorded AS (
-    INSERT INTO attempts (
-        delivery, number, tenant, subscription, event, event_type, outcome, http_status, start_time,
-        dns_us, connect_us, tls_us, first_byte_us, total_us, response_headers, response_body,
-        response_body_bytes, response_body_truncated, error, agent, region, remote_address,
-        http_version, trigger, test, next_attempt_time, settings_revision, delivery_state,
-        delivery_end_reason, record_time, commit_number
-    )
-    SELECT delivery, number, tenant, subscription, event, event_type, outcome, http_status,
-        start_time, dns_us, connect_us, tls_us, first_byte_us, total_us, response_headers,
-        response_body, response_body_bytes, response_body_truncated, error, agent, region,
-        remote_address, http_version, trigger, test, next_attempt_time, settings_revision,
-        delivery_state, delivery_end_reason, $8::bigint,
-        (SELECT base + pg_current_xact_id()::text::bigint FROM attempt_numbering)
+    SELECT delivery, event, tenant, subscription, event_type, account, delivery_state, number,
+        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
+        delivery_end_reason, end_time, outcome, http_status, start_time, dns_us, connect_us, tls_us,
+        first_byte_us, total_us, response_headers, response_body, response_body_bytes,
+        response_body_truncated, error, agent, region, remote_address, http_version,
+        settings_revision, (SELECT base + pg_current_xact_id()::text::bigint FROM attempt_numbering)
     FROM unnest($1::attempt_input[]) AS a
     WHERE ((SELECT yes FROM everything) OR (delivery IN (SELECT id FROM applied)) IS TRUE)
 ),

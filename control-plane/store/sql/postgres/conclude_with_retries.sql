@@ -1,34 +1,41 @@
--- As conclude_ended.sql, for a batch of which some go on: 19 to 22.
+-- As conclude_ended.sql, for a batch of which some go on. 12 when their attempts are recorded,
+-- 13 to 16 the deliveries.
 WITH gone AS (
     DELETE FROM deliveries d
-    WHERE d.id = ANY($9::uuid[])
+    WHERE d.id = ANY($8::uuid[])
         AND d.state + 0 = 3 /* IN_FLIGHT */
-        AND d.attempts = coalesce(($11::int[])[array_position($10::uuid[], d.id)], 1)
-    RETURNING d.*, coalesce(
-        ($13::smallint[])[array_position($12::uuid[], d.id)], 4::smallint /* SUCCEEDED */
-    ) AS end_state, ($14::smallint[])[array_position($12::uuid[], d.id)] AS end_reason
+        AND d.attempts = coalesce(($10::int[])[array_position($9::uuid[], d.id)], 1)
+    RETURNING d.id
 ),
 again AS (
     UPDATE deliveries d
     SET state = 2 /* WAITING */, trigger = 2 /* RETRY */,
-        due = ($21::bigint[])[array_position($19::uuid[], d.id)],
-        failures = ($22::int[])[array_position($19::uuid[], d.id)]
-    WHERE d.id = ANY($19::uuid[])
+        due = ($15::bigint[])[array_position($13::uuid[], d.id)],
+        failures = ($16::int[])[array_position($13::uuid[], d.id)]
+    WHERE d.id = ANY($13::uuid[])
         AND d.state + 0 = 3 /* IN_FLIGHT */
-        AND d.attempts = ($20::int[])[array_position($19::uuid[], d.id)]
+        AND d.attempts = ($14::int[])[array_position($13::uuid[], d.id)]
     RETURNING d.id
 ),
 applied AS MATERIALIZED (SELECT id FROM gone UNION ALL SELECT id FROM again),
-everything AS MATERIALIZED (SELECT count(*) = $15::bigint AS yes FROM applied),
+everything AS MATERIALIZED (SELECT count(*) = $11::bigint AS yes FROM applied),
 ended AS (
     INSERT INTO ended_deliveries (
         id, event, tenant, subscription, event_type, account, state, attempts, failures, trigger,
-        due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_reason, end_time
+        due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_reason, end_time,
+        outcome, http_status, start_time, dns_us, connect_us, tls_us, first_byte_us, total_us,
+        response_headers, response_body, response_body_bytes, response_body_truncated, error, agent,
+        region, remote_address, http_version, settings_revision, commit_number
     )
-    SELECT id, event, tenant, subscription, event_type, account, end_state, attempts, failures,
-        trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_reason,
-        coalesce(($18::bigint[])[array_position($17::uuid[], id)], $16::bigint)
-    FROM gone
+    SELECT delivery, event, tenant, subscription, event_type, account, delivery_state, number,
+        failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
+        delivery_end_reason, end_time, outcome, http_status, start_time, dns_us, connect_us, tls_us,
+        first_byte_us, total_us, response_headers, response_body, response_body_bytes,
+        response_body_truncated, error, agent, region, remote_address, http_version,
+        settings_revision, (SELECT base + pg_current_xact_id()::text::bigint FROM attempt_numbering)
+    FROM unnest($1::attempt_input[]) AS a
+    WHERE delivery_state >= 4 /* SUCCEEDED */
+        AND ((SELECT yes FROM everything) OR (delivery IN (SELECT id FROM applied)) IS TRUE)
 ),
 recorded AS (
     INSERT INTO attempts (
@@ -42,10 +49,11 @@ recorded AS (
         start_time, dns_us, connect_us, tls_us, first_byte_us, total_us, response_headers,
         response_body, response_body_bytes, response_body_truncated, error, agent, region,
         remote_address, http_version, trigger, test, next_attempt_time, settings_revision,
-        delivery_state, delivery_end_reason, $8::bigint,
+        delivery_state, delivery_end_reason, $12::bigint,
         (SELECT base + pg_current_xact_id()::text::bigint FROM attempt_numbering)
     FROM unnest($1::attempt_input[]) AS a
-    WHERE ((SELECT yes FROM everything) OR (delivery IN (SELECT id FROM applied)) IS TRUE)
+    WHERE delivery_state < 4 /* SUCCEEDED */
+        AND ((SELECT yes FROM everything) OR (delivery IN (SELECT id FROM applied)) IS TRUE)
 ),
 counted AS (
     INSERT INTO attempt_stats AS s (tenant, subscription, hour, outcome, octave, counts)

@@ -1,4 +1,6 @@
--- As count_deliveries.sql. A delivery made later may lie within its event's bounds.
+-- As count_deliveries.sql. A delivery made later may lie within its event's bounds. What has
+-- ended of these is looked up one by one: by a list of ids, the planner read all of a tenant's
+-- that ended since.
 SELECT found.*
 FROM unnest(
     $2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[]
@@ -31,16 +33,14 @@ CROSS JOIN LATERAL (
             )
         )
     UNION
-    SELECT id, tenant, subscription, event, event_type, account, 0 AS shard, 0::bigint AS epoch,
-        state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of,
-        filter_failed, end_reason, end_time
-    FROM ended_deliveries
-    WHERE tenant = $1
-        AND id = ANY(
-            ARRAY(
-                SELECT delivery FROM later_deliveries
-                WHERE tenant = $1 AND event = asked.asked_event
-            )
-        )
-        AND end_time >= asked.since
+    SELECT d.* FROM later_deliveries l
+    CROSS JOIN LATERAL (
+        SELECT id, tenant, subscription, event, event_type, account, 0 AS shard, 0::bigint AS epoch,
+            state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test,
+            resend_of, filter_failed, end_reason, end_time
+        FROM ended_deliveries
+        WHERE tenant = l.tenant AND id = l.delivery AND end_time >= asked.since
+        ORDER BY id LIMIT 1
+    ) d
+    WHERE l.tenant = $1 AND l.event = asked.asked_event
 ) found

@@ -1,6 +1,6 @@
 -- `next` is a number that no transaction had when the statement's snapshot was taken,
 -- nor any above it that has ended. `open` is the lowest below of those that had not
--- ended, except those that are seen to hold no lock on the table: the locks are read
+-- ended, except those that are seen to hold no lock on a table with attempts: the locks are read
 -- after the snapshot was taken, and whoever had a number by then, and records
 -- attempts, had its lock even before. One that cannot be seen at all has ended
 -- in the meantime, or is about to show its number, and counts until the next look.
@@ -12,7 +12,7 @@ WITH held AS MATERIALIZED (
             AND mode = 'ExclusiveLock'
             OR locktype = 'relation'
             AND mode = 'RowExclusiveLock'
-            AND relation = 'attempts'::regclass
+            AND relation IN ('attempts'::regclass, 'ended_deliveries'::regclass)
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
         )
 )

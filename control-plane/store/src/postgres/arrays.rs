@@ -10,6 +10,7 @@ use std::time::Duration;
 use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryStatus};
 use postrider_domain::event::Event;
 use postrider_domain::ids::SubscriptionKey;
+use postrider_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::inputs::input;
@@ -19,6 +20,7 @@ use crate::codec;
 use crate::error::StoreResult;
 use crate::latency::latency_bucket;
 use crate::publishing::numbered;
+use crate::work::ConcludedDelivery;
 
 /// A count for an INTEGER column; no real count comes near its limit.
 pub(super) fn int(count: u32) -> i32 {
@@ -219,7 +221,7 @@ pub(super) fn epoch(epoch: u64) -> StoreResult<i64> {
 }
 
 input!(
-    /// An attempt to insert.
+    /// An attempt to insert, with the delivery that it ends.
     AttemptInput as "attempt_input" {
         delivery: Uuid,
         number: i32,
@@ -251,6 +253,15 @@ input!(
         delivery_state: Option<i16>,
         delivery_end_reason: Option<i16>,
         tally: Option<i32>,
+        failures: Option<i32>,
+        due: Option<i64>,
+        deadline: Option<i64>,
+        sequence: Option<i64>,
+        resend_of: Option<Uuid>,
+        account: Option<&'a str>,
+        ordering_key: Option<&'a str>,
+        filter_failed: Option<bool>,
+        end_time: Option<i64>,
     }
 );
 
@@ -311,12 +322,15 @@ impl<'a> AttemptArrays<'a> {
         query.bind(hours).bind(outcomes).bind(octaves).bind(counts)
     }
 
-    /// `delivery` is where the attempt's delivery stands after it.
+    /// `delivery` is where the attempt's delivery stands after it; `ended` the delivery that it
+    /// ends, and when.
     pub(super) fn push(
         &mut self,
         record: &'a AttemptRecord,
         delivery: Option<DeliveryStatus>,
+        ended: Option<(&'a ConcludedDelivery, Timestamp)>,
     ) -> StoreResult<()> {
+        let of = ended.map(|(delivery, _)| delivery);
         let tally = self.tallies.count(record);
         self.rows.push(AttemptInput {
             delivery: record.key.delivery.0,
@@ -351,6 +365,15 @@ impl<'a> AttemptArrays<'a> {
                 .and_then(|standing| standing.end_reason)
                 .map(|reason| reason.code()),
             tally,
+            failures: of.map(|delivery| int(delivery.failures)),
+            due: of.map(|delivery| delivery.due.as_micros()),
+            deadline: of.map(|delivery| delivery.deadline.as_micros()),
+            sequence: of.and_then(|delivery| delivery.sequence),
+            resend_of: of.and_then(|delivery| delivery.resend_of).map(|id| id.0),
+            account: of.and_then(|delivery| delivery.account.as_deref()),
+            ordering_key: of.and_then(|delivery| delivery.ordering_key.as_deref()),
+            filter_failed: of.map(|delivery| delivery.filter_failed),
+            end_time: ended.map(|(_, time)| time.as_micros()),
         });
         Ok(())
     }

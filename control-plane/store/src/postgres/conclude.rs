@@ -2,11 +2,12 @@
 //!
 //! The statement removes the deliveries that end and gives those that go on a new
 //! due time, as far as they are IN_FLIGHT at the attempt concluded; only what that
-//! touched is recorded and counted.
+//! touched is recorded and counted. The attempt that ends a delivery is in the ended
+//! delivery's row, any other in one of its own.
 
 use std::collections::HashSet;
 
-use postrider_domain::delivery::{DeliveryState, DeliveryTransition};
+use postrider_domain::delivery::DeliveryTransition;
 use postrider_domain::time::Timestamp;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -45,12 +46,9 @@ struct ConcludeParameters<'a> {
     ends: Vec<Uuid>,
     /// Those that were not at their first attempt.
     later: (Vec<Uuid>, Vec<i32>),
-    /// Those that do not end SUCCEEDED.
-    otherwise: (Vec<Uuid>, Vec<i16>, Vec<Option<i16>>),
-    /// Those that end and were made by a clock that is ahead of now, with their times.
-    ahead: (Vec<Uuid>, Vec<i64>),
     retries: (Vec<Uuid>, Vec<i32>, Vec<i64>, Vec<i32>),
-    /// When the attempts are recorded: not before any of their deliveries was made.
+    /// When the attempts of those that go on are recorded: not before any of the deliveries was
+    /// made.
     record_time: Timestamp,
 }
 
@@ -59,23 +57,15 @@ impl<'a> ConcludeParameters<'a> {
         let key = conclusion.record.key;
         let end_time = key.delivery.no_earlier(now);
         self.record_time = self.record_time.max(end_time);
-        let standing = conclusion.transition.standing();
-        self.attempts.push(&conclusion.record, Some(standing))?;
+        let ends = matches!(conclusion.transition, DeliveryTransition::End { .. });
+        let ended = ends.then_some((&conclusion.delivery, end_time));
+        self.attempts.push(&conclusion.record, Some(conclusion.transition.standing()), ended)?;
         match conclusion.transition {
-            DeliveryTransition::End { state, reason } => {
+            DeliveryTransition::End { .. } => {
                 self.ends.push(key.delivery.0);
-                if end_time > now {
-                    self.ahead.0.push(key.delivery.0);
-                    self.ahead.1.push(end_time.as_micros());
-                }
                 if key.number != 1 {
                     self.later.0.push(key.delivery.0);
                     self.later.1.push(int(key.number));
-                }
-                if state != DeliveryState::Succeeded {
-                    self.otherwise.0.push(key.delivery.0);
-                    self.otherwise.1.push(state.code());
-                    self.otherwise.2.push(reason.map(|reason| reason.code()));
                 }
             }
             DeliveryTransition::Retry { due, failures } => {
@@ -179,18 +169,18 @@ async fn apply(
         batch.push(conclusion, now)?;
     }
     let (later, numbers) = batch.later;
-    let (others, states, reasons) = batch.otherwise;
-    let (ahead, ahead_times) = batch.ahead;
     let (retried, retried_numbers, dues, failures) = batch.retries;
     let go_on = !retried.is_empty();
     let query = sqlx::query(if go_on { CONCLUDE_WITH_RETRIES } else { CONCLUDE_ENDED });
-    let query = batch.attempts.bind(query).bind(batch.record_time.as_micros());
-    let query = query.bind(batch.ends).bind(later).bind(numbers);
-    let query = query.bind(others).bind(states).bind(reasons);
-    let query = query.bind(i64::try_from(conclusions.len()).unwrap_or(i64::MAX));
-    let mut query = query.bind(now.as_micros()).bind(ahead).bind(ahead_times);
+    let query = batch.attempts.bind(query).bind(batch.ends).bind(later).bind(numbers);
+    let mut query = query.bind(i64::try_from(conclusions.len()).unwrap_or(i64::MAX));
     if go_on {
-        query = query.bind(retried).bind(retried_numbers).bind(dues).bind(failures);
+        query = query
+            .bind(batch.record_time.as_micros())
+            .bind(retried)
+            .bind(retried_numbers)
+            .bind(dues)
+            .bind(failures);
     }
     AppliedConclusions::of(&call.one_row(query).await?)
 }

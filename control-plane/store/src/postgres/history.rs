@@ -54,36 +54,73 @@ const SELECT_DELIVERY: &str = "SELECT id, tenant, subscription, event, event_typ
     WHERE tenant = $1 AND id = $2 AND end_time >= $3
     LIMIT 1";
 
-const SELECT_ATTEMPTS: &str = "SELECT delivery, number, tenant, subscription, event, event_type,
-        outcome, http_status, start_time, dns_us, connect_us, tls_us, first_byte_us, total_us,
-        response_headers, response_body, response_body_bytes, response_body_truncated, error,
-        agent, region, remote_address, http_version, trigger, test, next_attempt_time,
-        settings_revision, delivery_state, delivery_end_reason, record_time
-    FROM attempts
-    WHERE tenant = $1 AND delivery = $2 AND number > $3 AND record_time >= $4
+/// Each part is cut and ordered as the index is that has to be taken, whatever was known of an
+/// empty table.
+const SELECT_ATTEMPTS: &str = "SELECT * FROM (
+        (
+            SELECT delivery, number, tenant, subscription, event, event_type, outcome, http_status,
+                start_time, dns_us, connect_us, tls_us, first_byte_us, total_us, response_headers,
+                response_body, response_body_bytes, response_body_truncated, error, agent, region,
+                remote_address, http_version, trigger, test, next_attempt_time, settings_revision,
+                delivery_state, delivery_end_reason, record_time
+            FROM attempts
+            WHERE tenant = $1 AND delivery = $2 AND number > $3 AND record_time >= $4
+            ORDER BY number LIMIT $5
+        )
+        UNION ALL
+        SELECT id AS delivery, attempts AS number, tenant, subscription, event, event_type, outcome,
+            http_status, start_time, dns_us, connect_us, tls_us, first_byte_us, total_us,
+            response_headers, response_body, response_body_bytes, response_body_truncated, error,
+            agent, region, remote_address, http_version, trigger, test,
+            NULL::bigint AS next_attempt_time, settings_revision, state AS delivery_state,
+            end_reason AS delivery_end_reason, end_time AS record_time
+        FROM ended_deliveries
+        WHERE tenant = $1 AND id = $2 AND attempts > $3 AND end_time >= $4 AND outcome IS NOT NULL
+    ) a
     ORDER BY number LIMIT $5";
 
+/// The number is compared as a range, whose order only the index has that has to be taken.
 const SELECT_RECORDED_RESULTS: &str = "SELECT asked.id, asked.number
     FROM unnest($2::uuid[], $3::integer[], $4::bigint[]) AS asked(id, number, since)
     CROSS JOIN LATERAL (
-        SELECT number
-        FROM attempts
-        WHERE tenant = $1 AND delivery = asked.id AND number = asked.number
-            AND record_time >= asked.since AND outcome <> $5
+        (
+            SELECT number FROM attempts
+            WHERE tenant = $1 AND delivery = asked.id
+                AND number >= asked.number AND number <= asked.number
+                AND record_time >= asked.since AND outcome <> $5
+            ORDER BY number LIMIT 1
+        )
+        UNION ALL
+        SELECT attempts FROM ended_deliveries
+        WHERE tenant = $1 AND id = asked.id AND attempts = asked.number
+            AND end_time >= asked.since AND outcome <> $5
         LIMIT 1
     ) recorded";
 
+/// The attempt that ended a delivery is its last one.
 const SELECT_LAST_ATTEMPTS: &str = "SELECT last.*
     FROM unnest($2::uuid[], $3::bigint[]) AS asked(id, since)
     CROSS JOIN LATERAL (
-        SELECT delivery, number, tenant, subscription, event, event_type, outcome, http_status,
-            start_time, dns_us, connect_us, tls_us, first_byte_us, total_us, response_headers,
-            response_body, response_body_bytes, response_body_truncated, error, agent, region,
-            remote_address, http_version, trigger, test, next_attempt_time, settings_revision,
-            delivery_state, delivery_end_reason
-        FROM attempts
-        WHERE tenant = $1 AND delivery = asked.id AND record_time >= asked.since
-        ORDER BY number DESC LIMIT 1
+        SELECT id AS delivery, attempts AS number, tenant, subscription, event, event_type, outcome,
+            http_status, start_time, dns_us, connect_us, tls_us, first_byte_us, total_us,
+            response_headers, response_body, response_body_bytes, response_body_truncated, error,
+            agent, region, remote_address, http_version, trigger, test,
+            NULL::bigint AS next_attempt_time, settings_revision, state AS delivery_state,
+            end_reason AS delivery_end_reason
+        FROM ended_deliveries
+        WHERE tenant = $1 AND id = asked.id AND end_time >= asked.since AND outcome IS NOT NULL
+        UNION ALL
+        (
+            SELECT delivery, number, tenant, subscription, event, event_type, outcome, http_status,
+                start_time, dns_us, connect_us, tls_us, first_byte_us, total_us, response_headers,
+                response_body, response_body_bytes, response_body_truncated, error, agent, region,
+                remote_address, http_version, trigger, test, next_attempt_time, settings_revision,
+                delivery_state, delivery_end_reason
+            FROM attempts
+            WHERE tenant = $1 AND delivery = asked.id AND record_time >= asked.since
+            ORDER BY number DESC LIMIT 1
+        )
+        LIMIT 1
     ) last";
 
 const SELECT_STATS: &str = "SELECT hour, outcome, octave, counts::text AS counts

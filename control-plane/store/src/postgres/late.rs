@@ -17,6 +17,7 @@ use sqlx::postgres::PgRow;
 
 use super::arrays::{AttemptArrays, int};
 use super::call::DatabaseCall;
+use super::ending_attempts::move_ending_attempt;
 use super::engine::PostgresStore;
 use super::octaves::{OctaveCounts, octave};
 use super::ordering::put_delivered;
@@ -28,6 +29,7 @@ use crate::codec;
 use crate::error::StoreResult;
 use crate::latency::latency_bucket;
 use crate::sql_file::without_comment;
+use crate::work::changes_ending_attempt;
 
 const LOCK_LIVE: &str = "SELECT id, tenant, subscription, event, event_type, account, shard,
         epoch, state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test,
@@ -41,8 +43,15 @@ const LOCK_ENDED: &str = "SELECT id, tenant, subscription, event, event_type, ac
     FROM ended_deliveries
     WHERE id = $1 AND tenant = $2 AND end_time >= $3 FOR UPDATE";
 
-const FIND_ATTEMPT: &str = "SELECT outcome, start_time, total_us FROM attempts
-    WHERE tenant = $1 AND delivery = $2 AND number = $3 AND record_time >= $4
+/// The number is compared as a range, whose order only the index has that has to be taken.
+const FIND_ATTEMPT: &str = "(
+        SELECT outcome, start_time, total_us FROM attempts
+        WHERE tenant = $1 AND delivery = $2 AND number >= $3 AND number <= $3 AND record_time >= $4
+        ORDER BY number LIMIT 1
+    )
+    UNION ALL
+    SELECT outcome, start_time, total_us FROM ended_deliveries
+    WHERE tenant = $1 AND id = $2 AND attempts = $3 AND end_time >= $4 AND outcome IS NOT NULL
     LIMIT 1";
 
 const REMOVE_ATTEMPT: &str = "DELETE FROM attempts
@@ -107,6 +116,9 @@ impl PostgresStore {
             late(delivery.as_ref().map(|delivery| delivery.state), known, record.outcome);
         let standing = decision.standing(delivery.as_ref().map(Delivery::standing));
         if let Some(delivery) = delivery {
+            if changes_ending_attempt(&delivery, record, decision) {
+                move_ending_attempt(&mut transaction, &delivery).await?;
+            }
             if let Some(overtaken) = decision.overtaken(&delivery, record.key.number, now) {
                 put_unless_known(&mut transaction, &overtaken, DeliveryStatus::SUCCEEDED, now)
                     .await?;
@@ -200,7 +212,7 @@ async fn put_attempt(
     now: Timestamp,
 ) -> StoreResult<()> {
     let mut attempt = AttemptArrays::default();
-    attempt.push(record, delivery)?;
+    attempt.push(record, delivery, None)?;
     let record_time = record.key.delivery.no_earlier(now);
     let query = attempt.bind(sqlx::query(INSERT_ATTEMPT)).bind(record_time.as_micros());
     transaction.execute(query).await?;

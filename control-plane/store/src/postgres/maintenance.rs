@@ -25,8 +25,13 @@ pub(super) const READY_LIMIT: Duration = Duration::from_secs(3);
 
 /// Takes what was expunged out of the pages of its tables, but not out of their free space.
 /// Rows that nothing has changed since the last time are not read.
-const VACUUM: &[&str] =
-    &["SET statement_timeout = 0", "VACUUM events", "VACUUM retained_events", "VACUUM attempts"];
+const VACUUM: &[&str] = &[
+    "SET statement_timeout = 0",
+    "VACUUM events",
+    "VACUUM retained_events",
+    "VACUUM attempts",
+    "VACUUM ended_deliveries",
+];
 const PAYLOADS_EXPUNGED: RemovalNote =
     RemovalNote { removed: "payloads_expunged", followed_up: "payloads_vacuumed" };
 

@@ -21,6 +21,7 @@ mod config_rows;
 mod console;
 mod data_keys;
 mod ending;
+mod ending_attempts;
 mod engine;
 mod errors;
 mod event_types;

@@ -13,6 +13,7 @@ use postrider_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::call::DatabaseCall;
+use super::ending_attempts::remove_ending_responses;
 use super::history::{SELECT_DELIVERIES_OF_EVENTS, asked};
 use super::query::PgQuery;
 use super::rows::{self, get};
@@ -135,7 +136,8 @@ pub(super) async fn remove_responses(
         .bind(rows::read(&found, |row| get::<Uuid>(row, "delivery"))?)
         .bind(rows::read(&found, |row| get::<i32>(row, "number"))?)
         .bind(rows::read(&found, |row| get::<i64>(row, "record_time"))?);
-    call.execute(query).await.map(drop)
+    call.execute(query).await?;
+    remove_ending_responses(call, tenant, deliveries).await
 }
 
 /// All deliveries of these events, as they are now.

@@ -4,9 +4,10 @@
 //! the number of the transaction that recorded it. Transactions commit in another order
 //! than their numbers, so the tail ends before the lowest number whose transaction may
 //! still commit. Unrelated transactions of the database cluster do not hold it back: a
-//! transaction that records attempts locks their table before it gets its number and
-//! until its rows are visible, and `pg_locks` shows these locks. Replicas are not
-//! asked: the database knows whether a lost replica can still commit.
+//! transaction that records attempts locks a table that has some before it gets its number
+//! and until its rows are visible, and `pg_locks` shows these locks. Replicas are not
+//! asked: the database knows whether a lost replica can still commit. What ends deliveries
+//! without an attempt locks such a table too, and holds the tail back for a moment.
 //!
 //! A transaction's number means nothing in another cluster into which a dump may have
 //! been restored. So numbers are stored relative to a base, which is raised as soon as
@@ -29,25 +30,48 @@ use crate::history::TailPage;
 use crate::sql_file::without_comment;
 
 /// One message to the database, as `BEGIN` alone would be. A single statement that
-/// inserts takes the same lock by itself, before it has a number.
+/// inserts takes the lock of its table by itself, before it has a number.
 const BEGIN_RECORDING: &str = "BEGIN; LOCK TABLE ONLY attempts IN ROW EXCLUSIVE MODE";
 
 const SELECT_HORIZON: &str = without_comment(include_str!("../../sql/postgres/select_horizon.sql"));
 
 /// Whole transactions only: a position cannot lie within one.
-const SELECT_TAIL: &str = "SELECT commit_number, delivery, number, tenant, subscription, event,
-        event_type, outcome, http_status, start_time, dns_us, connect_us, tls_us, first_byte_us,
-        total_us, response_headers, response_body, response_body_bytes, response_body_truncated,
-        error, agent, region, remote_address, http_version, trigger, test, next_attempt_time,
-        settings_revision, delivery_state, delivery_end_reason
-    FROM attempts
-    WHERE commit_number > $1 AND commit_number < $2
+const SELECT_TAIL: &str = "SELECT * FROM (
+        (
+            SELECT commit_number, delivery, number, tenant, subscription, event, event_type,
+                outcome, http_status, start_time, dns_us, connect_us, tls_us, first_byte_us,
+                total_us, response_headers, response_body, response_body_bytes,
+                response_body_truncated, error, agent, region, remote_address, http_version,
+                trigger, test, next_attempt_time, settings_revision, delivery_state,
+                delivery_end_reason
+            FROM attempts
+            WHERE commit_number > $1 AND commit_number < $2
+            ORDER BY commit_number FETCH FIRST ($3) ROWS WITH TIES
+        )
+        UNION ALL
+        (
+            SELECT commit_number, id AS delivery, attempts AS number, tenant, subscription, event,
+                event_type, outcome, http_status, start_time, dns_us, connect_us, tls_us,
+                first_byte_us, total_us, response_headers, response_body, response_body_bytes,
+                response_body_truncated, error, agent, region, remote_address, http_version,
+                trigger, test, NULL::bigint AS next_attempt_time, settings_revision,
+                state AS delivery_state, end_reason AS delivery_end_reason
+            FROM ended_deliveries
+            WHERE commit_number > $1 AND commit_number < $2
+            ORDER BY commit_number FETCH FIRST ($3) ROWS WITH TIES
+        )
+    ) a
     ORDER BY commit_number FETCH FIRST ($3) ROWS WITH TIES";
 
 /// Where this cluster gives numbers that attempts, or a position, have already: goes on
 /// behind them. 1 the position.
 const RAISE_NUMBERING_BASE: &str = "UPDATE attempt_numbering SET base = last.number
-    FROM (SELECT greatest(max(commit_number), $1) AS number FROM attempts) AS last
+    FROM (
+        SELECT greatest(
+            (SELECT max(commit_number) FROM attempts),
+            (SELECT max(commit_number) FROM ended_deliveries), $1
+        ) AS number
+    ) AS last
     WHERE last.number >= base + pg_snapshot_xmax(pg_current_snapshot())::text::bigint";
 
 /// A call's transaction that may record attempts.

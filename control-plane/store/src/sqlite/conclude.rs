@@ -11,32 +11,50 @@ use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
 use super::bulk::{BoundValues, BulkStatement, id_list};
+use super::ending_attempts::{last_seq, move_ending_attempt};
 use super::histogram::{self, HistogramChange};
 use super::ordering::put_key_end;
 use super::payload_removal::recordable;
-use super::rows::{ATTEMPT_COLUMNS, RowReader, SELECT_DELIVERY, put_attempt};
+use super::rows::{
+    ATTEMPT_COLUMNS, OUTCOME_COLUMNS, RowReader, SELECT_DELIVERY, put_attempt, put_outcome,
+};
 use super::work_rows;
 use crate::codec;
 use crate::error::StoreResult;
 use crate::latency::latency_bucket;
-use crate::work::{Conclusion, ConclusionOutcome};
+use crate::work::{Conclusion, ConclusionOutcome, changes_ending_attempt};
 
+/// With the attempt that ends each, unless a result that came late has recorded it before.
 const END_DELIVERIES: BulkStatement = BulkStatement {
-    sql: "WITH result(id, number, state, reason, at) AS (VALUES {rows})
+    sql: "WITH result(
+            id, number, state, reason, at, seq, settings_revision,
+            outcome, http_status, start_time, dns, connect, tls, first_byte, total,
+            response_headers, response_body, response_body_bytes, response_body_truncated, error,
+            agent, region, remote_address, http_version
+        ) AS (VALUES {rows})
         INSERT INTO ended_deliveries (
             id, event, tenant, subscription, event_type, account, state, end_reason, attempts,
             failures, cause, due, deadline, end_time, ordering_key, sequence, test, resend_of,
-            filter_failed
+            filter_failed, outcome, http_status, start_time, dns, connect, tls, first_byte, total,
+            response_headers, response_body, response_body_bytes, response_body_truncated, error,
+            agent, region, remote_address, http_version, settings_revision, seq
         )
         SELECT d.id, d.event, d.tenant, d.subscription, d.event_type, d.account, result.state,
             result.reason, d.attempts, d.failures, d.cause, d.due, d.deadline, result.at,
-            d.ordering_key, d.sequence, d.test, d.resend_of, d.filter_failed
+            d.ordering_key, d.sequence, d.test, d.resend_of, d.filter_failed,
+            iif(known.seq IS NULL, result.outcome, NULL), result.http_status, result.start_time,
+            result.dns, result.connect, result.tls, result.first_byte, result.total,
+            result.response_headers, result.response_body, result.response_body_bytes,
+            result.response_body_truncated, result.error, result.agent, result.region,
+            result.remote_address, result.http_version, result.settings_revision, result.seq
         FROM result
         CROSS JOIN deliveries d ON d.id = result.id
             AND d.attempts = result.number
             AND d.state = 3 /* IN_FLIGHT */
+        LEFT JOIN attempts known
+            ON known.tenant = d.tenant AND known.delivery = d.id AND known.number = d.attempts
         RETURNING id",
-    columns: 5,
+    columns: 7 + OUTCOME_COLUMNS,
 };
 
 const RETRY_DELIVERIES: BulkStatement = BulkStatement {
@@ -59,11 +77,11 @@ const INSERT_ATTEMPTS: BulkStatement = BulkStatement {
             http_status, start_time, dns, connect, tls, first_byte, total, response_headers,
             response_body, response_body_bytes, response_body_truncated, error, agent, region,
             remote_address, http_version, cause, test, next_attempt_time, settings_revision,
-            delivery_state, delivery_end_reason
+            delivery_state, delivery_end_reason, seq
         )
         VALUES {rows}
         ON CONFLICT (tenant, delivery, number) DO NOTHING",
-    columns: ATTEMPT_COLUMNS,
+    columns: ATTEMPT_COLUMNS + 1,
 };
 
 const UPSERT_COUNTS: BulkStatement = BulkStatement {
@@ -89,7 +107,15 @@ const SELECT_ATTEMPT: &str = "SELECT record_time, tenant, delivery, number, subs
         agent, region, remote_address, http_version, cause, test, next_attempt_time,
         settings_revision, delivery_state, delivery_end_reason
     FROM attempts
-    WHERE tenant = ? AND delivery = ? AND number = ?";
+    WHERE tenant = ?1 AND delivery = ?2 AND number = ?3
+    UNION ALL
+    SELECT end_time AS record_time, tenant, id AS delivery, attempts AS number, subscription, event,
+        event_type, outcome, http_status, start_time, dns, connect, tls, first_byte, total,
+        response_headers, response_body, response_body_bytes, response_body_truncated, error, agent,
+        region, remote_address, http_version, cause, test, NULL AS next_attempt_time,
+        settings_revision, state AS delivery_state, end_reason AS delivery_end_reason
+    FROM ended_deliveries
+    WHERE tenant = ?1 AND id = ?2 AND attempts = ?3 AND outcome IS NOT NULL";
 const DELETE_ATTEMPT: &str =
     "DELETE FROM attempts WHERE tenant = ? AND delivery = ? AND number = ?";
 const COUNT_UNFINISHED: &str = "UPDATE deliveries SET attempts = ?3 WHERE tenant = ?1 AND id = ?2";
@@ -119,13 +145,17 @@ pub(super) async fn conclude(
             DeliveryTransition::Retry { due, failures } => retries.push((record, due, failures)),
         }
     }
+    let mut seq = last_seq(connection).await?;
     let ended = END_DELIVERIES.run(connection, &ends, |row, (record, state, reason)| {
+        seq += 1;
         row.id(record.key.delivery.0)
             .add(i64::from(record.key.number))
             .add(state.code())
             .add(reason.map(EndReason::code))
-            .add(record.key.delivery.no_earlier(now).as_micros());
-        Ok(())
+            .add(record.key.delivery.no_earlier(now).as_micros())
+            .add(seq)
+            .add(record.settings_revision);
+        put_outcome(row, record)
     });
     let mut applied = ids(&ended.await?)?;
     if !applied.is_empty() {
@@ -139,14 +169,20 @@ pub(super) async fn conclude(
             .add(Trigger::Retry.code());
         Ok(())
     });
-    applied.extend(ids(&retried.await?)?);
-    let recorded: Vec<&Conclusion> =
-        batch.iter().filter(|item| applied.contains(&item.record.key.delivery.0)).collect();
+    let retried = ids(&retried.await?)?;
+    let going_on: Vec<&Conclusion> =
+        batch.iter().filter(|item| retried.contains(&item.record.key.delivery.0)).collect();
     INSERT_ATTEMPTS
-        .run(connection, &recorded, |row, item| {
-            put_attempt(row, &item.record, Some(item.transition.standing()), now)
+        .run(connection, &going_on, |row, item| {
+            seq += 1;
+            put_attempt(row, &item.record, Some(item.transition.standing()), now)?;
+            row.add(seq);
+            Ok(())
         })
         .await?;
+    applied.extend(retried);
+    let recorded: Vec<&Conclusion> =
+        batch.iter().filter(|item| applied.contains(&item.record.key.delivery.0)).collect();
     count(connection, recorded.iter().map(|item| (&*item.record, 1))).await?;
     for end in recorded.iter().filter_map(|item| item.key_end.as_ref()) {
         put_key_end(connection, end).await?;
@@ -229,6 +265,9 @@ pub(super) async fn late(
     let standing = found.as_ref().map(Delivery::standing);
     let late = delivery::late(standing.map(|before| before.state), known, record.outcome);
     let after = late.standing(standing);
+    if found.as_ref().is_some_and(|delivery| changes_ending_attempt(delivery, record, late)) {
+        move_ending_attempt(connection, record).await?;
+    }
     match late.record {
         LateRecord::Ignore => {}
         LateRecord::Insert => put(connection, record, after, now).await?,
@@ -297,8 +336,13 @@ async fn put(
     delivery: Option<DeliveryStatus>,
     now: Timestamp,
 ) -> StoreResult<()> {
+    let seq = last_seq(connection).await? + 1;
     INSERT_ATTEMPTS
-        .run(connection, &[record], |row, record| put_attempt(row, record, delivery, now))
+        .run(connection, &[record], |row, record| {
+            put_attempt(row, record, delivery, now)?;
+            row.add(seq);
+            Ok(())
+        })
         .await?;
     count(connection, std::iter::once((record, 1))).await
 }

@@ -9,6 +9,7 @@ use sqlx::{QueryBuilder, Sqlite};
 use uuid::Uuid;
 
 use super::bulk::{BoundValues, id_list};
+use super::ending_attempts::last_seq;
 use super::engine::SqliteStore;
 use super::errors::stored;
 use super::histogram;
@@ -36,49 +37,94 @@ const COUNT_DELIVERIES: &str =
 pub(super) const SELECT_DELIVERIES_OF_EVENTS: &str =
     without_comment(include_str!("../../sql/sqlite/select_deliveries_of_events.sql"));
 
-const SELECT_ATTEMPTS: &str = "SELECT record_time, tenant, delivery, number, subscription, event,
-        event_type, outcome, http_status, start_time, dns, connect, tls, first_byte, total,
-        response_headers, response_body, response_body_bytes, response_body_truncated, error,
-        agent, region, remote_address, http_version, cause, test, next_attempt_time,
-        settings_revision, delivery_state, delivery_end_reason
+const SELECT_ATTEMPTS: &str =
+    "SELECT record_time, tenant, delivery, number, subscription, event, event_type, outcome,
+        http_status, start_time, dns, connect, tls, first_byte, total, response_headers,
+        response_body, response_body_bytes, response_body_truncated, error, agent, region,
+        remote_address, http_version, cause, test, next_attempt_time, settings_revision,
+        delivery_state, delivery_end_reason
     FROM attempts
-    WHERE tenant = ? AND delivery = ? AND number > ?
-    ORDER BY number LIMIT ?";
+    WHERE tenant = ?1 AND delivery = ?2 AND number > ?3
+    UNION ALL
+    SELECT end_time AS record_time, tenant, id AS delivery, attempts AS number, subscription, event,
+        event_type, outcome, http_status, start_time, dns, connect, tls, first_byte, total,
+        response_headers, response_body, response_body_bytes, response_body_truncated, error, agent,
+        region, remote_address, http_version, cause, test, NULL AS next_attempt_time,
+        settings_revision, state AS delivery_state, end_reason AS delivery_end_reason
+    FROM ended_deliveries
+    WHERE tenant = ?1 AND id = ?2 AND attempts > ?3 AND outcome IS NOT NULL
+    ORDER BY number LIMIT ?4";
 
 const SELECT_RECORDED_RESULTS: &str = "SELECT delivery, number
     FROM json_each(?1) j
     CROSS JOIN attempts a
         ON a.tenant = ?2 AND a.delivery = unhex(j.value ->> 0) AND a.number = j.value ->> 1
-    WHERE a.outcome <> ?3";
+    WHERE a.outcome <> ?3
+    UNION ALL
+    SELECT d.id, d.attempts
+    FROM json_each(?1) j
+    CROSS JOIN ended_deliveries d
+        ON d.tenant = ?2 AND d.id = unhex(j.value ->> 0) AND d.attempts = j.value ->> 1
+    WHERE d.outcome <> ?3";
 
-const SELECT_LAST_ATTEMPTS: &str = "SELECT record_time, tenant, delivery, number, subscription,
+/// The attempt that ended a delivery is its last one.
+const SELECT_LAST_ATTEMPTS: &str =
+    "SELECT end_time AS record_time, tenant, d.id AS delivery, attempts AS number, subscription,
         event, event_type, outcome, http_status, start_time, dns, connect, tls, first_byte, total,
-        response_headers, response_body, response_body_bytes, response_body_truncated, error,
-        agent, region, remote_address, http_version, cause, test, next_attempt_time,
-        settings_revision, delivery_state, delivery_end_reason
+        response_headers, response_body, response_body_bytes, response_body_truncated, error, agent,
+        region, remote_address, http_version, cause, test, NULL AS next_attempt_time,
+        settings_revision, state AS delivery_state, end_reason AS delivery_end_reason
+    FROM json_each(?1) j
+    CROSS JOIN ended_deliveries d
+        ON d.tenant = ?2 AND d.id = unhex(j.value) AND d.outcome IS NOT NULL
+    UNION ALL
+    SELECT record_time, tenant, delivery, number, subscription, event, event_type, outcome,
+        http_status, start_time, dns, connect, tls, first_byte, total, response_headers,
+        response_body, response_body_bytes, response_body_truncated, error, agent, region,
+        remote_address, http_version, cause, test, next_attempt_time, settings_revision,
+        delivery_state, delivery_end_reason
     FROM json_each(?1) j
     CROSS JOIN attempts a
         ON a.seq = (
             SELECT l.seq FROM attempts l
             WHERE l.tenant = ?2 AND l.delivery = unhex(j.value)
             ORDER BY l.number DESC LIMIT 1
-        )";
+        )
+    WHERE NOT EXISTS (
+        SELECT 1 FROM ended_deliveries d
+        WHERE d.tenant = ?2 AND d.id = unhex(j.value) AND d.outcome IS NOT NULL
+    )";
 
 const SELECT_STATS: &str = "SELECT hour, outcome, counts FROM attempt_stats
     WHERE tenant = ? AND subscription = ? AND hour >= ?
     ORDER BY hour, outcome";
 
-/// AUTOINCREMENT keeps the highest number ever given there.
-const SELECT_TAIL_POSITION: &str =
-    "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'attempts'), 0)";
-const SELECT_TAIL: &str = "SELECT record_time, tenant, delivery, number, subscription, event,
-        event_type, outcome, http_status, start_time, dns, connect, tls, first_byte, total,
-        response_headers, response_body, response_body_bytes, response_body_truncated, error,
-        agent, region, remote_address, http_version, cause, test, next_attempt_time,
-        settings_revision, delivery_state, delivery_end_reason, seq
-    FROM attempts
-    WHERE seq > ?
-    ORDER BY seq LIMIT ?";
+/// Of each table as many as are asked for, along its rows.
+const SELECT_TAIL: &str = "SELECT * FROM (
+        SELECT * FROM (
+            SELECT record_time, tenant, delivery, number, subscription, event, event_type, outcome,
+                http_status, start_time, dns, connect, tls, first_byte, total, response_headers,
+                response_body, response_body_bytes, response_body_truncated, error, agent, region,
+                remote_address, http_version, cause, test, next_attempt_time, settings_revision,
+                delivery_state, delivery_end_reason, seq
+            FROM attempts
+            WHERE seq > ?1 AND seq <= ?2
+            ORDER BY seq LIMIT ?3
+        )
+        UNION ALL
+        SELECT * FROM (
+            SELECT end_time AS record_time, tenant, id AS delivery, attempts AS number,
+                subscription, event, event_type, outcome, http_status, start_time, dns, connect,
+                tls, first_byte, total, response_headers, response_body, response_body_bytes,
+                response_body_truncated, error, agent, region, remote_address, http_version, cause,
+                test, NULL AS next_attempt_time, settings_revision, state AS delivery_state,
+                end_reason AS delivery_end_reason, seq
+            FROM ended_deliveries
+            WHERE seq > ?1 AND seq <= ?2 AND outcome IS NOT NULL
+            ORDER BY seq LIMIT ?3
+        )
+    )
+    ORDER BY seq LIMIT ?3";
 
 /// Goes on with the payload, or with nothing in its place.
 const LIST_EVENTS: &str = "SELECT tenant, id, event_type, account, attributes, ordering_key,
@@ -229,22 +275,25 @@ impl HistoryStore for SqliteStore {
     }
 
     async fn tail_position(&self) -> StoreResult<i64> {
-        let rows = BoundValues::default()
-            .run(&mut *self.list_reader().await?, SELECT_TAIL_POSITION)
-            .await?;
-        rows.first().map_or(Ok(0), |row| RowReader::of(row).int())
+        last_seq(&mut *self.list_reader().await?).await
     }
 
     async fn tail(&self, position: i64, limit: u32) -> StoreResult<TailPage> {
+        let mut reader = self.list_reader().await?;
+        let end = last_seq(&mut reader).await?;
         let mut values = BoundValues::default();
-        values.add(position).add(i64::from(limit));
-        let rows = values.run(&mut *self.list_reader().await?, SELECT_TAIL).await?;
+        values.add(position).add(end).add(i64::from(limit));
+        let rows = values.run(&mut reader, SELECT_TAIL).await?;
         let mut page = TailPage { attempts: Vec::with_capacity(rows.len()), position, held: false };
         for row in &rows {
             let mut columns = RowReader::of(row);
             page.attempts.extend(self.unreadable.passed_over(columns.tailed_attempt())?);
             columns.skip_to(ATTEMPT_COLUMNS);
             page.position = columns.int()?;
+        }
+        if rows.len() < usize::try_from(limit).unwrap_or(usize::MAX) {
+            // Past what ended without an attempt, which is not looked through again.
+            page.position = page.position.max(end);
         }
         Ok(page)
     }

@@ -36,6 +36,13 @@ const REMOVE_RESPONSES: &str = "UPDATE attempts SET response_headers = x'', resp
         AND delivery IN (SELECT unhex(value) FROM json_each(?2))
         AND (length(response_headers) > 0 OR length(response_body) > 0)";
 
+/// Of the attempts that ended them.
+const REMOVE_ENDING_RESPONSES: &str = "UPDATE ended_deliveries
+    SET response_headers = x'', response_body = x''
+    WHERE tenant = ?1
+        AND id IN (SELECT unhex(value) FROM json_each(?2))
+        AND (length(response_headers) > 0 OR length(response_body) > 0)";
+
 const SELECT_REMOVED: &str = "SELECT 1 FROM events
     WHERE tenant = ?1 AND id = ?2 AND payload_removal IS NOT NULL";
 
@@ -75,9 +82,12 @@ pub(super) async fn remove_responses(
     if deliveries.is_empty() {
         return Ok(());
     }
-    let mut values = BoundValues::default();
-    values.text(tenant.as_str()).add(id_list(deliveries.iter().map(|delivery| delivery.0)));
-    values.change(connection, REMOVE_RESPONSES).await.map(drop)
+    for sql in [REMOVE_RESPONSES, REMOVE_ENDING_RESPONSES] {
+        let mut values = BoundValues::default();
+        values.text(tenant.as_str()).add(id_list(deliveries.iter().map(|delivery| delivery.0)));
+        values.change(connection, sql).await?;
+    }
+    Ok(())
 }
 
 /// All deliveries of these events.

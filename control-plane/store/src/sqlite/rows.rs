@@ -31,6 +31,8 @@ pub(super) const DELIVERY_COLUMNS: usize = 21;
 pub(super) const ENDED_COLUMNS: usize = 19;
 pub(super) const EVENT_COLUMNS: usize = 14;
 pub(super) const ATTEMPT_COLUMNS: usize = 30;
+/// Of an attempt, in a row of its own and in that of the delivery that it ended.
+pub(super) const OUTCOME_COLUMNS: usize = 17;
 
 /// A delivery, unfinished or ended.
 pub(super) const SELECT_DELIVERY: &str =
@@ -349,15 +351,27 @@ pub(super) fn put_attempt(
     delivery: Option<DeliveryStatus>,
     now: Timestamp,
 ) -> StoreResult<()> {
-    let micros = |span: Option<Duration>| span.map(codec::micros);
     row.add(now.as_micros())
         .text(record.subscription.tenant.as_str())
         .id(record.key.delivery.0)
         .add(i64::from(record.key.number))
         .text(record.subscription.subscription.as_str())
         .id(record.event.0)
-        .text(&record.event_type)
-        .add(record.outcome.code())
+        .text(&record.event_type);
+    put_outcome(row, record)?;
+    row.add(record.trigger.code())
+        .add(record.test)
+        .add(record.next_attempt_time.map(Timestamp::as_micros))
+        .add(record.settings_revision)
+        .add(delivery.map(|standing| standing.state.code()))
+        .add(delivery.and_then(|standing| standing.end_reason).map(EndReason::code));
+    Ok(())
+}
+
+/// Values of what came of an attempt: [`OUTCOME_COLUMNS`].
+pub(super) fn put_outcome(row: &mut BoundValues, record: &AttemptRecord) -> StoreResult<()> {
+    let micros = |span: Option<Duration>| span.map(codec::micros);
+    row.add(record.outcome.code())
         .add(record.http_status.map(i64::from))
         .add(record.start_time.as_micros())
         .add(micros(record.timings.dns))
@@ -373,12 +387,6 @@ pub(super) fn put_attempt(
         .text(&record.agent.0)
         .text(record.region.as_str())
         .text(&record.remote_address)
-        .text(&record.http_version)
-        .add(record.trigger.code())
-        .add(record.test)
-        .add(record.next_attempt_time.map(Timestamp::as_micros))
-        .add(record.settings_revision)
-        .add(delivery.map(|standing| standing.state.code()))
-        .add(delivery.and_then(|standing| standing.end_reason).map(EndReason::code));
+        .text(&record.http_version);
     Ok(())
 }

@@ -60,7 +60,7 @@ conformance! {
         let mut result = record(&late, Outcome::HttpStatus);
         result.settings_revision = Some(7);
         let retry = DeliveryTransition::Retry { due: world.now, failures: 1 };
-        let batch = [Conclusion::new(result, retry)];
+        let batch = [Conclusion::new(&late, result, retry)];
         assert_eq!(world.store.conclude(&batch, world.now).await.unwrap(), [ConclusionOutcome::Applied]);
         assert_eq!(revisions(&late).await, [Some(7)]);
         let tail = world.store.find_attempts(&newest(&world)).await.unwrap().attempts;
@@ -72,7 +72,7 @@ conformance! {
         let retried = world.publish(DeliveryState::InFlight).await;
         let later = world.publish(DeliveryState::InFlight).await;
         let retry = DeliveryTransition::Retry { due: world.now, failures: 1 };
-        let failed = Conclusion::new(record(&retried, Outcome::Timeout), retry);
+        let failed = Conclusion::new(&retried, record(&retried, Outcome::Timeout), retry);
         let at = |seconds: u32| world.now + seconds * SECOND;
         assert_eq!(world.store.conclude(&[failed], at(1)).await.unwrap(), [ConclusionOutcome::Applied]);
         conclude(&world, std::slice::from_ref(&later), at(2)).await;
@@ -220,7 +220,9 @@ fn newest(world: &World) -> AttemptQuery {
 
 /// Concludes the current attempt of each with a success, recorded at one time.
 async fn conclude(world: &World, deliveries: &[Delivery], now: Timestamp) {
-    let succeeded = |delivery| Conclusion::new(record(delivery, Outcome::Succeeded), SUCCESS);
+    let succeeded = |delivery: &Delivery| {
+        Conclusion::new(delivery, record(delivery, Outcome::Succeeded), SUCCESS)
+    };
     let batch: Vec<_> = deliveries.iter().map(succeeded).collect();
     let answers = world.store.conclude(&batch, now).await.unwrap();
     assert!(answers.iter().all(|answer| *answer == ConclusionOutcome::Applied));
@@ -273,7 +275,8 @@ impl Mixed {
             record.http_status = status;
             record.test = delivery.test;
             let at = world.now + n * SECOND;
-            let told = world.store.conclude(&[Conclusion::new(record, SUCCESS)], at).await.unwrap();
+            let batch = [Conclusion::new(delivery, record, SUCCESS)];
+            let told = world.store.conclude(&batch, at).await.unwrap();
             assert_eq!(told, [ConclusionOutcome::Applied]);
         }
         Self { plain, elsewhere, typed, test, silent, refused }

@@ -12,7 +12,7 @@ use crate::engine::{conformance, options};
 use crate::fixture::{SUCCESS, World, record};
 
 async fn conclude(world: &World, delivery: &Delivery) -> StoreResult<Vec<ConclusionOutcome>> {
-    let success = Conclusion::new(record(delivery, Outcome::Succeeded), SUCCESS);
+    let success = Conclusion::new(delivery, record(delivery, Outcome::Succeeded), SUCCESS);
     world.store.conclude(&[success], world.now).await
 }
 
@@ -33,7 +33,7 @@ conformance! {
         }
         let delivery = world.publish(DeliveryState::InFlight).await;
         let mut database = Database::of(engine).await;
-        for table in ["attempts", "ended_deliveries", "attempt_stats"] {
+        for table in ["ended_deliveries", "attempt_stats"] {
             database.refuse(table, RAISED).await;
             let refused = conclude(&world, &delivery).await;
             assert!(matches!(refused, Err(StoreError::Faulty(_))), "{table}: {refused:?}");
@@ -50,7 +50,7 @@ conformance! {
         world.store.rehearse_conclusion(world.now).await.unwrap();
         assert_eq!(conclude(&world, &delivery).await.unwrap(), [ConclusionOutcome::Applied]);
         // Nothing of a rehearsal is left.
-        let attempts = "SELECT count(*) FROM attempts";
+        let attempts = "SELECT count(*) FROM ended_deliveries WHERE outcome IS NOT NULL";
         let count: i64 = match &mut database {
             Database::Postgres(one) => sqlx::query_scalar(attempts).fetch_one(one).await.unwrap(),
             Database::Sqlite(one) => sqlx::query_scalar(attempts).fetch_one(one).await.unwrap(),
@@ -65,10 +65,10 @@ conformance! {
         let world = World::new(engine).await;
         let delivery = world.publish(DeliveryState::InFlight).await;
         let mut database = Database::of(engine).await;
-        database.execute("ALTER TABLE attempts RENAME COLUMN error TO problem").await;
+        database.execute("ALTER TABLE ended_deliveries RENAME COLUMN error TO problem").await;
         let refused = conclude(&world, &delivery).await;
         assert!(matches!(refused, Err(StoreError::Faulty(_))), "{refused:?}");
-        database.execute("ALTER TABLE attempts RENAME COLUMN problem TO error").await;
+        database.execute("ALTER TABLE ended_deliveries RENAME COLUMN problem TO error").await;
         database.execute("ALTER TABLE events ADD COLUMN newer integer NOT NULL DEFAULT 0").await;
         publish(&world).await.unwrap();
         if engine.is_postgres() {
@@ -96,19 +96,19 @@ conformance! {
         ];
         for (kind, codes) in told {
             for code in *codes {
-                database.refuse("attempts", &format!("ERRCODE = '{code}'")).await;
+                database.refuse("ended_deliveries", &format!("ERRCODE = '{code}'")).await;
                 let error = conclude(&world, &delivery).await.unwrap_err();
                 assert_eq!(error.name(), *kind, "{code}: {error}");
-                database.allow("attempts").await;
+                database.allow("ended_deliveries").await;
             }
         }
         let named = "ERRCODE = '23514', CONSTRAINT = 'size'";
-        database.refuse("attempts", named).await;
+        database.refuse("ended_deliveries", named).await;
         let error = conclude(&world, &delivery).await.unwrap_err();
         assert_eq!(error.name(), "rejected", "{error}");
-        database.allow("attempts").await;
+        database.allow("ended_deliveries").await;
         database.execute("DO $$ DECLARE t text; BEGIN FOR t IN SELECT inhrelid::regclass::text
-            FROM pg_inherits WHERE inhparent = 'attempts'::regclass
+            FROM pg_inherits WHERE inhparent = 'ended_deliveries'::regclass
             LOOP EXECUTE 'DROP TABLE ' || t; END LOOP; END $$").await;
         let error = conclude(&world, &delivery).await.unwrap_err();
         assert_eq!(error.name(), "faulty", "there is no partition: {error}");
@@ -123,7 +123,7 @@ conformance! {
         world.store.close().await;
         let Database::Sqlite(mut database) = Database::of(engine).await else { return };
         let place = "SELECT (rootpage - 1) * page_size, page_size \
-            FROM sqlite_master, pragma_page_size WHERE name = 'attempts'";
+            FROM sqlite_master, pragma_page_size WHERE name = 'ended_deliveries'";
         let (start, length): (i64, i64) =
             sqlx::query_as(place).fetch_one(&mut database).await.unwrap();
         database.close().await.unwrap();

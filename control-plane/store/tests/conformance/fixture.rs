@@ -249,8 +249,20 @@ impl World {
         record: AttemptRecord,
         transition: DeliveryTransition,
     ) -> ConclusionOutcome {
-        let batch = [Conclusion::new(record, transition)];
+        let batch = [self.conclusion(record, transition).await];
         self.store.conclude(&batch, self.now + SECOND).await.unwrap()[0]
+    }
+
+    /// With the delivery as it is stored, or any if it is not.
+    pub async fn conclusion(
+        &self,
+        record: AttemptRecord,
+        transition: DeliveryTransition,
+    ) -> Conclusion {
+        let (tenant, id) = (&record.subscription.tenant, record.key.delivery);
+        let stored = self.store.get_delivery(tenant, id).await.unwrap();
+        let any = || self.delivery(&self.event(), DeliveryState::InFlight);
+        Conclusion::new(&stored.unwrap_or_else(any), record, transition)
     }
 
     /// Concludes a delivery's current attempt with a success.
@@ -261,7 +273,9 @@ impl World {
 
     /// Concludes the current attempt of each with a success, in one call.
     pub async fn succeed_all(&self, deliveries: &[Delivery]) {
-        let succeeded = |delivery| Conclusion::new(record(delivery, Outcome::Succeeded), SUCCESS);
+        let succeeded = |delivery: &Delivery| {
+            Conclusion::new(delivery, record(delivery, Outcome::Succeeded), SUCCESS)
+        };
         let batch: Vec<_> = deliveries.iter().map(succeeded).collect();
         let answers = self.store.conclude(&batch, self.now + SECOND).await.unwrap();
         assert!(answers.iter().all(|answer| *answer == ConclusionOutcome::Applied));
@@ -318,7 +332,7 @@ pub fn record(delivery: &Delivery, outcome: Outcome) -> AttemptRecord {
         remote_address: "192.0.2.1:443".to_owned(),
         http_version: "HTTP/2".to_owned(),
         trigger: delivery.trigger,
-        test: false,
+        test: delivery.test,
         next_attempt_time: None,
         settings_revision: Some(1),
     }

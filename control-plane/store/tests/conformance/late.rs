@@ -69,7 +69,7 @@ conformance! {
             if n % 5 == 0 {
                 record.key.number += 1;
             }
-            batch.push(Conclusion::new(record, transition));
+            batch.push(Conclusion::new(&delivery, record, transition));
         }
         let answers = world.store.conclude(&batch, world.now).await.unwrap();
         assert_eq!(answers.len(), batch.len());
@@ -126,7 +126,7 @@ conformance! {
             let mut record = record(delivery, Outcome::Succeeded);
             record.remote_address = address.to_owned();
             record.error = "a\0b".to_owned();
-            Conclusion::new(record, SUCCESS)
+            Conclusion::new(delivery, record, SUCCESS)
         };
         let batch = [conclusion(&good, "192.0.2.1:443"), conclusion(&bad, "\0")];
         let refused = world.store.conclude(&batch, world.now).await;
@@ -279,7 +279,7 @@ conformance! {
         for _ in 0..20 {
             let delivery = world.publish(DeliveryState::InFlight).await;
             let record = record(&delivery, Outcome::Succeeded);
-            let batch = [Conclusion::new(record, SUCCESS)];
+            let batch = [Conclusion::new(&delivery, record, SUCCESS)];
             let (one, two) = tokio::join!(
                 world.store.conclude(&batch, world.now),
                 second.conclude(&batch, world.now)

@@ -21,6 +21,7 @@ mod config;
 mod console;
 mod data_keys;
 mod database;
+mod ending_attempts;
 mod engine;
 mod event_types;
 mod expunge;

@@ -214,7 +214,7 @@ async fn find(world: &World, id: EventId) -> Option<Event> {
 
 async fn conclude(world: &World, delivery: &Delivery, at: Timestamp) {
     let record = AttemptRecord { start_time: at, ..record(delivery, Outcome::Succeeded) };
-    let batch = [Conclusion::new(record, SUCCESS)];
+    let batch = [Conclusion::new(delivery, record, SUCCESS)];
     let answers = world.store.conclude(&batch, at).await.unwrap();
     assert_eq!(answers, [ConclusionOutcome::Applied]);
 }

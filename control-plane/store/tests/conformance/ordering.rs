@@ -53,7 +53,8 @@ async fn conclude_next(
     let delivery = work.into_iter().next().unwrap().delivery;
     let outcome = if transition == SUCCESS { Outcome::Succeeded } else { Outcome::HttpStatus };
     let record = record(&delivery, outcome);
-    let batch = [Conclusion { key_end: end, ..Conclusion::new(record, transition) }];
+    let new = Conclusion::new(&delivery, record, transition);
+    let batch = [Conclusion { key_end: end, ..new }];
     world.store.conclude(&batch, world.now + SECOND).await.unwrap();
     delivery
 }

@@ -44,7 +44,7 @@ async fn conclude(
 ) -> ConclusionOutcome {
     let delivery = world.publish(DeliveryState::InFlight).await;
     let transition = if outcome == Outcome::Succeeded { SUCCESS } else { EXHAUSTED };
-    let new = Conclusion::new(record(&delivery, outcome), transition);
+    let new = Conclusion::new(&delivery, record(&delivery, outcome), transition);
     let batch = [Conclusion { streak, ..new }];
     world.store.conclude(&batch, world.now).await.unwrap()[0]
 }
@@ -59,7 +59,7 @@ conformance! {
         let mut batch = Vec::new();
         for id in ["one", "two", "three"] {
             let delivery = world.publish(DeliveryState::InFlight).await;
-            let new = Conclusion::new(record(&delivery, Outcome::HttpStatus), EXHAUSTED);
+            let new = Conclusion::new(&delivery, record(&delivery, Outcome::HttpStatus), EXHAUSTED);
             batch.push(Conclusion { operational_event: Some(about(&world, id)), ..new });
         }
         let concluded = world.store.conclude(&batch, world.now).await.unwrap();
@@ -80,7 +80,7 @@ conformance! {
         let world = World::new(engine).await;
         let delivery = world.publish(DeliveryState::InFlight).await;
         world.succeed(&delivery).await;
-        let new = Conclusion::new(record(&delivery, Outcome::HttpStatus), EXHAUSTED);
+        let new = Conclusion::new(&delivery, record(&delivery, Outcome::HttpStatus), EXHAUSTED);
         let again = Conclusion { operational_event: Some(about(&world, "x")), streak: begin(&world), ..new };
         let concluded = world.store.conclude(&[again], world.now).await.unwrap();
         assert_eq!(concluded, [ConclusionOutcome::NotCurrent]);
@@ -92,7 +92,7 @@ conformance! {
         let world = World::new(engine).await;
         for _ in 0..2 {
             let delivery = world.publish(DeliveryState::InFlight).await;
-            let new = Conclusion::new(record(&delivery, Outcome::HttpStatus), EXHAUSTED);
+            let new = Conclusion::new(&delivery, record(&delivery, Outcome::HttpStatus), EXHAUSTED);
             let batch = [Conclusion { operational_event: Some(about(&world, "same")), ..new }];
             world.store.conclude(&batch, world.now).await.unwrap();
         }
@@ -151,7 +151,7 @@ conformance! {
             let mut batch = Vec::new();
             for streak in changes {
                 let delivery = world.publish(DeliveryState::InFlight).await;
-                let new = Conclusion::new(record(&delivery, Outcome::HttpStatus), EXHAUSTED);
+                let new = Conclusion::new(&delivery, record(&delivery, Outcome::HttpStatus), EXHAUSTED);
                 batch.push(Conclusion { streak, ..new });
             }
             world.store.conclude(&batch, world.now).await.unwrap();

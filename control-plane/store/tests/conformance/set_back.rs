@@ -66,11 +66,12 @@ conformance! {
         let retried = made_ahead(&world, DeliveryState::InFlight).await;
         let retry = DeliveryTransition::Retry { due: world.now + SECOND, failures: 1 };
         let batch = [
-            Conclusion::new(record(&ahead, Outcome::Succeeded), SUCCESS),
-            Conclusion::new(record(&usual, Outcome::Succeeded), SUCCESS),
-            Conclusion::new(record(&exhausted, Outcome::Timeout), EXHAUSTED),
+            Conclusion::new(&ahead, record(&ahead, Outcome::Succeeded), SUCCESS),
+            Conclusion::new(&usual, record(&usual, Outcome::Succeeded), SUCCESS),
+            Conclusion::new(&exhausted, record(&exhausted, Outcome::Timeout), EXHAUSTED),
         ];
-        for batch in [&batch[..], &[Conclusion::new(record(&retried, Outcome::Timeout), retry)]] {
+        let again = Conclusion::new(&retried, record(&retried, Outcome::Timeout), retry);
+        for batch in [&batch[..], &[again]] {
             let answers = world.store.conclude(batch, world.now).await.unwrap();
             assert!(answers.iter().all(|answer| *answer == ConclusionOutcome::Applied), "{answers:?}");
         }
@@ -110,7 +111,8 @@ conformance! {
         let world = World::new(engine).await;
         let in_flight = made_ahead(&world, DeliveryState::InFlight).await;
         let exhausted = made_ahead(&world, DeliveryState::InFlight).await;
-        let batch = [Conclusion::new(record(&exhausted, Outcome::Unknown), EXHAUSTED)];
+        let unknown = record(&exhausted, Outcome::Unknown);
+        let batch = [Conclusion::new(&exhausted, unknown, EXHAUSTED)];
         world.store.conclude(&batch, world.now).await.unwrap();
         for delivery in [&in_flight, &exhausted] {
             let record = record(delivery, Outcome::Succeeded);

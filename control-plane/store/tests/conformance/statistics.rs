@@ -150,7 +150,7 @@ async fn publish(world: &World, count: usize) -> Vec<Delivery> {
 fn succeeded(delivery: &Delivery, took: Duration, start_time: Timestamp) -> Conclusion {
     let mut record = record(delivery, Outcome::Succeeded);
     (record.start_time, record.timings.total) = (start_time, took);
-    Conclusion::new(record, SUCCESS)
+    Conclusion::new(delivery, record, SUCCESS)
 }
 
 /// Attempts that take so long succeed, in one batch.

@@ -10,7 +10,7 @@ use postrider_store::Conclusion;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
 use crate::engine::{Engine, conformance};
-use crate::fixture::{SECOND, World, audit, record};
+use crate::fixture::{SECOND, SUCCESS, World, audit, record};
 
 conformance! {
     async fn attempts_are_tailed_in_pages_from_a_position(engine) {
@@ -166,8 +166,10 @@ conformance! {
         let old = world.publish(DeliveryState::InFlight).await;
         world.succeed(&old).await;
         let mut other = PgConnection::connect(&engine.url).await.unwrap();
-        let restore = "UPDATE attempts SET commit_number = commit_number + 5000";
-        other.execute(restore).await.unwrap();
+        for table in ["attempts", "ended_deliveries"] {
+            let restore = format!("UPDATE {table} SET commit_number = commit_number + 5000");
+            other.execute(AssertSqlSafe(restore)).await.unwrap();
+        }
         let restored = engine.second().await;
         let start = restored.tail_position().await.unwrap();
         let one = world.publish(DeliveryState::InFlight).await;
@@ -201,7 +203,7 @@ conformance! {
                     let result = record(&delivery, Outcome::Succeeded);
                     match turn % 3 {
                         0 => {
-                            let concluded = Conclusion::new(result, crate::fixture::SUCCESS);
+                            let concluded = Conclusion::new(&delivery, result, SUCCESS);
                             store.conclude(&[concluded], world.now).await.unwrap();
                         }
                         1 => drop(store.conclude_late(&result, world.now).await.unwrap()),
@@ -254,7 +256,7 @@ conformance! {
             let two = world.publish(DeliveryState::InFlight).await;
             let conclusion = |delivery| {
                 let record = record(delivery, Outcome::Succeeded);
-                postrider_store::Conclusion::new(record, crate::fixture::SUCCESS)
+                Conclusion::new(delivery, record, SUCCESS)
             };
             let (batch, other) = ([conclusion(&one)], [conclusion(&two)]);
             let (a, b, page) = tokio::join!(
@@ -283,12 +285,14 @@ conformance! {
 /// An attempt's number that no delivery gets to.
 const COPY: u32 = 77;
 
-/// Records another attempt like one that is there.
+/// Records another attempt like one that ended a delivery.
 fn copy_attempt(xid: i64) -> String {
+    let ended = "to_jsonb(d) || jsonb_build_object(
+            'delivery', d.id, 'record_time', d.end_time, 'delivery_state', d.state";
     format!(
-        "INSERT INTO attempts SELECT (jsonb_populate_record(a,
-            jsonb_build_object('number', {COPY}, 'commit_number', {xid}))).*
-        FROM attempts a LIMIT 1"
+        "INSERT INTO attempts SELECT (jsonb_populate_record(NULL::attempts,
+            {ended}, 'number', {COPY}, 'commit_number', {xid}))).*
+        FROM ended_deliveries d WHERE d.outcome IS NOT NULL LIMIT 1"
     )
 }
 

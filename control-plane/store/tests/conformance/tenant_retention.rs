@@ -38,8 +38,8 @@ conformance! {
         let mut resend = world.delivery(&world.event(), DeliveryState::Waiting);
         resend.event = resent.event;
         world.store.add_delivery(&resend, audit()).await.unwrap();
-        // An event, two deliveries, an attempt and its count.
-        for rows_removed in [5, 0] {
+        // An event, two deliveries and a count; the attempt has a row of its own in memory only.
+        for rows_removed in [if engine.lasts() { 4 } else { 5 }, 0] {
             let done = engine.maintain(Duration::ZERO, 30 * DAY).await;
             assert_eq!(done.rows_removed, rows_removed, "{done:?}");
             assert_eq!(find(&world, gone.event).await, None);
@@ -145,7 +145,7 @@ async fn delivered(world: &World, days: u32) -> Delivery {
     let delivery = publish(world, days, DeliveryState::InFlight).await;
     let at = world.now - days * DAY + 2 * HOUR;
     let record = AttemptRecord { start_time: at, ..record(&delivery, Outcome::Succeeded) };
-    let batch = [Conclusion::new(record, SUCCESS)];
+    let batch = [Conclusion::new(&delivery, record, SUCCESS)];
     let answers = world.store.conclude(&batch, at).await.unwrap();
     assert_eq!(answers, [ConclusionOutcome::Applied]);
     delivery

@@ -91,7 +91,7 @@ conformance! {
         let sick = world.publish(DeliveryState::InFlight).await;
         let well = world.publish(DeliveryState::InFlight).await;
         world.succeed(&sick).await;
-        edit(engine, "attempts", "outcome = 99", "delivery", sick.id.0).await;
+        edit(engine, "ended_deliveries", "outcome = 99", "id", sick.id.0).await;
         world.succeed(&well).await;
         let (seen, position) = await_all(engine, start, 1).await;
         assert_eq!(seen, [AttemptKey { delivery: well.id, number: 1 }]);
