@@ -41,6 +41,8 @@ pub(crate) trait ListSql {
     /// Whether an event's time is in a column beside its id, by which partitions are
     /// left out.
     const HAS_CREATE_TIME: bool;
+    /// That a row of history is a tenant's (`?`).
+    const OF_TENANT: &'static str;
     /// What an order that ascends is written with.
     const ASCENDING: &'static str;
     /// The value of an event's attribute, null if it has none of this name (`?`).
@@ -50,6 +52,9 @@ pub(crate) trait ListSql {
 
     /// Writes a parameter with this value.
     fn bind(&mut self, value: ListValue<'_>) -> &mut Self;
+
+    /// Writes ` AND` and that a row of history is a subscription's of this tenant's.
+    fn of_subscription(&mut self, tenant: &str, subscription: &str) -> &mut Self;
 
     /// Writes ` AND` and that a column has one of these values.
     fn one_of(&mut self, column: &str, codes: Vec<i16>) -> &mut Self;
@@ -107,7 +112,7 @@ pub(crate) fn delivery_ids(sql: &mut impl ListSql, query: &DeliveryQuery) {
 /// What each part of a list of deliveries ends with.
 pub(crate) fn delivery_conditions(sql: &mut impl ListSql, query: &DeliveryQuery) {
     if let Some(subscription) = &query.subscription {
-        sql.condition("subscription = ?", &[Text(subscription.as_str())]);
+        sql.of_subscription(query.tenant.as_str(), subscription.as_str());
     }
     if let Some(event_type) = &query.event_type {
         sql.condition("event_type = ?", &[Text(event_type)]);
@@ -126,10 +131,10 @@ pub(crate) fn delivery_conditions(sql: &mut impl ListSql, query: &DeliveryQuery)
 }
 
 /// Ids of a range, and below the last one of the page before.
-fn tenant_and_ids(sql: &mut impl ListSql, tenant: &str, created: TimeRange, before: Option<Uuid>) {
+fn tenant_and_ids<S: ListSql>(sql: &mut S, tenant: &str, created: TimeRange, before: Option<Uuid>) {
     let (from, until) = codec::id_range(created);
     let until = before.map_or(until, |before| before.min(until));
-    sql.fragment(" tenant = ?", &[Text(tenant)]);
+    sql.push(" ").fragment(S::OF_TENANT, &[Text(tenant)]);
     sql.condition("id >= ?", &[Id(from)]).condition("id < ?", &[Id(until)]);
 }
 
@@ -150,8 +155,8 @@ fn newest(sql: &mut impl ListSql, limit: u32) {
 }
 
 /// The tenant's attempts that were recorded between two times, both inclusive.
-pub(crate) fn attempt_span(sql: &mut impl ListSql, query: &AttemptQuery, span: (i64, i64)) {
-    sql.fragment(" WHERE tenant = ?", &[Text(query.tenant.as_str())]);
+pub(crate) fn attempt_span<S: ListSql>(sql: &mut S, query: &AttemptQuery, span: (i64, i64)) {
+    sql.push(" WHERE ").fragment(S::OF_TENANT, &[Text(query.tenant.as_str())]);
     sql.condition("record_time >= ?", &[Integer(span.0)]);
     sql.condition("record_time <= ?", &[Integer(span.1)]);
 }
@@ -167,7 +172,7 @@ pub(crate) fn attempt_conditions(sql: &mut impl ListSql, query: &AttemptQuery) {
         );
     }
     if let Some(subscription) = &query.subscription {
-        sql.condition("subscription = ?", &[Text(subscription.as_str())]);
+        sql.of_subscription(query.tenant.as_str(), subscription.as_str());
     }
     if let Some(event_type) = &query.event_type {
         sql.condition("event_type = ?", &[Text(event_type)]);

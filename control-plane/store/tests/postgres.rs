@@ -267,8 +267,8 @@ async fn the_earliest_deadline_is_read_from_its_index_on_postgres() {
         let explained: Vec<String> = {
             let mut connection = PgConnection::connect(&url).await.unwrap();
             connection.execute("SET enable_seqscan = off; ANALYZE").await.unwrap();
-            let sql = "EXPLAIN SELECT id FROM deliveries WHERE tenant = 'a' AND \
-                subscription = 'b' AND state IN (1, 2) AND state = 2 ORDER BY deadline LIMIT 1";
+            let sql = "EXPLAIN SELECT id FROM deliveries WHERE tenant = 1 AND \
+                subscription = 2 AND state IN (1, 2) AND state = 2 ORDER BY deadline LIMIT 1";
             sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
         };
         let plan = explained.join("\n");

@@ -94,8 +94,8 @@ CREATE INDEX subscriptions_certificate_warning ON subscriptions (certificate_war
 -- subscription, and narrow: every publish writes it.
 CREATE TABLE subscription_sequences (
     sequence     bigint NOT NULL,
-    tenant       text COLLATE "C" NOT NULL,
-    subscription text COLLATE "C" NOT NULL,
+    tenant       integer  NOT NULL,
+    subscription integer  NOT NULL,
     PRIMARY KEY (tenant, subscription)
 ) WITH (
     fillfactor = 50,
@@ -103,12 +103,26 @@ CREATE TABLE subscription_sequences (
     autovacuum_vacuum_cost_delay = 0
 );
 
+-- Numbers that stand for tenants and subscriptions in what there is a great deal of. They
+-- outlive both: whoever is made again under an id has its number, and so its history.
+CREATE TABLE tenant_numbers (
+    number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id     text COLLATE "C" NOT NULL UNIQUE
+);
+
+CREATE TABLE subscription_numbers (
+    number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant text COLLATE "C" NOT NULL,
+    id     text COLLATE "C" NOT NULL,
+    UNIQUE (tenant, id)
+);
+
 CREATE TABLE events (
     create_time     bigint  NOT NULL,
     matched         integer NOT NULL,
+    tenant          integer  NOT NULL,
     test            boolean NOT NULL,
     id              uuid    NOT NULL,
-    tenant          text COLLATE "C" NOT NULL,
     event_type      text COLLATE "C" NOT NULL,
     account         text COLLATE "C",
     -- JSON; null when there are none.
@@ -154,14 +168,14 @@ CREATE TABLE deliveries (
     shard        integer  NOT NULL,
     attempts     integer  NOT NULL,
     failures     integer  NOT NULL,
+    tenant       integer  NOT NULL,
+    subscription integer  NOT NULL,
     state        smallint NOT NULL,
     trigger      smallint NOT NULL,
     test         boolean  NOT NULL,
     id           uuid     PRIMARY KEY,
     event        uuid     NOT NULL,
     resend_of    uuid,
-    tenant       text COLLATE "C" NOT NULL,
-    subscription text COLLATE "C" NOT NULL,
     event_type   text COLLATE "C" NOT NULL,
     account      text COLLATE "C",
     ordering_key text COLLATE "C",
@@ -225,6 +239,8 @@ CREATE TABLE ended_deliveries (
     connect_us              integer,
     tls_us                  integer,
     first_byte_us           integer,
+    tenant                  integer  NOT NULL,
+    subscription            integer  NOT NULL,
     state                   smallint NOT NULL,
     trigger                 smallint NOT NULL,
     end_reason              smallint,
@@ -236,8 +252,6 @@ CREATE TABLE ended_deliveries (
     id                      uuid     NOT NULL,
     event                   uuid     NOT NULL,
     resend_of               uuid,
-    tenant                  text COLLATE "C" NOT NULL,
-    subscription            text COLLATE "C" NOT NULL,
     event_type              text COLLATE "C" NOT NULL,
     account                 text COLLATE "C",
     ordering_key            text COLLATE "C",
@@ -261,7 +275,7 @@ CREATE INDEX ended_deliveries_commit ON ended_deliveries (commit_number)
 -- Deliveries made after their event: those made with it are found by their ids,
 -- which carry the event's millisecond.
 CREATE TABLE later_deliveries (
-    tenant   text COLLATE "C" NOT NULL,
+    tenant   integer  NOT NULL,
     event    uuid NOT NULL,
     delivery uuid NOT NULL,
     PRIMARY KEY (tenant, event, delivery)
@@ -287,6 +301,8 @@ CREATE TABLE attempts (
     connect_us              integer,
     tls_us                  integer,
     first_byte_us           integer,
+    tenant                  integer  NOT NULL,
+    subscription            integer  NOT NULL,
     outcome                 smallint NOT NULL,
     trigger                 smallint NOT NULL,
     -- Where the delivery stood after it; null when it was no longer kept.
@@ -296,8 +312,6 @@ CREATE TABLE attempts (
     response_body_truncated boolean  NOT NULL,
     delivery                uuid     NOT NULL,
     event                   uuid     NOT NULL,
-    tenant                  text COLLATE "C" NOT NULL,
-    subscription            text COLLATE "C" NOT NULL,
     event_type              text COLLATE "C" NOT NULL,
     agent                   text COLLATE "C" NOT NULL,
     region                  text COLLATE "C" NOT NULL,
@@ -325,12 +339,12 @@ INSERT INTO attempt_numbering (base) VALUES (0);
 
 CREATE TABLE attempt_stats (
     hour         bigint   NOT NULL,
+    tenant       integer  NOT NULL,
+    subscription integer  NOT NULL,
     outcome      smallint NOT NULL,
     octave       smallint NOT NULL,
     -- Twelve digits for each of up to 64 durations; src/postgres/octaves.rs.
     counts       numeric  NOT NULL,
-    tenant       text COLLATE "C" NOT NULL,
-    subscription text COLLATE "C" NOT NULL,
     PRIMARY KEY (tenant, subscription, hour, outcome, octave)
 ) WITH (fillfactor = 50);
 
@@ -548,7 +562,7 @@ CREATE INDEX console_sessions_tenant ON console_sessions (tenant);
 
 CREATE TYPE event_input AS (
     config          integer,
-    tenant          text COLLATE "C",
+    tenant          integer,
     id              uuid,
     create_time     bigint,
     event_type      text COLLATE "C",
@@ -574,8 +588,8 @@ CREATE TYPE delivery_input AS (
     lane          integer,
     place         integer,
     id            uuid,
-    tenant        text COLLATE "C",
-    subscription  text COLLATE "C",
+    tenant        integer,
+    subscription  integer,
     event         uuid,
     event_type    text COLLATE "C",
     account       text COLLATE "C",
@@ -610,8 +624,8 @@ CREATE TYPE key_input AS (
 CREATE TYPE attempt_input AS (
     delivery                uuid,
     number                  integer,
-    tenant                  text COLLATE "C",
-    subscription            text COLLATE "C",
+    tenant                  integer,
+    subscription            integer,
     event                   uuid,
     event_type              text COLLATE "C",
     outcome                 smallint,

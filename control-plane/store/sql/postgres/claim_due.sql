@@ -11,8 +11,11 @@ WITH due AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT id, due FROM deliveries d
         WHERE d.shard = c.shard
-            AND d.tenant = c.tenant
-            AND d.subscription = c.subscription
+            AND d.tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = c.tenant)
+            AND d.subscription = (
+                SELECT n.number FROM subscription_numbers n
+                WHERE n.tenant = c.tenant AND n.id = c.subscription
+            )
             AND d.state = 2 /* WAITING */
             AND d.due <= $8
             AND d.deadline >= c.running
@@ -28,8 +31,11 @@ WITH due AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT id, due FROM deliveries d
         WHERE d.shard = c.shard
-            AND d.tenant = c.tenant
-            AND d.subscription = c.subscription
+            AND d.tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = c.tenant)
+            AND d.subscription = (
+                SELECT n.number FROM subscription_numbers n
+                WHERE n.tenant = c.tenant AND n.id = c.subscription
+            )
             AND d.state = 2 /* WAITING */
             AND d.due <= $8
             AND d.deadline >= c.running
@@ -46,7 +52,9 @@ claimed AS (
     WHERE d.id = ANY(ARRAY(SELECT id FROM due))
     RETURNING d.*
 )
-SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state, attempts,
-    failures, trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed,
-    NULL::smallint AS end_reason, NULL::bigint AS end_time
+SELECT id, (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant,
+    (SELECT n.id FROM subscription_numbers n WHERE n.number = subscription) AS subscription, event,
+    event_type, account, shard, epoch, state, attempts, failures, trigger, due, deadline,
+    ordering_key, sequence, test, resend_of, filter_failed, NULL::smallint AS end_reason,
+    NULL::bigint AS end_time
 FROM claimed

@@ -88,7 +88,8 @@ counted AS (
                 )[tally]
             END AS n
         FROM unnest(
-            $2::text[], $3::text[], $4::bigint[], $5::smallint[], $6::smallint[], $7::text[]
+            $2::integer[], $3::integer[], $4::bigint[], $5::smallint[], $6::smallint[],
+            $7::text[]
         ) WITH ORDINALITY AS t(tenant, subscription, hour, outcome, octave, n, tally)
     ) tallied
     WHERE n > 0

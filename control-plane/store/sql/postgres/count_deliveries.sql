@@ -6,21 +6,26 @@ FROM unnest(
 ) WITH ORDINALITY AS asked(event, low, high, since, ord)
 CROSS JOIN LATERAL (
     SELECT d.state FROM deliveries d
-    WHERE d.tenant = $1 AND d.id BETWEEN asked.low AND asked.high AND d.event = asked.event
+    WHERE d.tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+        AND d.id BETWEEN asked.low AND asked.high
+        AND d.event = asked.event
     UNION ALL
     SELECT d.state FROM ended_deliveries d
-    WHERE d.tenant = $1
+    WHERE d.tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
         AND d.id BETWEEN asked.low AND asked.high
         AND d.event = asked.event
         AND d.end_time >= asked.since
     UNION ALL
     SELECT d.state FROM later_deliveries l
     JOIN deliveries d ON d.id = l.delivery AND d.tenant = l.tenant
-    WHERE l.tenant = $1 AND l.event = asked.event
+    WHERE l.tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+        AND l.event = asked.event
     UNION ALL
     SELECT d.state FROM later_deliveries l
     JOIN ended_deliveries d ON d.id = l.delivery AND d.tenant = l.tenant
-    WHERE l.tenant = $1 AND l.event = asked.event AND d.end_time >= asked.since
+    WHERE l.tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+        AND l.event = asked.event
+        AND d.end_time >= asked.since
 ) found
 GROUP BY asked.ord, found.state
 ORDER BY asked.ord, found.state

@@ -3,8 +3,10 @@
 -- was made, by whatever clock that was.
 WITH found AS MATERIALIZED (
     SELECT id FROM deliveries
-    WHERE tenant = $4
-        AND subscription = $5
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $4)
+        AND subscription = (
+            SELECT n.number FROM subscription_numbers n WHERE n.tenant = $4 AND n.id = $5
+        )
         AND state IN (1 /* HELD */, 2 /* WAITING */)
         AND deadline <= coalesce($6::bigint, 9223372036854775807)
     ORDER BY deadline LIMIT $7 FOR UPDATE
@@ -24,11 +26,9 @@ ended AS (
 ),
 held AS (
     INSERT INTO held_keys AS h (tenant, subscription, ordering_key, event, held, quiet_until)
-    SELECT DISTINCT ON (tenant, subscription, ordering_key) tenant, subscription, ordering_key,
-        event, true, 0
-    FROM gone
+    SELECT DISTINCT ON (ordering_key) $4, $5, ordering_key, event, true, 0 FROM gone
     WHERE $8 AND ordering_key IS NOT NULL
-    ORDER BY tenant, subscription, ordering_key, sequence
+    ORDER BY ordering_key, sequence
     ON CONFLICT (tenant, subscription, ordering_key) DO UPDATE
         SET event = excluded.event, held = true
         WHERE NOT h.held

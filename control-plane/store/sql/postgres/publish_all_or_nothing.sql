@@ -23,7 +23,7 @@ counters AS (
     INSERT INTO subscription_sequences AS old (tenant, subscription, sequence)
     SELECT tenant, subscription, n
     FROM unnest(
-        $2::text[], $3::text[], $4::bigint[]
+        $2::integer[], $3::integer[], $4::bigint[]
     ) WITH ORDINALITY AS l(tenant, subscription, n, lane)
     WHERE (SELECT yes FROM checked)
     ORDER BY lane

@@ -82,7 +82,7 @@ lanes AS MATERIALIZED (
                 )[lane]
             END AS n
         FROM unnest(
-            $2::text[], $3::text[], $4::bigint[]
+            $2::integer[], $3::integer[], $4::bigint[]
         ) WITH ORDINALITY AS l(tenant, subscription, n, lane)
     ) numbering
 ),

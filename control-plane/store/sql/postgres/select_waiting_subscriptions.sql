@@ -19,7 +19,9 @@ WITH RECURSIVE found AS (
         ORDER BY tenant, subscription, due LIMIT 1
     ) d
 )
-SELECT f.shard, f.tenant, f.subscription, f.due AS first_due, l.deadline AS first_deadline
+SELECT f.shard, (SELECT n.id FROM tenant_numbers n WHERE n.number = f.tenant) AS tenant,
+    (SELECT n.id FROM subscription_numbers n WHERE n.number = f.subscription) AS subscription,
+    f.due AS first_due, l.deadline AS first_deadline
 FROM found f
 CROSS JOIN LATERAL (
     SELECT deadline FROM deliveries

@@ -14,6 +14,7 @@ use postrider_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::inputs::input;
+use super::numbers::{BatchNumbers, SubscriptionNumbers};
 use super::octaves::{OctaveCounts, octave};
 use super::query::PgQuery;
 use crate::codec;
@@ -37,7 +38,7 @@ input!(
     /// An event to insert.
     EventInput as "event_input" {
         config: i32,
-        tenant: &'a str,
+        tenant: i32,
         id: Uuid,
         create_time: i64,
         event_type: &'a str,
@@ -56,12 +57,13 @@ input!(
 );
 
 impl<'a> EventInput<'a> {
-    /// `config` is the number of the configuration that the event depends on.
-    pub(super) fn new(config: i32, event: &'a Event) -> StoreResult<Self> {
+    /// `config` is the number of the configuration that the event depends on, `tenant` its
+    /// tenant's.
+    pub(super) fn new(config: i32, tenant: i32, event: &'a Event) -> StoreResult<Self> {
         let content = &event.content;
         Ok(Self {
             config,
-            tenant: event.tenant.as_str(),
+            tenant,
             id: event.id.0,
             create_time: event.create_time().as_micros(),
             event_type: &content.event_type,
@@ -88,8 +90,8 @@ input!(
         lane: Option<i32>,
         place: Option<i32>,
         id: Uuid,
-        tenant: &'a str,
-        subscription: &'a str,
+        tenant: i32,
+        subscription: i32,
         event: Uuid,
         event_type: &'a str,
         account: Option<&'a str>,
@@ -116,23 +118,26 @@ input!(
 #[derive(Default)]
 struct NumberingLanes<'a> {
     places: HashMap<&'a SubscriptionKey, (i32, i64)>,
-    tenants: Vec<&'a str>,
-    subscriptions: Vec<&'a str>,
+    tenants: Vec<i32>,
+    subscriptions: Vec<i32>,
 }
 
 impl<'a> NumberingLanes<'a> {
-    fn of(deliveries: impl Iterator<Item = &'a Delivery>) -> Self {
-        let mut keys: Vec<&SubscriptionKey> = deliveries
+    fn of(
+        deliveries: impl Iterator<Item = &'a Delivery>,
+        numbers: &BatchNumbers<'_>,
+    ) -> StoreResult<Self> {
+        let mut keys: Vec<(SubscriptionNumbers, &SubscriptionKey)> = deliveries
             .filter(|delivery| numbered(delivery))
-            .map(|delivery| &delivery.subscription)
-            .collect();
+            .map(|delivery| Ok((numbers.of(&delivery.subscription)?, &delivery.subscription)))
+            .collect::<StoreResult<_>>()?;
         keys.sort_unstable();
         keys.dedup();
-        Self {
-            tenants: keys.iter().map(|key| key.tenant.as_str()).collect(),
-            subscriptions: keys.iter().map(|key| key.subscription.as_str()).collect(),
-            places: keys.into_iter().zip((1..).map(|lane| (lane, 0))).collect(),
-        }
+        Ok(Self {
+            tenants: keys.iter().map(|(of, _)| of.tenant).collect(),
+            subscriptions: keys.iter().map(|(of, _)| of.subscription).collect(),
+            places: keys.into_iter().map(|(_, key)| key).zip((1..).map(|at| (at, 0))).collect(),
+        })
     }
 
     /// The delivery's lane, and its place in the lane.
@@ -161,8 +166,11 @@ pub(super) struct DeliveryArrays<'a> {
 
 impl<'a> DeliveryArrays<'a> {
     /// Sized for the deliveries that will be pushed.
-    pub(super) fn of(deliveries: impl Iterator<Item = &'a Delivery>) -> Self {
-        Self { rows: Vec::new(), lanes: NumberingLanes::of(deliveries) }
+    pub(super) fn of(
+        deliveries: impl Iterator<Item = &'a Delivery>,
+        numbers: &BatchNumbers<'_>,
+    ) -> StoreResult<Self> {
+        Ok(Self { rows: Vec::new(), lanes: NumberingLanes::of(deliveries, numbers)? })
     }
 
     pub(super) fn bind<'q>(self, query: PgQuery<'q>) -> PgQuery<'q> {
@@ -182,7 +190,13 @@ impl<'a> DeliveryArrays<'a> {
     }
 
     /// `config` is the number of the configuration that the delivery depends on.
-    pub(super) fn push(&mut self, config: i32, delivery: &'a Delivery) -> StoreResult<()> {
+    pub(super) fn push(
+        &mut self,
+        config: i32,
+        delivery: &'a Delivery,
+        numbers: &BatchNumbers<'_>,
+    ) -> StoreResult<()> {
+        let SubscriptionNumbers { tenant, subscription } = numbers.of(&delivery.subscription)?;
         let (lane, place) = self.lanes.next(delivery).unzip();
         self.rows.push(DeliveryInput {
             ord: i32::try_from(self.rows.len()).unwrap_or(i32::MAX).saturating_add(1),
@@ -190,8 +204,8 @@ impl<'a> DeliveryArrays<'a> {
             lane,
             place,
             id: delivery.id.0,
-            tenant: delivery.subscription.tenant.as_str(),
-            subscription: delivery.subscription.subscription.as_str(),
+            tenant,
+            subscription,
             event: delivery.event.0,
             event_type: &delivery.event_type,
             account: delivery.account.as_deref(),
@@ -225,8 +239,8 @@ input!(
     AttemptInput as "attempt_input" {
         delivery: Uuid,
         number: i32,
-        tenant: &'a str,
-        subscription: &'a str,
+        tenant: i32,
+        subscription: i32,
         event: Uuid,
         event_type: &'a str,
         outcome: i16,
@@ -269,8 +283,8 @@ input!(
 /// has the counts.
 #[derive(Default)]
 struct AttemptTallies<'a> {
-    tenants: Vec<&'a str>,
-    subscriptions: Vec<&'a str>,
+    tenants: Vec<i32>,
+    subscriptions: Vec<i32>,
     hours: Vec<i64>,
     outcomes: Vec<i16>,
     octaves: Vec<i16>,
@@ -281,7 +295,7 @@ struct AttemptTallies<'a> {
 
 impl<'a> AttemptTallies<'a> {
     /// Counts an attempt; tests are not counted.
-    fn count(&mut self, record: &'a AttemptRecord) -> Option<i32> {
+    fn count(&mut self, record: &'a AttemptRecord, of: SubscriptionNumbers) -> Option<i32> {
         if record.test {
             return None;
         }
@@ -290,8 +304,8 @@ impl<'a> AttemptTallies<'a> {
         let next = self.counts.len();
         let at = *self.numbers.entry((&record.subscription, hour, outcome, octave)).or_insert_with(
             || {
-                self.tenants.push(record.subscription.tenant.as_str());
-                self.subscriptions.push(record.subscription.subscription.as_str());
+                self.tenants.push(of.tenant);
+                self.subscriptions.push(of.subscription);
                 self.hours.push(hour);
                 self.outcomes.push(outcome);
                 self.octaves.push(octave);
@@ -327,16 +341,17 @@ impl<'a> AttemptArrays<'a> {
     pub(super) fn push(
         &mut self,
         record: &'a AttemptRecord,
+        numbers: SubscriptionNumbers,
         delivery: Option<DeliveryStatus>,
         ended: Option<(&'a ConcludedDelivery, Timestamp)>,
     ) -> StoreResult<()> {
         let of = ended.map(|(delivery, _)| delivery);
-        let tally = self.tallies.count(record);
+        let tally = self.tallies.count(record, numbers);
         self.rows.push(AttemptInput {
             delivery: record.key.delivery.0,
             number: int(record.key.number),
-            tenant: record.subscription.tenant.as_str(),
-            subscription: record.subscription.subscription.as_str(),
+            tenant: numbers.tenant,
+            subscription: numbers.subscription,
             event: record.event.0,
             event_type: &record.event_type,
             outcome: record.outcome.code(),

@@ -31,6 +31,15 @@ const ENDING_ATTEMPTS: &str =
         end_time AS record_time
     FROM ended_deliveries
     WHERE commit_number IS NOT NULL";
+/// Of either, with the names of tenant and subscription.
+const NAMED_ATTEMPTS: &str =
+    "SELECT delivery, number, (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant,
+        (SELECT n.id FROM subscription_numbers n WHERE n.number = subscription) AS subscription,
+        event, event_type, outcome, http_status, start_time, dns_us, connect_us, tls_us,
+        first_byte_us, total_us, response_headers, response_body, response_body_bytes,
+        response_body_truncated, error, agent, region, remote_address, http_version, trigger, test,
+        next_attempt_time, settings_revision, delivery_state, delivery_end_reason, record_time
+    FROM (";
 const RECORD_TIMES: &str = "SELECT tenant, record_time FROM attempts";
 const ENDING_RECORD_TIMES: &str =
     "SELECT tenant, end_time AS record_time FROM ended_deliveries WHERE commit_number IS NOT NULL";
@@ -81,7 +90,7 @@ fn list(query: &AttemptQuery, from: i64, until: i64) -> QueryBuilder<Postgres> {
         sql.push(" ORDER BY record_time DESC FETCH FIRST (");
         sql.push_bind(i64::from(query.limit).saturating_add(1)).push(") ROWS WITH TIES");
     };
-    let mut sql = QueryBuilder::new("SELECT * FROM (");
+    let mut sql = QueryBuilder::new(NAMED_ATTEMPTS);
     for (at, table) in [ATTEMPTS, ENDING_ATTEMPTS].into_iter().enumerate() {
         sql.push(if at > 0 { " UNION ALL (" } else { "(" });
         sql.push("SELECT * FROM (").push(table).push(") a");

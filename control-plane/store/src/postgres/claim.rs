@@ -21,9 +21,12 @@ use crate::work::{ClaimLimits, ClaimRequest, ClaimedDelivery};
 
 const CLAIM_DUE: &str = without_comment(include_str!("../../sql/postgres/claim_due.sql"));
 
-const SELECT_IN_FLIGHT: &str = "SELECT id, tenant, subscription, event, event_type, account,
-        shard, epoch, state, attempts, failures, trigger, due, deadline, ordering_key, sequence,
-        test, resend_of, filter_failed, NULL::smallint AS end_reason, NULL::bigint AS end_time
+const SELECT_IN_FLIGHT: &str =
+    "SELECT id, (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant,
+        (SELECT n.id FROM subscription_numbers n WHERE n.number = subscription) AS subscription,
+        event, event_type, account, shard, epoch, state, attempts, failures, trigger, due, deadline,
+        ordering_key, sequence, test, resend_of, filter_failed, NULL::smallint AS end_reason,
+        NULL::bigint AS end_time
     FROM deliveries
     WHERE id = ANY($1::uuid[]) AND state + 0 = 3 /* IN_FLIGHT */";
 
@@ -31,18 +34,20 @@ const SELECT_IN_FLIGHT: &str = "SELECT id, tenant, subscription, event, event_ty
 const SELECT_EVENTS: &str = "SELECT e.*
     FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS asked(t, i, c)
     CROSS JOIN LATERAL (
-        SELECT tenant, id, create_time, event_type, account, attributes, ordering_key,
+        SELECT asked.t AS tenant, id, create_time, event_type, account, attributes, ordering_key,
             content_type, payload_sha256, traceparent, tracestate, idempotency_key, matched, test,
             payload, payload_removal
         FROM events
-        WHERE tenant = asked.t AND id = asked.i AND create_time = asked.c
+        WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = asked.t)
+            AND id = asked.i AND create_time = asked.c
             AND payload_removal IS NULL
         UNION ALL
-        SELECT tenant, id, create_time, event_type, account, attributes, ordering_key,
+        SELECT asked.t AS tenant, id, create_time, event_type, account, attributes, ordering_key,
             content_type, payload_sha256, traceparent, tracestate, idempotency_key, matched, test,
             payload, payload_removal
         FROM retained_events
-        WHERE tenant = asked.t AND id = asked.i AND payload_removal IS NULL
+        WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = asked.t)
+            AND id = asked.i AND payload_removal IS NULL
         LIMIT 1
     ) e";
 

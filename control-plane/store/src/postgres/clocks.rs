@@ -40,8 +40,11 @@ const RESCHEDULE_WAITING: &str = "UPDATE deliveries d
         ARRAY(
             SELECT id FROM deliveries
             WHERE shard = $1
-                AND tenant = $2
-                AND subscription = $3
+                AND tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $2)
+               
+                AND subscription = (
+                    SELECT n.number FROM subscription_numbers n WHERE n.tenant = $2 AND n.id = $3
+                )
                 AND state = 2 /* WAITING */
                 AND due > $4
                 AND due > $7 + ($5::bigint[])[least(failures + 1, cardinality($5::bigint[]))]

@@ -16,6 +16,7 @@ use super::arrays::{AttemptArrays, int};
 use super::call::DatabaseCall;
 use super::engine::PostgresStore;
 use super::maintenance::READY_LIMIT;
+use super::numbers::{BatchNumbers, SubscriptionNumbers};
 use super::ordering::put_key_end;
 use super::outbox;
 use super::rows::get;
@@ -53,13 +54,20 @@ struct ConcludeParameters<'a> {
 }
 
 impl<'a> ConcludeParameters<'a> {
-    fn push(&mut self, conclusion: &'a Conclusion, now: Timestamp) -> StoreResult<()> {
+    fn push(
+        &mut self,
+        conclusion: &'a Conclusion,
+        numbers: &BatchNumbers<'_>,
+        now: Timestamp,
+    ) -> StoreResult<()> {
         let key = conclusion.record.key;
         let end_time = key.delivery.no_earlier(now);
         self.record_time = self.record_time.max(end_time);
         let ends = matches!(conclusion.transition, DeliveryTransition::End { .. });
         let ended = ends.then_some((&conclusion.delivery, end_time));
-        self.attempts.push(&conclusion.record, Some(conclusion.transition.standing()), ended)?;
+        let standing = Some(conclusion.transition.standing());
+        let of = numbers.of(&conclusion.record.subscription)?;
+        self.attempts.push(&conclusion.record, of, standing, ended)?;
         match conclusion.transition {
             DeliveryTransition::End { .. } => {
                 self.ends.push(key.delivery.0);
@@ -109,9 +117,11 @@ impl PostgresStore {
             return Ok(Vec::new());
         }
         let mut call = self.call("conclude");
+        let numbers = self.numbers_of(&mut call, conclusions).await?;
+        let numbers = &numbers;
         let applied = if conclusions.iter().any(Conclusion::has_side_effects) {
             let mut transaction = RecordingTransaction::begin(&mut call).await?;
-            let applied = apply(&mut transaction, conclusions, now).await?;
+            let applied = apply(&mut transaction, conclusions, numbers, now).await?;
             let applied_conclusions =
                 || conclusions.iter().filter(|conclusion| applied.has(conclusion));
             for end in applied_conclusions().filter_map(|conclusion| conclusion.key_end.as_ref()) {
@@ -121,7 +131,7 @@ impl PostgresStore {
             transaction.commit().await?;
             applied
         } else {
-            apply(&mut call, conclusions, now).await?
+            apply(&mut call, conclusions, numbers, now).await?
         };
         let answer = |conclusion: &Conclusion| {
             if applied.has(conclusion) {
@@ -133,24 +143,38 @@ impl PostgresStore {
         Ok(conclusions.iter().map(answer).collect())
     }
 
+    async fn numbers_of<'c>(
+        &self,
+        call: &mut DatabaseCall<'_>,
+        conclusions: &'c [Conclusion],
+    ) -> StoreResult<BatchNumbers<'c>> {
+        let keys = conclusions.iter().map(|conclusion| &conclusion.record.subscription);
+        let mut numbers = self.numbers.look_up(std::iter::empty(), keys);
+        self.numbers.complete(call, &mut numbers).await?;
+        Ok(numbers)
+    }
+
     /// Concludes a made-up delivery and rolls it back.
     pub(super) async fn rehearse(&self, now: Timestamp) -> StoreResult<()> {
         let (delivery, conclusion) = rehearsal(now);
         // Without a commit it is rolled back.
         let mut call = self.call_for("rehearse_conclusion", READY_LIMIT);
+        let batch = std::slice::from_ref(&conclusion);
+        let numbers = self.numbers_of(&mut call, batch).await?;
+        let SubscriptionNumbers { tenant, subscription } = numbers.of(&delivery.subscription)?;
         let mut transaction = RecordingTransaction::begin(&mut call).await?;
         transaction
             .execute(
                 sqlx::query(INSERT_REHEARSAL)
                     .bind(delivery.id.0)
-                    .bind(delivery.subscription.tenant.as_str())
-                    .bind(delivery.subscription.subscription.as_str())
+                    .bind(tenant)
+                    .bind(subscription)
                     .bind(delivery.event.0)
                     .bind(&delivery.event_type)
                     .bind(now.as_micros()),
             )
             .await?;
-        let applied = apply(&mut transaction, std::slice::from_ref(&conclusion), now).await?;
+        let applied = apply(&mut transaction, batch, &numbers, now).await?;
         match applied.has(&conclusion) {
             true => Ok(()),
             false => Err(codec::corrupt("a delivery that is IN_FLIGHT cannot be concluded")),
@@ -162,17 +186,18 @@ impl PostgresStore {
 async fn apply(
     call: &mut DatabaseCall<'_>,
     conclusions: &[Conclusion],
+    numbers: &BatchNumbers<'_>,
     now: Timestamp,
 ) -> StoreResult<AppliedConclusions> {
     let mut batch = ConcludeParameters::default();
     for conclusion in conclusions {
-        batch.push(conclusion, now)?;
+        batch.push(conclusion, numbers, now)?;
     }
-    let (later, numbers) = batch.later;
+    let (later, later_numbers) = batch.later;
     let (retried, retried_numbers, dues, failures) = batch.retries;
     let go_on = !retried.is_empty();
     let query = sqlx::query(if go_on { CONCLUDE_WITH_RETRIES } else { CONCLUDE_ENDED });
-    let query = batch.attempts.bind(query).bind(batch.ends).bind(later).bind(numbers);
+    let query = batch.attempts.bind(query).bind(batch.ends).bind(later).bind(later_numbers);
     let mut query = query.bind(i64::try_from(conclusions.len()).unwrap_or(i64::MAX));
     if go_on {
         query = query

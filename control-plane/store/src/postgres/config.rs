@@ -97,8 +97,11 @@ const TENANT_CHANGES: &str = "SELECT tenant, id, status, status_reason, settings
 const DELETED_WITH_UNFINISHED: &str = "SELECT s.tenant, s.id AS subscription FROM subscriptions s
     CROSS JOIN LATERAL (
         SELECT FROM deliveries d
-        WHERE d.tenant = s.tenant
-            AND d.subscription = s.id
+        WHERE d.tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = s.tenant)
+            AND d.subscription = (
+                SELECT n.number FROM subscription_numbers n
+                WHERE n.tenant = s.tenant AND n.id = s.id
+            )
             AND d.state IN (1 /* HELD */, 2 /* WAITING */)
         ORDER BY d.deadline LIMIT 1
     ) d

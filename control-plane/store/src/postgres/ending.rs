@@ -24,8 +24,10 @@ const END_WITHOUT_EVENT: &str =
 const CANCEL_DELIVERY: &str =
     without_comment(include_str!("../../sql/postgres/cancel_delivery.sql"));
 
-const SELECT_ENDED_STATE: &str =
-    "SELECT state FROM ended_deliveries WHERE tenant = $1 AND id = $2 AND end_time >= $3";
+const SELECT_ENDED_STATE: &str = "SELECT state FROM ended_deliveries
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+        AND id = $2
+        AND end_time >= $3";
 
 impl PostgresStore {
     pub(super) async fn end_found_waiting(

@@ -26,7 +26,10 @@ const MOVE_ATTEMPT: &str = "WITH moved AS (
             remote_address, http_version, trigger, test, NULL::bigint, settings_revision, state,
             end_reason, end_time, commit_number
         FROM ended_deliveries
-        WHERE tenant = $1 AND id = $2 AND end_time = $3 AND outcome IS NOT NULL
+        WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+            AND id = $2
+            AND end_time = $3
+            AND outcome IS NOT NULL
     )
     UPDATE ended_deliveries
     SET commit_number = NULL, start_time = NULL, total_us = NULL, response_body_bytes = NULL,
@@ -34,11 +37,18 @@ const MOVE_ATTEMPT: &str = "WITH moved AS (
         tls_us = NULL, first_byte_us = NULL, outcome = NULL, response_body_truncated = NULL,
         agent = NULL, region = NULL, remote_address = NULL, http_version = NULL, error = NULL,
         response_headers = NULL, response_body = NULL
-    WHERE tenant = $1 AND id = $2 AND end_time = $3 AND outcome IS NOT NULL";
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+        AND id = $2
+        AND end_time = $3
+        AND outcome IS NOT NULL";
 
 /// Those with something that a receiver answered; 3 when each of the deliveries was made.
 const FIND_RESPONSES: &str = "SELECT found.id, found.end_time
-    FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS asked(tenant, id, since)
+    FROM (
+        SELECT (SELECT n.number FROM tenant_numbers n WHERE n.id = a.tenant) AS tenant, a.id,
+            a.since
+        FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS a(tenant, id, since)
+    ) AS asked
     CROSS JOIN LATERAL (
         SELECT id, end_time FROM ended_deliveries
         WHERE tenant = asked.tenant
@@ -50,7 +60,11 @@ const FIND_RESPONSES: &str = "SELECT found.id, found.end_time
 
 const REMOVE_RESPONSES: &str = "UPDATE ended_deliveries d
     SET response_headers = '', response_body = ''
-    FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS asked(tenant, id, end_time)
+    FROM (
+        SELECT (SELECT n.number FROM tenant_numbers n WHERE n.id = a.tenant) AS tenant, a.id,
+            a.end_time
+        FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS a(tenant, id, end_time)
+    ) AS asked
     WHERE d.tenant = asked.tenant AND d.id = asked.id AND d.end_time = asked.end_time";
 
 /// Makes the attempt that ended a delivery, if it is in the delivery's row, one of the others:

@@ -10,6 +10,7 @@ use postrider_identity::{AuditChain, AuditDraft};
 use tokio::time::Instant;
 
 use super::call::{DatabaseCall, DatabaseDoor};
+use super::numbers::KnownNumbers;
 use crate::error::{StoreError, StoreResult};
 use crate::sealing::SecretSealer;
 use crate::store::{ConnectionPoolSize, Store};
@@ -30,6 +31,7 @@ pub struct PostgresStore {
     pub(super) sealer: SecretSealer,
     pub(super) turns: Turns<AuditChain>,
     pub(super) unreadable: UnreadableRows,
+    pub(super) numbers: KnownNumbers,
 }
 
 impl Store for PostgresStore {

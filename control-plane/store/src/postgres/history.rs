@@ -22,17 +22,20 @@ use crate::history::{
 };
 use crate::sql_file::without_comment;
 
-const SELECT_EVENT: &str = "SELECT tenant, id, create_time, event_type, account, attributes,
-        ordering_key, content_type, payload_sha256, traceparent, tracestate, idempotency_key,
-        matched, test, payload, payload_removal
+const SELECT_EVENT: &str =
+    "SELECT (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant, id, create_time,
+        event_type, account, attributes, ordering_key, content_type, payload_sha256, traceparent,
+        tracestate, idempotency_key, matched, test, payload, payload_removal
     FROM events
-    WHERE tenant = $1 AND id = $2 AND create_time = $3
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+        AND id = $2
+        AND create_time = $3
     UNION ALL
-    SELECT tenant, id, create_time, event_type, account, attributes, ordering_key, content_type,
-        payload_sha256, traceparent, tracestate, idempotency_key, matched, test, payload,
-        payload_removal
+    SELECT (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant, id, create_time,
+        event_type, account, attributes, ordering_key, content_type, payload_sha256, traceparent,
+        tracestate, idempotency_key, matched, test, payload, payload_removal
     FROM retained_events
-    WHERE tenant = $1 AND id = $2
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1) AND id = $2
     LIMIT 1";
 
 const COUNT_DELIVERIES: &str =
@@ -41,22 +44,36 @@ const COUNT_DELIVERIES: &str =
 pub(super) const SELECT_DELIVERIES_OF_EVENTS: &str =
     without_comment(include_str!("../../sql/postgres/select_deliveries_of_events.sql"));
 
-const SELECT_DELIVERY: &str = "SELECT id, tenant, subscription, event, event_type, account, shard,
-        epoch, state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test,
-        resend_of, filter_failed, NULL::smallint AS end_reason, NULL::bigint AS end_time
+const SELECT_DELIVERY: &str =
+    "SELECT id, (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant,
+        (SELECT n.id FROM subscription_numbers n WHERE n.number = subscription) AS subscription,
+        event, event_type, account, shard, epoch, state, attempts, failures, trigger, due, deadline,
+        ordering_key, sequence, test, resend_of, filter_failed, NULL::smallint AS end_reason,
+        NULL::bigint AS end_time
     FROM deliveries
-    WHERE tenant = $1 AND id = $2
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1) AND id = $2
     UNION ALL
-    SELECT id, tenant, subscription, event, event_type, account, 0 AS shard, 0::bigint AS epoch,
-        state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of,
-        filter_failed, end_reason, end_time
+    SELECT id, (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant,
+        (SELECT n.id FROM subscription_numbers n WHERE n.number = subscription) AS subscription,
+        event, event_type, account, 0 AS shard, 0::bigint AS epoch, state, attempts, failures,
+        trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_reason,
+        end_time
     FROM ended_deliveries
-    WHERE tenant = $1 AND id = $2 AND end_time >= $3
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+        AND id = $2
+        AND end_time >= $3
     LIMIT 1";
 
 /// Each part is cut and ordered as the index is that has to be taken, whatever was known of an
 /// empty table.
-const SELECT_ATTEMPTS: &str = "SELECT * FROM (
+const SELECT_ATTEMPTS: &str =
+    "SELECT delivery, number, (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant,
+        (SELECT n.id FROM subscription_numbers n WHERE n.number = subscription) AS subscription,
+        event, event_type, outcome, http_status, start_time, dns_us, connect_us, tls_us,
+        first_byte_us, total_us, response_headers, response_body, response_body_bytes,
+        response_body_truncated, error, agent, region, remote_address, http_version, trigger, test,
+        next_attempt_time, settings_revision, delivery_state, delivery_end_reason, record_time
+    FROM (
         (
             SELECT delivery, number, tenant, subscription, event, event_type, outcome, http_status,
                 start_time, dns_us, connect_us, tls_us, first_byte_us, total_us, response_headers,
@@ -64,7 +81,10 @@ const SELECT_ATTEMPTS: &str = "SELECT * FROM (
                 remote_address, http_version, trigger, test, next_attempt_time, settings_revision,
                 delivery_state, delivery_end_reason, record_time
             FROM attempts
-            WHERE tenant = $1 AND delivery = $2 AND number > $3 AND record_time >= $4
+            WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+                AND delivery = $2
+                AND number > $3
+                AND record_time >= $4
             ORDER BY number LIMIT $5
         )
         UNION ALL
@@ -75,7 +95,11 @@ const SELECT_ATTEMPTS: &str = "SELECT * FROM (
             NULL::bigint AS next_attempt_time, settings_revision, state AS delivery_state,
             end_reason AS delivery_end_reason, end_time AS record_time
         FROM ended_deliveries
-        WHERE tenant = $1 AND id = $2 AND attempts > $3 AND end_time >= $4 AND outcome IS NOT NULL
+        WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+            AND id = $2
+            AND attempts > $3
+            AND end_time >= $4
+            AND outcome IS NOT NULL
     ) a
     ORDER BY number LIMIT $5";
 
@@ -85,20 +109,29 @@ const SELECT_RECORDED_RESULTS: &str = "SELECT asked.id, asked.number
     CROSS JOIN LATERAL (
         (
             SELECT number FROM attempts
-            WHERE tenant = $1 AND delivery = asked.id
+            WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+                AND delivery = asked.id
                 AND number >= asked.number AND number <= asked.number
                 AND record_time >= asked.since AND outcome <> $5
             ORDER BY number LIMIT 1
         )
         UNION ALL
         SELECT attempts FROM ended_deliveries
-        WHERE tenant = $1 AND id = asked.id AND attempts = asked.number
+        WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+            AND id = asked.id
+            AND attempts = asked.number
             AND end_time >= asked.since AND outcome <> $5
         LIMIT 1
     ) recorded";
 
 /// The attempt that ended a delivery is its last one.
-const SELECT_LAST_ATTEMPTS: &str = "SELECT last.*
+const SELECT_LAST_ATTEMPTS: &str =
+    "SELECT delivery, number, (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant,
+        (SELECT n.id FROM subscription_numbers n WHERE n.number = subscription) AS subscription,
+        event, event_type, outcome, http_status, start_time, dns_us, connect_us, tls_us,
+        first_byte_us, total_us, response_headers, response_body, response_body_bytes,
+        response_body_truncated, error, agent, region, remote_address, http_version, trigger, test,
+        next_attempt_time, settings_revision, delivery_state, delivery_end_reason
     FROM unnest($2::uuid[], $3::bigint[]) AS asked(id, since)
     CROSS JOIN LATERAL (
         SELECT id AS delivery, attempts AS number, tenant, subscription, event, event_type, outcome,
@@ -108,7 +141,10 @@ const SELECT_LAST_ATTEMPTS: &str = "SELECT last.*
             NULL::bigint AS next_attempt_time, settings_revision, state AS delivery_state,
             end_reason AS delivery_end_reason
         FROM ended_deliveries
-        WHERE tenant = $1 AND id = asked.id AND end_time >= asked.since AND outcome IS NOT NULL
+        WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+            AND id = asked.id
+            AND end_time >= asked.since
+            AND outcome IS NOT NULL
         UNION ALL
         (
             SELECT delivery, number, tenant, subscription, event, event_type, outcome, http_status,
@@ -117,7 +153,9 @@ const SELECT_LAST_ATTEMPTS: &str = "SELECT last.*
                 remote_address, http_version, trigger, test, next_attempt_time, settings_revision,
                 delivery_state, delivery_end_reason
             FROM attempts
-            WHERE tenant = $1 AND delivery = asked.id AND record_time >= asked.since
+            WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+                AND delivery = asked.id
+                AND record_time >= asked.since
             ORDER BY number DESC LIMIT 1
         )
         LIMIT 1
@@ -125,7 +163,11 @@ const SELECT_LAST_ATTEMPTS: &str = "SELECT last.*
 
 const SELECT_STATS: &str = "SELECT hour, outcome, octave, counts::text AS counts
     FROM attempt_stats
-    WHERE tenant = $1 AND subscription = $2 AND hour >= $3
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+        AND subscription = (
+            SELECT n.number FROM subscription_numbers n WHERE n.tenant = $1 AND n.id = $2
+        )
+        AND hour >= $3
     ORDER BY hour, outcome, octave";
 
 #[async_trait]

@@ -15,9 +15,18 @@ use crate::history::{DeliveryQuery, EventQuery, ListedEvent};
 use crate::list_sql::ListValue::{Id, Integer, Text};
 use crate::list_sql::{ListSql, delivery_conditions, delivery_ids, event_list};
 
-const LIST_EVENTS: &str = "SELECT tenant, id, create_time, event_type, account, attributes,
-        ordering_key, content_type, payload_sha256, traceparent, tracestate, idempotency_key,
-        matched, test, payload_removal, octet_length(payload) AS payload_bytes";
+const LIST_EVENTS: &str =
+    "SELECT (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant, id, create_time,
+        event_type, account, attributes, ordering_key, content_type, payload_sha256, traceparent,
+        tracestate, idempotency_key, matched, test, payload_removal,
+        octet_length(payload) AS payload_bytes";
+/// Of any part, with the names of tenant and subscription.
+const NAMED_DELIVERIES: &str =
+    "SELECT id, (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant,
+        (SELECT n.id FROM subscription_numbers n WHERE n.number = subscription) AS subscription,
+        event, event_type, account, shard, epoch, state, attempts, failures, trigger, due, deadline,
+        ordering_key, sequence, test, resend_of, filter_failed, end_reason, end_time
+    FROM (";
 const LIST_UNFINISHED: &str = "(SELECT id, tenant, subscription, event, event_type, account, shard,
         epoch, state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test,
         resend_of, filter_failed, NULL::smallint AS end_reason, NULL::bigint AS end_time";
@@ -43,7 +52,7 @@ impl PostgresStore {
         query: &DeliveryQuery,
     ) -> StoreResult<Vec<Delivery>> {
         let mut call = self.read_call("list_deliveries");
-        let mut sql = QueryBuilder::new("SELECT * FROM (");
+        let mut sql = QueryBuilder::new(NAMED_DELIVERIES);
         let sets: &[ListedIds] = match query.event {
             None => &[ListedIds::All],
             Some(event) => &[ListedIds::MadeWith(event), ListedIds::MadeAfter(event)],
@@ -130,7 +139,11 @@ fn push_deliveries(
         }
         ListedIds::MadeAfter(event) => {
             sql.condition(
-                "id IN (SELECT delivery FROM later_deliveries WHERE tenant = ? AND event = ?)",
+                "id IN (
+                    SELECT delivery FROM later_deliveries
+                    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = ?)
+                        AND event = ?
+                )",
                 &[Text(query.tenant.as_str()), Id(event.0)],
             );
         }

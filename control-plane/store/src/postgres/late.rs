@@ -19,6 +19,7 @@ use super::arrays::{AttemptArrays, int};
 use super::call::DatabaseCall;
 use super::ending_attempts::move_ending_attempt;
 use super::engine::PostgresStore;
+use super::numbers::numbers_of;
 use super::octaves::{OctaveCounts, octave};
 use super::ordering::put_delivered;
 use super::payload_removal::recordable;
@@ -31,36 +32,58 @@ use crate::latency::latency_bucket;
 use crate::sql_file::without_comment;
 use crate::work::changes_ending_attempt;
 
-const LOCK_LIVE: &str = "SELECT id, tenant, subscription, event, event_type, account, shard,
-        epoch, state, attempts, failures, trigger, due, deadline, ordering_key, sequence, test,
-        resend_of, filter_failed, NULL::smallint AS end_reason, NULL::bigint AS end_time
+const LOCK_LIVE: &str =
+    "SELECT id, (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant,
+        (SELECT n.id FROM subscription_numbers n WHERE n.number = subscription) AS subscription,
+        event, event_type, account, shard, epoch, state, attempts, failures, trigger, due, deadline,
+        ordering_key, sequence, test, resend_of, filter_failed, NULL::smallint AS end_reason,
+        NULL::bigint AS end_time
     FROM deliveries
-    WHERE id = $1 AND tenant = $2 FOR UPDATE";
+    WHERE id = $1 AND tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $2) FOR UPDATE";
 
-const LOCK_ENDED: &str = "SELECT id, tenant, subscription, event, event_type, account, 0 AS shard,
-        0::bigint AS epoch, state, attempts, failures, trigger, due, deadline, ordering_key,
-        sequence, test, resend_of, filter_failed, end_reason, end_time
+const LOCK_ENDED: &str =
+    "SELECT id, (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant,
+        (SELECT n.id FROM subscription_numbers n WHERE n.number = subscription) AS subscription,
+        event, event_type, account, 0 AS shard, 0::bigint AS epoch, state, attempts, failures,
+        trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_reason,
+        end_time
     FROM ended_deliveries
-    WHERE id = $1 AND tenant = $2 AND end_time >= $3 FOR UPDATE";
+    WHERE id = $1
+        AND tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $2)
+        AND end_time >= $3 FOR UPDATE";
 
 /// The number is compared as a range, whose order only the index has that has to be taken.
 const FIND_ATTEMPT: &str = "(
         SELECT outcome, start_time, total_us FROM attempts
-        WHERE tenant = $1 AND delivery = $2 AND number >= $3 AND number <= $3 AND record_time >= $4
+        WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+            AND delivery = $2
+            AND number >= $3
+            AND number <= $3
+            AND record_time >= $4
         ORDER BY number LIMIT 1
     )
     UNION ALL
     SELECT outcome, start_time, total_us FROM ended_deliveries
-    WHERE tenant = $1 AND id = $2 AND attempts = $3 AND end_time >= $4 AND outcome IS NOT NULL
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+        AND id = $2
+        AND attempts = $3
+        AND end_time >= $4
+        AND outcome IS NOT NULL
     LIMIT 1";
 
 const REMOVE_ATTEMPT: &str = "DELETE FROM attempts
-    WHERE tenant = $1 AND delivery = $2 AND number = $3 AND record_time >= $4";
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+        AND delivery = $2
+        AND number = $3
+        AND record_time >= $4";
 
 /// Nothing is taken from a place that has nothing: it would be taken from the next.
 const SUBTRACT_COUNT: &str = "UPDATE attempt_stats SET counts = counts - $6::text::numeric
-    WHERE tenant = $1
-        AND subscription = $2
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+       
+        AND subscription = (
+            SELECT n.number FROM subscription_numbers n WHERE n.tenant = $1 AND n.id = $2
+        )
         AND hour = $3
         AND outcome = $4
         AND octave = $5
@@ -71,7 +94,7 @@ const INSERT_ATTEMPT: &str = without_comment(include_str!("../../sql/postgres/in
 /// 1 the id, 2 the tenant, 3 the attempts, 4 now.
 const END_UNFINISHED: &str = "WITH gone AS (
         DELETE FROM deliveries
-        WHERE id = $1 AND tenant = $2
+        WHERE id = $1 AND tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $2)
         RETURNING *
     )
     INSERT INTO ended_deliveries (
@@ -86,12 +109,16 @@ const END_UNFINISHED: &str = "WITH gone AS (
 /// As [`END_UNFINISHED`]; 5 is the end's time until now.
 const END_EXHAUSTED: &str = "UPDATE ended_deliveries
     SET state = 4 /* SUCCEEDED */, end_reason = NULL, attempts = $3, end_time = $4
-    WHERE id = $1 AND tenant = $2 AND end_time = $5";
+    WHERE id = $1
+        AND tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $2)
+        AND end_time = $5";
 
-const RAISE_UNFINISHED: &str = "UPDATE deliveries SET attempts = $3 WHERE id = $1 AND tenant = $2";
+const RAISE_UNFINISHED: &str = "UPDATE deliveries SET attempts = $3 WHERE id = $1
+AND tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $2)";
 
-const RAISE_ENDED: &str =
-    "UPDATE ended_deliveries SET attempts = $3 WHERE id = $1 AND tenant = $2 AND end_time = $4";
+const RAISE_ENDED: &str = "UPDATE ended_deliveries SET attempts = $3 WHERE id = $1
+AND tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $2)
+AND end_time = $4";
 
 impl PostgresStore {
     pub(super) async fn conclude_one_late(
@@ -107,6 +134,9 @@ impl PostgresStore {
         if repeated == KnownAttempt::Result {
             return Ok(late(None, repeated, record.outcome));
         }
+        let key = std::iter::once(&record.subscription);
+        let mut numbers = self.numbers.look_up(std::iter::empty(), key);
+        self.numbers.complete(&mut call, &mut numbers).await?;
         let mut transaction = RecordingTransaction::begin(&mut call).await?;
         let record = &recordable(&mut transaction, record).await?;
         let delivery = lock_delivery(&mut transaction, record).await?;
@@ -212,7 +242,8 @@ async fn put_attempt(
     now: Timestamp,
 ) -> StoreResult<()> {
     let mut attempt = AttemptArrays::default();
-    attempt.push(record, delivery, None)?;
+    let numbers = numbers_of(transaction, &record.subscription).await?;
+    attempt.push(record, numbers, delivery, None)?;
     let record_time = record.key.delivery.no_earlier(now);
     let query = attempt.bind(sqlx::query(INSERT_ATTEMPT)).bind(record_time.as_micros());
     transaction.execute(query).await?;

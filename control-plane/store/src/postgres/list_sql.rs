@@ -8,6 +8,8 @@ use crate::list_sql::{ListSql, ListValue};
 
 impl ListSql for QueryBuilder<Postgres> {
     const HAS_CREATE_TIME: bool = true;
+    const OF_TENANT: &'static str =
+        "tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = ?)";
     const ASCENDING: &'static str = " ASC";
     const ATTRIBUTE: &'static str = "attributes::jsonb ->> ?";
 
@@ -24,6 +26,15 @@ impl ListSql for QueryBuilder<Postgres> {
             ListValue::Id(value) => self.push_bind(value),
             ListValue::Flag(value) => self.push_bind(value),
         }
+    }
+
+    fn of_subscription(&mut self, tenant: &str, subscription: &str) -> &mut Self {
+        self.condition(
+            "subscription = (
+                SELECT n.number FROM subscription_numbers n WHERE n.tenant = ? AND n.id = ?
+            )",
+            &[ListValue::Text(tenant), ListValue::Text(subscription)],
+        )
     }
 
     fn one_of(&mut self, column: &str, codes: Vec<i16>) -> &mut Self {

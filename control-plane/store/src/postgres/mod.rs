@@ -31,6 +31,7 @@ mod inputs;
 mod late;
 mod list_sql;
 mod maintenance;
+mod numbers;
 mod octaves;
 mod open;
 mod operations;

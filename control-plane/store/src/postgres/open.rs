@@ -11,6 +11,7 @@ use sqlx::Connection as _;
 use super::call::DatabaseDoor;
 use super::engine::PostgresStore;
 use super::errors::Checked as _;
+use super::numbers::KnownNumbers;
 use super::schema::SchemaPath;
 use super::server_list::named_servers;
 use super::servers::{WritableServer, find_writable};
@@ -54,7 +55,8 @@ impl PostgresStore {
         let door = DatabaseDoor::open(servers, found, &path, most, observer).await?;
         let sealer = SecretSealer::new(Arc::clone(&options.keys));
         let (turns, unreadable) = (Turns::default(), UnreadableRows::default());
-        let store = Self { door, shards: options.shards, sealer, turns, unreadable };
+        let (shards, numbers) = (options.shards, KnownNumbers::default());
+        let store = Self { door, shards, sealer, turns, unreadable, numbers };
         store.prepare(options.migrate).await?;
         Ok(store)
     }

@@ -19,6 +19,7 @@ use super::arrays::DeliveryArrays;
 use super::call::DatabaseCall;
 use super::engine::PostgresStore;
 use super::maintenance::note_expunged;
+use super::numbers::BatchNumbers;
 use super::payload_removal::{remove_payloads, remove_responses};
 use super::rows::{self, get};
 use crate::codec;
@@ -175,13 +176,16 @@ impl OperationStore for PostgresStore {
             }
             None => (None, self.call("step_operation")),
         };
+        let keys = step.deliveries.iter().map(|delivery| &delivery.subscription);
+        let mut numbers = self.numbers.look_up(std::iter::empty(), keys);
+        self.numbers.complete(&mut call, &mut numbers).await?;
         call.begin().await?;
         let lock =
             sqlx::query(LOCK_OPERATION).bind(step.tenant.as_str()).bind(step.id.0).bind(step.from);
         if call.row(lock).await?.is_none() {
             return Ok(None);
         }
-        let made = add(&mut call, &step.deliveries).await?;
+        let made = add(&mut call, &step.deliveries, &numbers).await?;
         let removed = expunge(&mut call, step, now).await?;
         let end = step.end;
         let row = call
@@ -246,13 +250,17 @@ async fn expunge(
 }
 
 /// Inserts unfinished deliveries whose events are kept; returns how many.
-async fn add(call: &mut DatabaseCall<'_>, deliveries: &[Delivery]) -> StoreResult<i64> {
+async fn add(
+    call: &mut DatabaseCall<'_>,
+    deliveries: &[Delivery],
+    numbers: &BatchNumbers<'_>,
+) -> StoreResult<i64> {
     if deliveries.is_empty() {
         return Ok(0);
     }
-    let mut arrays = DeliveryArrays::of(deliveries.iter());
+    let mut arrays = DeliveryArrays::of(deliveries.iter(), numbers)?;
     for delivery in deliveries {
-        arrays.push(1, delivery)?;
+        arrays.push(1, delivery, numbers)?;
     }
     let row = call.one_row(arrays.bind(sqlx::query(INSERT_DELIVERIES))).await?;
     get(&row, "count")

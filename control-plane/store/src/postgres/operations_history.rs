@@ -14,43 +14,70 @@ use crate::error::StoreResult;
 use crate::operations::HistoryRange;
 use crate::sql_file::without_comment;
 
-const SELECT_ENDED: &str = "SELECT id, tenant, subscription, event, event_type, account,
-        0 AS shard, 0::bigint AS epoch, state, attempts, failures, trigger, due, deadline,
-        ordering_key, sequence, test, resend_of, filter_failed, end_reason, end_time
+const SELECT_ENDED: &str =
+    "SELECT id, (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant,
+        (SELECT n.id FROM subscription_numbers n WHERE n.number = subscription) AS subscription,
+        event, event_type, account, 0 AS shard, 0::bigint AS epoch, state, attempts, failures,
+        trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_reason,
+        end_time
     FROM ended_deliveries
-    WHERE tenant = $1 AND id >= $2 AND id < $3 AND end_time >= $4
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+        AND id >= $2
+        AND id < $3
+        AND end_time >= $4
     ORDER BY id LIMIT $5";
-const SELECT_ENDED_OF_SUBSCRIPTION: &str = "SELECT id, tenant, subscription, event, event_type,
-        account, 0 AS shard, 0::bigint AS epoch, state, attempts, failures, trigger, due, deadline,
-        ordering_key, sequence, test, resend_of, filter_failed, end_reason, end_time
+const SELECT_ENDED_OF_SUBSCRIPTION: &str =
+    "SELECT id, (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant,
+        (SELECT n.id FROM subscription_numbers n WHERE n.number = subscription) AS subscription,
+        event, event_type, account, 0 AS shard, 0::bigint AS epoch, state, attempts, failures,
+        trigger, due, deadline, ordering_key, sequence, test, resend_of, filter_failed, end_reason,
+        end_time
     FROM ended_deliveries
-    WHERE tenant = $1 AND id >= $2 AND id < $3 AND end_time >= $4 AND subscription = $6
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+        AND id >= $2
+        AND id < $3
+        AND end_time >= $4
+        AND subscription = (
+            SELECT n.number FROM subscription_numbers n WHERE n.tenant = $1 AND n.id = $6
+        )
     ORDER BY id LIMIT $5";
 
-const SELECT_EVENTS: &str = "SELECT tenant, id, create_time, event_type, account, attributes,
-        ordering_key, content_type, payload_sha256, traceparent, tracestate, idempotency_key,
-        matched, test, payload_removal
+const SELECT_EVENTS: &str =
+    "SELECT (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant, id, create_time,
+        event_type, account, attributes, ordering_key, content_type, payload_sha256, traceparent,
+        tracestate, idempotency_key, matched, test, payload_removal
     FROM events
-    WHERE tenant = $1 AND id >= $2 AND id < $3 AND create_time >= $4 AND create_time < $5
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+        AND id >= $2
+        AND id < $3
+        AND create_time >= $4
+        AND create_time < $5
     ORDER BY id LIMIT $6";
 /// Of these there are few: they are read beside each stretch.
-const SELECT_RETAINED_EVENTS: &str = "SELECT tenant, id, create_time, event_type, account,
-        attributes, ordering_key, content_type, payload_sha256, traceparent, tracestate,
-        idempotency_key, matched, test, payload_removal
+const SELECT_RETAINED_EVENTS: &str =
+    "SELECT (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant, id, create_time,
+        event_type, account, attributes, ordering_key, content_type, payload_sha256, traceparent,
+        tracestate, idempotency_key, matched, test, payload_removal
     FROM retained_events
-    WHERE tenant = $1 AND id >= $2 AND id < $3
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1) AND id >= $2 AND id < $3
     ORDER BY id LIMIT $4";
-const SELECT_RETAINED_EVENTS_WITH_PAYLOAD: &str = "SELECT tenant, id, create_time, event_type,
-        account, attributes, ordering_key, content_type, payload_sha256, traceparent, tracestate,
-        idempotency_key, matched, test, payload, payload_removal
+const SELECT_RETAINED_EVENTS_WITH_PAYLOAD: &str =
+    "SELECT (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant, id, create_time,
+        event_type, account, attributes, ordering_key, content_type, payload_sha256, traceparent,
+        tracestate, idempotency_key, matched, test, payload, payload_removal
     FROM retained_events
-    WHERE tenant = $1 AND id >= $2 AND id < $3
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1) AND id >= $2 AND id < $3
     ORDER BY id LIMIT $4";
-const SELECT_EVENTS_WITH_PAYLOAD: &str = "SELECT tenant, id, create_time, event_type, account,
-        attributes, ordering_key, content_type, payload_sha256, traceparent, tracestate,
-        idempotency_key, matched, test, payload, payload_removal
+const SELECT_EVENTS_WITH_PAYLOAD: &str =
+    "SELECT (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant, id, create_time,
+        event_type, account, attributes, ordering_key, content_type, payload_sha256, traceparent,
+        tracestate, idempotency_key, matched, test, payload, payload_removal
     FROM events
-    WHERE tenant = $1 AND id >= $2 AND id < $3 AND create_time >= $4 AND create_time < $5
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+        AND id >= $2
+        AND id < $3
+        AND create_time >= $4
+        AND create_time < $5
     ORDER BY id LIMIT $6";
 
 const SELECT_DELIVERED_EVENTS: &str =

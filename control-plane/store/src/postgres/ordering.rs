@@ -48,7 +48,12 @@ const RELEASE_ALL_HELD: &str = "UPDATE deliveries d SET state = 2 /* WAITING */,
         AND d.id = ANY(
             ARRAY(
                 SELECT id FROM deliveries
-                WHERE tenant = $1 AND subscription = $2 AND state = 1 /* HELD */
+                WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+                    AND subscription = (
+                        SELECT n.number FROM subscription_numbers n
+                        WHERE n.tenant = $1 AND n.id = $2
+                    )
+                    AND state = 1 /* HELD */
                 ORDER BY ordering_key, sequence LIMIT $4
             )
         )";

@@ -25,14 +25,21 @@ use crate::retention::{RemovableEvents, removed_bytes};
 /// The tenant comes with each event: all that is known of a row is in what it is joined by,
 /// so that no plan begins with the tenant's rows.
 const LOCK_EVENTS: &str = "SELECT e.id
-    FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS asked(tenant, id, create_time)
+    FROM (
+        SELECT (SELECT n.number FROM tenant_numbers n WHERE n.id = a.tenant) AS tenant, a.id,
+            a.create_time
+        FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS a(tenant, id, create_time)
+    ) AS asked
     JOIN events e
         ON e.tenant = asked.tenant AND e.id = asked.id AND e.create_time = asked.create_time
     WHERE e.payload_removal IS NULL
     ORDER BY e.id FOR UPDATE OF e";
 
 const LOCK_RETAINED_EVENTS: &str = "SELECT r.id
-    FROM unnest($1::text[], $2::uuid[]) AS asked(tenant, id)
+    FROM (
+        SELECT (SELECT n.number FROM tenant_numbers n WHERE n.id = a.tenant) AS tenant, a.id
+        FROM unnest($1::text[], $2::uuid[]) AS a(tenant, id)
+    ) AS asked
     JOIN retained_events r ON r.tenant = asked.tenant AND r.id = asked.id
     WHERE r.payload_removal IS NULL
     ORDER BY r.id FOR UPDATE OF r";
@@ -43,7 +50,11 @@ const REMOVE_PAYLOADS: &str = "UPDATE events e
         payload_removal = json_build_object(
             'reason', $4::text, 'time', $5::bigint, 'bytes', octet_length(e.payload)
         )::text
-    FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS asked(tenant, id, create_time)
+    FROM (
+        SELECT (SELECT n.number FROM tenant_numbers n WHERE n.id = a.tenant) AS tenant, a.id,
+            a.create_time
+        FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS a(tenant, id, create_time)
+    ) AS asked
     WHERE e.tenant = asked.tenant AND e.id = asked.id AND e.create_time = asked.create_time
     RETURNING e.id, (e.payload_removal::json ->> 'bytes')::bigint AS bytes";
 
@@ -53,14 +64,21 @@ const REMOVE_RETAINED_PAYLOADS: &str = "UPDATE retained_events r
         payload_removal = json_build_object(
             'reason', $3::text, 'time', $4::bigint, 'bytes', octet_length(r.payload)
         )::text
-    FROM unnest($1::text[], $2::uuid[]) AS asked(tenant, id)
+    FROM (
+        SELECT (SELECT n.number FROM tenant_numbers n WHERE n.id = a.tenant) AS tenant, a.id
+        FROM unnest($1::text[], $2::uuid[]) AS a(tenant, id)
+    ) AS asked
     WHERE r.tenant = asked.tenant AND r.id = asked.id
     RETURNING r.id, (r.payload_removal::json ->> 'bytes')::bigint AS bytes";
 
 /// Attempts with something that a receiver answered; 3 when each of the deliveries was made.
 /// Ordered as the index is that has to be taken.
 const FIND_RESPONSES: &str = "SELECT found.delivery, found.number, found.record_time
-    FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS asked(tenant, id, since)
+    FROM (
+        SELECT (SELECT n.number FROM tenant_numbers n WHERE n.id = a.tenant) AS tenant, a.id,
+            a.since
+        FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS a(tenant, id, since)
+    ) AS asked
     CROSS JOIN LATERAL (
         SELECT delivery, number, record_time FROM attempts
         WHERE tenant = asked.tenant
@@ -71,8 +89,12 @@ const FIND_RESPONSES: &str = "SELECT found.delivery, found.number, found.record_
     ) found";
 
 const REMOVE_RESPONSES: &str = "UPDATE attempts a SET response_headers = '', response_body = ''
-    FROM unnest($1::text[], $2::uuid[], $3::integer[], $4::bigint[])
-        AS asked(tenant, delivery, number, record_time)
+    FROM (
+        SELECT (SELECT n.number FROM tenant_numbers n WHERE n.id = a.tenant) AS tenant, a.delivery,
+            a.number, a.record_time
+        FROM unnest($1::text[], $2::uuid[], $3::integer[], $4::bigint[])
+            AS a(tenant, delivery, number, record_time)
+    ) AS asked
     WHERE a.tenant = asked.tenant
         AND a.delivery = asked.delivery
         AND a.number = asked.number
@@ -81,10 +103,12 @@ const REMOVE_RESPONSES: &str = "UPDATE attempts a SET response_headers = '', res
 /// Waits for whoever removes the payload, and keeps others from it until the end of the
 /// transaction.
 const HOLD_EVENT: &str = "SELECT payload_removal IS NOT NULL AS removed FROM events
-    WHERE tenant = $1 AND id = $2 AND create_time = $3 FOR SHARE";
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+        AND id = $2
+        AND create_time = $3 FOR SHARE";
 const HOLD_RETAINED_EVENT: &str = "SELECT payload_removal IS NOT NULL AS removed
     FROM retained_events
-    WHERE tenant = $1 AND id = $2 FOR SHARE";
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1) AND id = $2 FOR SHARE";
 
 /// Removes the payloads of those of these events of which every delivery has ended.
 pub(super) async fn remove_payloads(

@@ -21,6 +21,7 @@ use super::arrays::{DeliveryArrays, EventInput, int};
 use super::call::DatabaseCall;
 use super::engine::PostgresStore;
 use super::inputs::input;
+use super::numbers::BatchNumbers;
 use super::publish_sql::{ADD_DELIVERY, PUBLISH_ALL_OR_NOTHING, statement};
 use super::query::PgQuery;
 use super::rows::get;
@@ -50,11 +51,15 @@ impl PublishingStore for PostgresStore {
         until: Timestamp,
     ) -> StoreResult<Vec<PublishOutcome>> {
         let mut call = self.call("publish");
+        let keys = batch.iter().flat_map(|item| &item.deliveries);
+        let keys = keys.map(|delivery| &delivery.subscription);
+        let mut numbers = self.numbers.look_up(batch.iter().map(|item| &item.event.tenant), keys);
+        self.numbers.complete(&mut call, &mut numbers).await?;
         let mut answers: Vec<Option<PublishOutcome>> = vec![None; batch.len()];
         let mut pending: Vec<usize> = (0..batch.len()).collect();
         for round in 0..MAX_KEY_ROUNDS {
             let items: Vec<&NewEvent> = pending.iter().filter_map(|at| batch.get(*at)).collect();
-            let found = commit(&mut call, &items, until).await;
+            let found = commit(&mut call, &items, until, &numbers).await;
             let found = found.map_err(|error| after_round(round, error))?;
             let mut again = Vec::new();
             for (at, answer) in pending.into_iter().zip(found) {
@@ -98,9 +103,12 @@ impl PublishingStore for PostgresStore {
         audit: &AuditDraft,
     ) -> StoreResult<Option<i64>> {
         let (_turn, mut call) = self.change_call("add_delivery", audit).await?;
+        let key = std::iter::once(&delivery.subscription);
+        let mut numbers = self.numbers.look_up(std::iter::empty(), key);
+        self.numbers.complete(&mut call, &mut numbers).await?;
         call.begin().await?;
-        let mut arrays = DeliveryArrays::of(std::iter::once(delivery));
-        arrays.push(1, delivery)?;
+        let mut arrays = DeliveryArrays::of(std::iter::once(delivery), &numbers)?;
+        arrays.push(1, delivery, &numbers)?;
         let later = delivery.create_time() != delivery.event.time();
         let row = call
             .one_row(
@@ -147,17 +155,18 @@ async fn commit(
     call: &mut DatabaseCall<'_>,
     items: &[&NewEvent],
     until: Timestamp,
+    numbers: &BatchNumbers<'_>,
 ) -> StoreResult<Vec<Option<PublishOutcome>>> {
     if items.is_empty() {
         return Ok(Vec::new());
     }
-    let batch = PublishParameters::of(items)?;
+    let batch = PublishParameters::of(items, numbers)?;
     if batch.is_plain()
-        && let Some(numbers) = commit_all(call, batch, until).await?
+        && let Some(given) = commit_all(call, batch, until).await?
     {
-        return Ok(committed(items, numbers));
+        return Ok(committed(items, given));
     }
-    commit_what_passes(call, items, until).await
+    commit_what_passes(call, items, until, numbers).await
 }
 
 /// Stores a whole batch; `None` when a configuration has changed or it comes too
@@ -182,8 +191,9 @@ async fn commit_what_passes(
     call: &mut DatabaseCall<'_>,
     items: &[&NewEvent],
     until: Timestamp,
+    numbers: &BatchNumbers<'_>,
 ) -> StoreResult<Vec<Option<PublishOutcome>>> {
-    let batch = PublishParameters::of(items)?;
+    let batch = PublishParameters::of(items, numbers)?;
     let configs = batch.configs.clone();
     let lanes = batch.deliveries.lanes().into_iter();
     let row = call.one_row(batch.query(until)).await?;
@@ -307,13 +317,13 @@ input!(
 );
 
 impl<'a> PublishParameters<'a> {
-    fn of(items: &[&'a NewEvent]) -> StoreResult<Self> {
+    fn of(items: &[&'a NewEvent], names: &BatchNumbers<'_>) -> StoreResult<Self> {
         let mut batch = Self {
             configs: Vec::with_capacity(items.len()),
             tenants: Vec::new(),
             versions: Vec::new(),
             events: Vec::with_capacity(items.len()),
-            deliveries: DeliveryArrays::of(items.iter().flat_map(|item| &item.deliveries)),
+            deliveries: DeliveryArrays::of(items.iter().flat_map(|item| &item.deliveries), names)?,
             any_ended: false,
             keys: Vec::new(),
         };
@@ -327,10 +337,11 @@ impl<'a> PublishParameters<'a> {
                 next
             });
             batch.configs.push(config);
-            batch.events.push(EventInput::new(config, &item.event)?);
+            let tenant = names.tenant(&item.event.tenant)?;
+            batch.events.push(EventInput::new(config, tenant, &item.event)?);
             for delivery in &item.deliveries {
                 batch.any_ended |= delivery.state.is_final();
-                batch.deliveries.push(config, delivery)?;
+                batch.deliveries.push(config, delivery, names)?;
             }
             if let Some((key, idempotency)) = keyed(item) {
                 batch.keys.push(KeyInput {

@@ -36,7 +36,14 @@ const BEGIN_RECORDING: &str = "BEGIN; LOCK TABLE ONLY attempts IN ROW EXCLUSIVE 
 const SELECT_HORIZON: &str = without_comment(include_str!("../../sql/postgres/select_horizon.sql"));
 
 /// Whole transactions only: a position cannot lie within one.
-const SELECT_TAIL: &str = "SELECT * FROM (
+const SELECT_TAIL: &str = "SELECT commit_number, delivery, number,
+        (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant,
+        (SELECT n.id FROM subscription_numbers n WHERE n.number = subscription) AS subscription,
+        event, event_type, outcome, http_status, start_time, dns_us, connect_us, tls_us,
+        first_byte_us, total_us, response_headers, response_body, response_body_bytes,
+        response_body_truncated, error, agent, region, remote_address, http_version, trigger, test,
+        next_attempt_time, settings_revision, delivery_state, delivery_end_reason
+    FROM (
         (
             SELECT commit_number, delivery, number, tenant, subscription, event, event_type,
                 outcome, http_status, start_time, dns_us, connect_us, tls_us, first_byte_us,

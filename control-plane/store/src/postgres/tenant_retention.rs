@@ -28,28 +28,46 @@ const SELECT_TENANTS: &str = "SELECT id, history_retention, payload_retention FR
     ORDER BY id";
 
 const NEXT_EVENTS: &str = "SELECT id FROM events
-    WHERE tenant = $1 AND id > $2 AND id < $3 AND create_time < $4
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+        AND id > $2
+        AND id < $3
+        AND create_time < $4
     ORDER BY id LIMIT $5";
 
 /// Against whoever adds a delivery.
 const LOCK_EVENTS: &str = "SELECT e.id
-    FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS asked(tenant, id, create_time)
+    FROM (
+        SELECT (SELECT n.number FROM tenant_numbers n WHERE n.id = a.tenant) AS tenant, a.id,
+            a.create_time
+        FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS a(tenant, id, create_time)
+    ) AS asked
     JOIN events e
         ON e.tenant = asked.tenant AND e.id = asked.id AND e.create_time = asked.create_time
     ORDER BY e.id FOR UPDATE OF e";
 
 const DELETE_EVENTS: &str = "DELETE FROM events e
-    USING unnest($1::text[], $2::uuid[], $3::bigint[]) AS asked(tenant, id, create_time)
+    USING (
+        SELECT (SELECT n.number FROM tenant_numbers n WHERE n.id = a.tenant) AS tenant, a.id,
+            a.create_time
+        FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS a(tenant, id, create_time)
+    ) AS asked
     WHERE e.tenant = asked.tenant AND e.id = asked.id AND e.create_time = asked.create_time";
 
 const NEXT_ENDED: &str = "SELECT id, end_time, subscription FROM ended_deliveries
-    WHERE tenant = $1 AND id > $2 AND id < $3 AND end_time < $4
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+        AND id > $2
+        AND id < $3
+        AND end_time < $4
     ORDER BY id LIMIT $5";
 
 /// By all columns of two indexes, whichever is taken.
 const DELETE_ENDED: &str = "DELETE FROM ended_deliveries d
-    USING unnest($1::text[], $2::uuid[], $3::bigint[], $4::text[])
-        AS asked(tenant, id, end_time, subscription)
+    USING (
+        SELECT (SELECT n.number FROM tenant_numbers n WHERE n.id = a.tenant) AS tenant, a.id,
+            a.end_time, a.subscription
+        FROM unnest($1::text[], $2::uuid[], $3::bigint[], $4::integer[])
+            AS a(tenant, id, end_time, subscription)
+    ) AS asked
     WHERE d.tenant = asked.tenant
         AND d.id = asked.id
         AND d.end_time = asked.end_time
@@ -57,25 +75,34 @@ const DELETE_ENDED: &str = "DELETE FROM ended_deliveries d
     RETURNING d.event, d.id";
 
 const DELETE_LATER: &str = "DELETE FROM later_deliveries l
-    USING unnest($1::text[], $2::uuid[], $3::uuid[]) AS asked(tenant, event, delivery)
+    USING (
+        SELECT (SELECT n.number FROM tenant_numbers n WHERE n.id = a.tenant) AS tenant, a.event,
+            a.delivery
+        FROM unnest($1::text[], $2::uuid[], $3::uuid[]) AS a(tenant, event, delivery)
+    ) AS asked
     WHERE l.tenant = asked.tenant AND l.event = asked.event AND l.delivery = asked.delivery";
 
 /// The oldest, up to a time that so many rows reach.
 const DELETE_ATTEMPTS: &str = "DELETE FROM attempts
-    WHERE tenant = $1
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
         AND record_time < $2
         AND record_time <= (
             SELECT max(record_time)
             FROM (
                 SELECT record_time FROM attempts
-                WHERE tenant = $1 AND record_time < $2
+                WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+                    AND record_time < $2
                 ORDER BY record_time LIMIT $3
             ) oldest
         )";
 
 const DELETE_STATS: &str = "DELETE FROM attempt_stats
     WHERE ctid = ANY(
-        ARRAY(SELECT ctid FROM attempt_stats WHERE tenant = $1 AND hour < $2 LIMIT $3)
+        ARRAY(
+            SELECT ctid FROM attempt_stats
+            WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1) AND hour < $2
+            LIMIT $3
+        )
     )";
 
 const DELETE_OPERATIONS: &str = "DELETE FROM operations
@@ -151,7 +178,7 @@ async fn sweep_ended(
         let ids = rows::read(&old, |row| get::<Uuid>(row, "id"))?;
         let Some(last) = ids.last().copied() else { return Ok(removed) };
         let end_times = rows::read(&old, |row| get::<i64>(row, "end_time"))?;
-        let subscriptions = rows::read(&old, |row| get::<String>(row, "subscription"))?;
+        let subscriptions = rows::read(&old, |row| get::<i32>(row, "subscription"))?;
         call.begin().await?;
         let query = sqlx::query(DELETE_ENDED).bind(vec![tenant.as_str(); ids.len()]);
         let gone = call.rows(query.bind(ids).bind(end_times).bind(subscriptions)).await?;

@@ -27,9 +27,11 @@ const SELECT_WAITING_SUBSCRIPTIONS: &str =
 
 const SELECT_STALE: &str = "SELECT d.* FROM unnest($1::integer[], $2::bigint[]) AS s(at, below)
     CROSS JOIN LATERAL (
-        SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state,
-            attempts, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of,
-            filter_failed, NULL::smallint AS end_reason, NULL::bigint AS end_time
+        SELECT id, (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant,
+            (SELECT n.id FROM subscription_numbers n WHERE n.number = subscription) AS subscription,
+            event, event_type, account, shard, epoch, state, attempts, failures, trigger, due,
+            deadline, ordering_key, sequence, test, resend_of, filter_failed,
+            NULL::smallint AS end_reason, NULL::bigint AS end_time
         FROM deliveries
         WHERE shard = s.at AND epoch < s.below AND state = 3 /* IN_FLIGHT */
         ORDER BY epoch, id LIMIT $3
@@ -41,9 +43,11 @@ const SELECT_STALE: &str = "SELECT d.* FROM unnest($1::integer[], $2::bigint[]) 
 /// for IN_FLIGHT.
 const SELECT_OWN: &str = "SELECT d.* FROM unnest($1::integer[], $2::bigint[]) AS s(at, exactly)
     CROSS JOIN LATERAL (
-        SELECT id, tenant, subscription, event, event_type, account, shard, epoch, state,
-            attempts, failures, trigger, due, deadline, ordering_key, sequence, test, resend_of,
-            filter_failed, NULL::smallint AS end_reason, NULL::bigint AS end_time
+        SELECT id, (SELECT n.id FROM tenant_numbers n WHERE n.number = tenant) AS tenant,
+            (SELECT n.id FROM subscription_numbers n WHERE n.number = subscription) AS subscription,
+            event, event_type, account, shard, epoch, state, attempts, failures, trigger, due,
+            deadline, ordering_key, sequence, test, resend_of, filter_failed,
+            NULL::smallint AS end_reason, NULL::bigint AS end_time
         FROM deliveries
         WHERE shard = s.at
             AND (epoch, id) > (s.exactly, $4)
@@ -66,13 +70,19 @@ const ADOPT_ATTEMPTS: &str = "UPDATE deliveries d SET epoch = $3
         AND d.attempts = ($2::integer[])[array_position($1::uuid[], d.id)]";
 
 const MAKE_DUE: &str = "UPDATE deliveries SET due = $3, trigger = 3 /* MANUAL */
-    WHERE tenant = $1 AND id = $2 AND state + 0 = 2 /* WAITING */";
+    WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+        AND id = $2
+        AND state + 0 = 2 /* WAITING */";
 
 /// There is no smallest uuid before PostgreSQL 18; as text they sort alike.
 const COUNT_BACKLOG: &str = r#"SELECT count(*) AS count, min(id::text COLLATE "C") AS oldest
     FROM (
         SELECT id FROM deliveries
-        WHERE tenant = $1 AND subscription = $2 AND state IN (1 /* HELD */, 2 /* WAITING */)
+        WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
+            AND subscription = (
+                SELECT n.number FROM subscription_numbers n WHERE n.tenant = $1 AND n.id = $2
+            )
+            AND state IN (1 /* HELD */, 2 /* WAITING */)
         LIMIT $3
     ) d"#;
 
@@ -80,8 +90,11 @@ const COUNT_DUE_DELIVERIES: &str = "SELECT count(*) AS count
     FROM (
         SELECT FROM deliveries
         WHERE shard = $1
-            AND tenant = $2
-            AND subscription = $3
+            AND tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $2)
+           
+            AND subscription = (
+                SELECT n.number FROM subscription_numbers n WHERE n.tenant = $2 AND n.id = $3
+            )
             AND state = 2 /* WAITING */
             AND due <= $4
         LIMIT $5

@@ -8,6 +8,7 @@ use crate::list_sql::{ListSql, ListValue};
 
 impl ListSql for QueryBuilder<Sqlite> {
     const HAS_CREATE_TIME: bool = false;
+    const OF_TENANT: &'static str = "tenant = ?";
     const ASCENDING: &'static str = "";
     const ATTRIBUTE: &'static str = "(SELECT j.value FROM json_each(attributes) j WHERE j.key = ?)";
 
@@ -24,6 +25,10 @@ impl ListSql for QueryBuilder<Sqlite> {
             ListValue::Id(value) => self.push_bind(value),
             ListValue::Flag(value) => self.push_bind(value),
         }
+    }
+
+    fn of_subscription(&mut self, _: &str, subscription: &str) -> &mut Self {
+        self.condition("subscription = ?", &[ListValue::Text(subscription)])
     }
 
     fn one_of(&mut self, column: &str, codes: Vec<i16>) -> &mut Self {
