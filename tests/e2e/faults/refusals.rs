@@ -22,16 +22,29 @@ impl RefusingDatabase {
     /// From now on refuses rows of a table; by `name`, of one subscription or all.
     async fn refuse(&mut self, name: &str, table: &str, subscription: Option<&str>) {
         let id = subscription.and_then(|name| name.rsplit('/').next());
-        let when = id.map(|id| format!("WHEN (NEW.subscription = '{id}')")).unwrap_or_default();
-        let trigger =
-            format!("CREATE TRIGGER refuse_{name} BEFORE INSERT ON {table} FOR EACH ROW {when}");
+        let trigger = format!("CREATE TRIGGER refuse_{name} BEFORE INSERT ON {table} FOR EACH ROW");
         let sql = match self.0.engine() {
             Engine::Postgres => {
-                let function = "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger AS \
-                    'BEGIN RAISE EXCEPTION ''refused''; END' LANGUAGE plpgsql";
-                format!("{function}; {trigger} EXECUTE FUNCTION refuse()")
+                // Rows have the number that the subscription's name will get.
+                let of_others = id.map(|id| {
+                    format!(
+                        "IF NEW.subscription NOT IN (
+                            SELECT number FROM subscription_numbers WHERE id = ''{id}''
+                        ) THEN RETURN NEW; END IF;"
+                    )
+                });
+                let of_others = of_others.unwrap_or_default();
+                let function = format!(
+                    "CREATE OR REPLACE FUNCTION refuse_{name}() RETURNS trigger AS \
+                    'BEGIN {of_others} RAISE EXCEPTION ''refused''; END' LANGUAGE plpgsql"
+                );
+                format!("{function}; {trigger} EXECUTE FUNCTION refuse_{name}()")
             }
-            Engine::Sqlite => format!("{trigger} BEGIN SELECT RAISE(ABORT, 'refused'); END"),
+            Engine::Sqlite => {
+                let when = id.map(|id| format!("WHEN (NEW.subscription = '{id}')"));
+                let when = when.unwrap_or_default();
+                format!("{trigger} {when} BEGIN SELECT RAISE(ABORT, 'refused'); END")
+            }
         };
         self.0.execute(&sql).await.unwrap();
     }
@@ -66,7 +79,7 @@ async fn what_the_database_refuses_is_kept_and_written_later(engine: Engine) {
     let mut well = TestEndpoint::create(&api, &receiver, "well", 0).await;
     let mut database = RefusingDatabase(DirectConnection::open(&cluster).await.unwrap());
 
-    database.refuse("one", "attempts", Some(&sick.subscription)).await;
+    database.refuse("one", "ended_deliveries", Some(&sick.subscription)).await;
     let begun = Instant::now();
     sick.publish(&api, PUBLISHED_EVENTS).await;
     well.publish(&api, PUBLISHED_EVENTS).await;
@@ -75,13 +88,13 @@ async fn what_the_database_refuses_is_kept_and_written_later(engine: Engine) {
     sleep((NO_RESULT_TIME * 3 / 2).saturating_sub(begun.elapsed())).await;
     wait_until_ready(&api, true, HEALTH_REPORT_LIMIT).await;
 
-    database.refuse("all", "attempts", None).await;
+    database.refuse("all", "ended_deliveries", None).await;
     well.publish(&api, PUBLISHED_EVENTS).await;
     println!("not ready after {:?}", wait_until_ready(&api, false, HEALTH_REPORT_LIMIT).await);
     kept(&cluster, PUBLISHED_EVENTS as f64 * 2.0).await;
     assert_alive(&api).await;
-    database.allow("all", "attempts").await;
-    database.allow("one", "attempts").await;
+    database.allow("all", "ended_deliveries").await;
+    database.allow("one", "ended_deliveries").await;
     println!("ready after {:?}", wait_until_ready(&api, true, HEALTH_REPORT_LIMIT).await);
     for payee in [&sick, &well] {
         payee.assert_delivered_once(&api, &receiver).await;
