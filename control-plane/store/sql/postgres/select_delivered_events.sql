@@ -16,8 +16,8 @@ WHERE EXISTS (
             AND d.id BETWEEN asked.low AND asked.high
             AND d.event = asked.event
             AND d.subscription = (
-            SELECT n.number FROM subscription_numbers n WHERE n.tenant = $1 AND n.id = $6
-        )
+                SELECT n.number FROM subscription_numbers n WHERE n.tenant = $1 AND n.id = $6
+            )
             AND d.end_time >= asked.since
     )
     OR EXISTS (
@@ -26,8 +26,8 @@ WHERE EXISTS (
         WHERE l.tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
             AND l.event = asked.event
             AND d.subscription = (
-            SELECT n.number FROM subscription_numbers n WHERE n.tenant = $1 AND n.id = $6
-        )
+                SELECT n.number FROM subscription_numbers n WHERE n.tenant = $1 AND n.id = $6
+            )
     )
     OR EXISTS (
         SELECT FROM later_deliveries l
@@ -35,7 +35,7 @@ WHERE EXISTS (
         WHERE l.tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
             AND l.event = asked.event
             AND d.subscription = (
-            SELECT n.number FROM subscription_numbers n WHERE n.tenant = $1 AND n.id = $6
-        )
+                SELECT n.number FROM subscription_numbers n WHERE n.tenant = $1 AND n.id = $6
+            )
             AND d.end_time >= asked.since
     )

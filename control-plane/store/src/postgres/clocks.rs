@@ -41,7 +41,6 @@ const RESCHEDULE_WAITING: &str = "UPDATE deliveries d
             SELECT id FROM deliveries
             WHERE shard = $1
                 AND tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $2)
-               
                 AND subscription = (
                     SELECT n.number FROM subscription_numbers n WHERE n.tenant = $2 AND n.id = $3
                 )

@@ -80,7 +80,6 @@ const REMOVE_ATTEMPT: &str = "DELETE FROM attempts
 /// Nothing is taken from a place that has nothing: it would be taken from the next.
 const SUBTRACT_COUNT: &str = "UPDATE attempt_stats SET counts = counts - $6::text::numeric
     WHERE tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $1)
-       
         AND subscription = (
             SELECT n.number FROM subscription_numbers n WHERE n.tenant = $1 AND n.id = $2
         )
@@ -113,12 +112,13 @@ const END_EXHAUSTED: &str = "UPDATE ended_deliveries
         AND tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $2)
         AND end_time = $5";
 
-const RAISE_UNFINISHED: &str = "UPDATE deliveries SET attempts = $3 WHERE id = $1
-AND tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $2)";
+const RAISE_UNFINISHED: &str = "UPDATE deliveries SET attempts = $3
+    WHERE id = $1 AND tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $2)";
 
-const RAISE_ENDED: &str = "UPDATE ended_deliveries SET attempts = $3 WHERE id = $1
-AND tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $2)
-AND end_time = $4";
+const RAISE_ENDED: &str = "UPDATE ended_deliveries SET attempts = $3
+    WHERE id = $1
+        AND tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $2)
+        AND end_time = $4";
 
 impl PostgresStore {
     pub(super) async fn conclude_one_late(

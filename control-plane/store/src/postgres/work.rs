@@ -91,7 +91,6 @@ const COUNT_DUE_DELIVERIES: &str = "SELECT count(*) AS count
         SELECT FROM deliveries
         WHERE shard = $1
             AND tenant = (SELECT n.number FROM tenant_numbers n WHERE n.id = $2)
-           
             AND subscription = (
                 SELECT n.number FROM subscription_numbers n WHERE n.tenant = $2 AND n.id = $3
             )
