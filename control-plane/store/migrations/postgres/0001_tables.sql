@@ -93,9 +93,9 @@ CREATE INDEX subscriptions_certificate_warning ON subscriptions (certificate_war
 -- The last number given to a subscription's deliveries (invariant `gapless-sequence`). Apart from the
 -- subscription, and narrow: every publish writes it.
 CREATE TABLE subscription_sequences (
-    sequence     bigint NOT NULL,
-    tenant       integer  NOT NULL,
-    subscription integer  NOT NULL,
+    sequence     bigint  NOT NULL,
+    tenant       integer NOT NULL,
+    subscription integer NOT NULL,
     PRIMARY KEY (tenant, subscription)
 ) WITH (
     fillfactor = 50,
@@ -104,14 +104,15 @@ CREATE TABLE subscription_sequences (
 );
 
 -- Numbers that stand for tenants and subscriptions in what there is a great deal of. They
--- outlive both: whoever is made again under an id has its number, and so its history.
+-- outlive both: whoever is made again under an id has its number, and so its history. They
+-- follow from the names, and are above 0; src/postgres/numbers.rs.
 CREATE TABLE tenant_numbers (
-    number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    number integer PRIMARY KEY,
     id     text COLLATE "C" NOT NULL UNIQUE
 );
 
 CREATE TABLE subscription_numbers (
-    number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    number integer PRIMARY KEY,
     tenant text COLLATE "C" NOT NULL,
     id     text COLLATE "C" NOT NULL,
     UNIQUE (tenant, id)
@@ -120,7 +121,7 @@ CREATE TABLE subscription_numbers (
 CREATE TABLE events (
     create_time     bigint  NOT NULL,
     matched         integer NOT NULL,
-    tenant          integer  NOT NULL,
+    tenant          integer NOT NULL,
     test            boolean NOT NULL,
     id              uuid    NOT NULL,
     event_type      text COLLATE "C" NOT NULL,
@@ -275,9 +276,9 @@ CREATE INDEX ended_deliveries_commit ON ended_deliveries (commit_number)
 -- Deliveries made after their event: those made with it are found by their ids,
 -- which carry the event's millisecond.
 CREATE TABLE later_deliveries (
-    tenant   integer  NOT NULL,
-    event    uuid NOT NULL,
-    delivery uuid NOT NULL,
+    tenant   integer NOT NULL,
+    event    uuid    NOT NULL,
+    delivery uuid    NOT NULL,
     PRIMARY KEY (tenant, event, delivery)
 );
 

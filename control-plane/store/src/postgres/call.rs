@@ -45,7 +45,7 @@ pub(super) struct DatabaseDoor {
     /// Told of calls that time out, so that their connections are dropped.
     silence: DatabaseSilence,
     /// Told of calls that fail, so that the server that can be written to is looked for.
-    suspicion: ServerSuspicion,
+    pub(super) suspicion: ServerSuspicion,
     watch: ServerWatch,
     observer: Arc<dyn CallObserver>,
 }

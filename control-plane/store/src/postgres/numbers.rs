@@ -4,14 +4,22 @@
 //! parameters of the batch. All other statements look numbers up by themselves. Guarantees
 //! that a number that is remembered is committed, and that a name keeps its number for good:
 //! numbers outlive their tenants and subscriptions, and so what history says of them.
+//!
+//! A fail over may lose what was committed last, numbers among it, while a process remembers
+//! them, or a batch is under way with them. So a number follows from its name, unless another
+//! name has it: whoever gives the name a number again gives it the same, and no other name
+//! gets it. And what is remembered is forgotten with each connection that is opened, which may
+//! lead to another server.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher, Hash, RandomState};
 
 use parking_lot::RwLock;
 use postrider_domain::ids::{SubscriptionId, SubscriptionKey, TenantId};
 
 use super::call::DatabaseCall;
 use super::rows::get;
+use super::suspicion::ServerSuspicion;
 use crate::codec;
 use crate::error::StoreResult;
 
@@ -19,24 +27,24 @@ use crate::error::StoreResult;
 /// as they are used.
 const MAX_KNOWN_NAMES: usize = 100_000;
 
-/// Only to those without: a number that a conflict used up would be lost.
-const GIVE_TENANTS: &str = "INSERT INTO tenant_numbers (id)
-    SELECT asked.id FROM unnest($1::text[]) AS asked(id)
-    WHERE NOT EXISTS (SELECT FROM tenant_numbers n WHERE n.id = asked.id)
+/// How many numbers a name is offered. With a million names, of 2,000 numbers one is taken.
+const MAX_OFFERED_NUMBERS: u32 = 8;
+
+/// In the order of names, so that two replicas do not wait for each other in a circle.
+const GIVE_TENANTS: &str = "INSERT INTO tenant_numbers (id, number)
+    SELECT asked.id, asked.number FROM unnest($1::text[], $2::integer[]) AS asked(id, number)
     ORDER BY asked.id
-    ON CONFLICT (id) DO NOTHING";
+    ON CONFLICT DO NOTHING";
 const SELECT_TENANTS: &str = "SELECT asked.id, (
         SELECT n.number FROM tenant_numbers n WHERE n.id = asked.id
     ) AS number
     FROM unnest($1::text[]) AS asked(id)";
 
-const GIVE_SUBSCRIPTIONS: &str = "INSERT INTO subscription_numbers (tenant, id)
-    SELECT asked.tenant, asked.id FROM unnest($1::text[], $2::text[]) AS asked(tenant, id)
-    WHERE NOT EXISTS (
-        SELECT FROM subscription_numbers n WHERE n.tenant = asked.tenant AND n.id = asked.id
-    )
+const GIVE_SUBSCRIPTIONS: &str = "INSERT INTO subscription_numbers (tenant, id, number)
+    SELECT asked.tenant, asked.id, asked.number
+    FROM unnest($1::text[], $2::text[], $3::integer[]) AS asked(tenant, id, number)
     ORDER BY asked.tenant, asked.id
-    ON CONFLICT (tenant, id) DO NOTHING";
+    ON CONFLICT DO NOTHING";
 const SELECT_SUBSCRIPTIONS: &str = "SELECT asked.tenant, asked.id, (
         SELECT n.number FROM subscription_numbers n
         WHERE n.tenant = asked.tenant AND n.id = asked.id
@@ -63,6 +71,8 @@ pub(super) struct BatchNumbers<'a> {
     subscriptions: HashMap<&'a SubscriptionKey, i32>,
     unknown_tenants: Vec<&'a TenantId>,
     unknown_subscriptions: Vec<&'a SubscriptionKey>,
+    /// As [`NumbersByName`] when it was looked at.
+    opened_connections: u64,
 }
 
 impl BatchNumbers<'_> {
@@ -82,13 +92,17 @@ impl BatchNumbers<'_> {
 }
 
 /// Numbers that this process has seen committed.
-#[derive(Default)]
-pub(super) struct KnownNumbers(RwLock<NumbersByName>);
+pub(super) struct KnownNumbers {
+    names: RwLock<NumbersByName>,
+    server: ServerSuspicion,
+}
 
 #[derive(Default)]
 struct NumbersByName {
     tenants: HashMap<TenantId, i32>,
     subscriptions: HashMap<SubscriptionKey, i32>,
+    /// How many connections had been opened when the first of these was read.
+    opened_connections: u64,
 }
 
 impl NumbersByName {
@@ -101,14 +115,20 @@ impl NumbersByName {
 }
 
 impl KnownNumbers {
+    pub(super) fn of(server: ServerSuspicion) -> Self {
+        Self { names: RwLock::default(), server }
+    }
+
     /// What is known of the numbers of these tenants, and of these subscriptions and theirs.
     pub(super) fn look_up<'a>(
         &self,
         tenants: impl Iterator<Item = &'a TenantId>,
         subscriptions: impl Iterator<Item = &'a SubscriptionKey>,
     ) -> BatchNumbers<'a> {
-        let known = self.0.read();
-        let mut batch = BatchNumbers::default();
+        self.forget_other_servers();
+        let known = self.names.read();
+        let opened_connections = known.opened_connections;
+        let mut batch = BatchNumbers { opened_connections, ..BatchNumbers::default() };
         for key in subscriptions {
             if batch.subscriptions.contains_key(key) {
                 continue;
@@ -131,42 +151,63 @@ impl KnownNumbers {
         batch
     }
 
-    /// Gives numbers to those of a batch that have none, and finds those that are not known.
-    /// Stands in no transaction: it could be rolled back.
+    fn forget_other_servers(&self) {
+        let opened_connections = self.server.opened_connections();
+        let is_current = |names: &NumbersByName| names.opened_connections == opened_connections;
+        if is_current(&self.names.read()) {
+            return;
+        }
+        let mut names = self.names.write();
+        if !is_current(&names) {
+            *names = NumbersByName { opened_connections, ..NumbersByName::default() };
+        }
+    }
+
+    /// Finds the numbers of a batch that are not known, and gives some to names that have
+    /// none. Stands in no transaction: it could be rolled back.
     pub(super) async fn complete(
         &self,
         call: &mut DatabaseCall<'_>,
         batch: &mut BatchNumbers<'_>,
     ) -> StoreResult<()> {
-        self.complete_tenants(call, batch).await?;
-        self.complete_subscriptions(call, batch).await
+        for offer in 0..MAX_OFFERED_NUMBERS {
+            self.complete_tenants(call, batch, offer).await?;
+            self.complete_subscriptions(call, batch, offer).await?;
+        }
+        Ok(())
     }
 
     async fn complete_tenants(
         &self,
         call: &mut DatabaseCall<'_>,
         batch: &mut BatchNumbers<'_>,
+        offer: u32,
     ) -> StoreResult<()> {
-        let unknown = std::mem::take(&mut batch.unknown_tenants);
-        if unknown.is_empty() {
+        if batch.unknown_tenants.is_empty() {
             return Ok(());
         }
+        let unknown = &batch.unknown_tenants;
         let ids: Vec<&str> = unknown.iter().map(|id| id.as_str()).collect();
-        call.execute(sqlx::query(GIVE_TENANTS).bind(ids.clone())).await?;
+        if offer > 0 {
+            let offered: Vec<i32> = unknown.iter().map(|id| offered_number(id, offer)).collect();
+            let give = sqlx::query(GIVE_TENANTS).bind(ids.clone()).bind(offered);
+            call.execute(give).await?;
+        }
         let rows = call.rows(sqlx::query(SELECT_TENANTS).bind(ids)).await?;
         let mut found: HashMap<TenantId, i32> = HashMap::with_capacity(rows.len());
         for row in &rows {
             let id = TenantId::from_stored(get::<&str>(row, "id")?);
             found.extend(get::<Option<i32>>(row, "number")?.map(|number| (id, number)));
         }
-        for id in unknown {
-            if let Some(number) = found.get(id) {
-                batch.tenants.insert(id, *number);
+        let BatchNumbers { tenants, unknown_tenants, .. } = batch;
+        unknown_tenants.retain(|id| match found.get(*id) {
+            Some(number) => {
+                tenants.insert(*id, *number);
+                false
             }
-        }
-        let mut known = self.0.write();
-        known.make_room();
-        known.tenants.extend(found);
+            None => true,
+        });
+        self.remember(batch.opened_connections, |names| names.tenants.extend(found));
         Ok(())
     }
 
@@ -174,15 +215,19 @@ impl KnownNumbers {
         &self,
         call: &mut DatabaseCall<'_>,
         batch: &mut BatchNumbers<'_>,
+        offer: u32,
     ) -> StoreResult<()> {
-        let unknown = std::mem::take(&mut batch.unknown_subscriptions);
-        if unknown.is_empty() {
+        if batch.unknown_subscriptions.is_empty() {
             return Ok(());
         }
+        let unknown = &batch.unknown_subscriptions;
         let tenants: Vec<&str> = unknown.iter().map(|key| key.tenant.as_str()).collect();
         let ids: Vec<&str> = unknown.iter().map(|key| key.subscription.as_str()).collect();
-        let give = sqlx::query(GIVE_SUBSCRIPTIONS).bind(tenants.clone()).bind(ids.clone());
-        call.execute(give).await?;
+        if offer > 0 {
+            let offered: Vec<i32> = unknown.iter().map(|key| offered_number(key, offer)).collect();
+            let give = sqlx::query(GIVE_SUBSCRIPTIONS).bind(tenants.clone()).bind(ids.clone());
+            call.execute(give.bind(offered)).await?;
+        }
         let rows = call.rows(sqlx::query(SELECT_SUBSCRIPTIONS).bind(tenants).bind(ids)).await?;
         let mut found: HashMap<SubscriptionKey, i32> = HashMap::with_capacity(rows.len());
         for row in &rows {
@@ -192,16 +237,37 @@ impl KnownNumbers {
             };
             found.extend(get::<Option<i32>>(row, "number")?.map(|number| (key, number)));
         }
-        for key in unknown {
-            if let Some(number) = found.get(key) {
-                batch.subscriptions.insert(key, *number);
+        let BatchNumbers { subscriptions, unknown_subscriptions, .. } = batch;
+        unknown_subscriptions.retain(|key| match found.get(*key) {
+            Some(number) => {
+                subscriptions.insert(*key, *number);
+                false
             }
-        }
-        let mut known = self.0.write();
-        known.make_room();
-        known.subscriptions.extend(found);
+            None => true,
+        });
+        self.remember(batch.opened_connections, |names| names.subscriptions.extend(found));
         Ok(())
     }
+
+    /// Unless a connection was opened since, and numbers of another server are there.
+    fn remember(&self, opened_connections: u64, add: impl FnOnce(&mut NumbersByName)) {
+        let mut names = self.names.write();
+        if names.opened_connections == opened_connections {
+            names.make_room();
+            add(&mut names);
+        }
+    }
+}
+
+/// A number for a name: the first follows from it, the others from chance, so that nobody
+/// can keep a name without a number by names of his own.
+fn offered_number<N: Hash>(name: &N, offer: u32) -> i32 {
+    let hash = match offer {
+        0 | 1 => BuildHasherDefault::<DefaultHasher>::default().hash_one(name),
+        _ => RandomState::new().hash_one(name),
+    };
+    // None is 0: loops over all keys begin there.
+    i32::try_from(hash % u64::from(i32::MAX.unsigned_abs())).map_or(1, |number| number + 1)
 }
 
 fn note_tenant<'a>(batch: &mut BatchNumbers<'a>, known: &NumbersByName, id: &'a TenantId) {
@@ -229,4 +295,40 @@ pub(super) async fn numbers_of(
         tenant: get(&row, "tenant")?,
         subscription: get(&row, "subscription")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_number_follows_from_the_name_and_the_others_do_not() {
+        let name = |text: &str| TenantId::from_stored(text);
+        assert_eq!(offered_number(&name("acme"), 1), offered_number(&name("acme"), 1));
+        assert_ne!(offered_number(&name("acme"), 1), offered_number(&name("globex"), 1));
+        assert_ne!(offered_number(&name("acme"), 2), offered_number(&name("acme"), 2));
+        for n in 0..1_000 {
+            assert!(offered_number(&name(&format!("tenant-{n}")), 1 + n % 2) > 0);
+        }
+    }
+
+    #[test]
+    fn numbers_are_forgotten_with_each_connection_that_is_opened() {
+        let server = ServerSuspicion::new();
+        let numbers = KnownNumbers::of(server.clone());
+        let acme = TenantId::from_stored("acme");
+        let known = || {
+            let batch = numbers.look_up(std::iter::once(&acme), std::iter::empty());
+            (batch.tenant(&acme).ok(), batch.opened_connections)
+        };
+        let (_, before) = known();
+        let add = |names: &mut NumbersByName| names.tenants.extend([(acme.clone(), 7)]);
+        numbers.remember(before, add);
+        assert_eq!(known().0, Some(7));
+        server.note_connection();
+        assert_eq!(known().0, None);
+        // What was read before is late.
+        numbers.remember(before, add);
+        assert_eq!(known().0, None);
+    }
 }

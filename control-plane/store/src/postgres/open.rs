@@ -55,7 +55,7 @@ impl PostgresStore {
         let door = DatabaseDoor::open(servers, found, &path, most, observer).await?;
         let sealer = SecretSealer::new(Arc::clone(&options.keys));
         let (turns, unreadable) = (Turns::default(), UnreadableRows::default());
-        let (shards, numbers) = (options.shards, KnownNumbers::default());
+        let (shards, numbers) = (options.shards, KnownNumbers::of(door.suspicion.clone()));
         let store = Self { door, shards, sealer, turns, unreadable, numbers };
         store.prepare(options.migrate).await?;
         Ok(store)

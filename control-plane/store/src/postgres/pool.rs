@@ -177,6 +177,7 @@ async fn pool(
                     suspicion.suspect();
                     return Err(sqlx::Error::Protocol("the server can only be read".to_owned()));
                 }
+                suspicion.note_connection();
                 Ok(())
             })
         })

@@ -1,7 +1,8 @@
 //! Doubt about the server that connections lead to.
 //!
-//! Fed by calls that fail; feeds the watch, which then looks for the server that can be
-//! written to, and the pools. Guarantees that a connection from before the server was left
+//! Fed by calls that fail, and by the pools with each connection that is opened; feeds the
+//! watch, which then looks for the server that can be written to, the pools, and whoever
+//! remembers what a server has. Guarantees that a connection from before the server was left
 //! is never used again.
 //!
 //! Keeps the invariant `only-a-writable-server`.
@@ -22,15 +23,17 @@ struct SuspicionState {
     begun: Instant,
     /// When the server was left, in microseconds since `begun`; zero: never.
     left_microseconds: AtomicU64,
+    /// How many connections were opened.
+    opened_connections: AtomicU64,
     suspected: Notify,
 }
 
 impl ServerSuspicion {
     pub(super) fn new() -> Self {
-        let left_microseconds = AtomicU64::new(0);
         Self(Arc::new(SuspicionState {
             begun: Instant::now(),
-            left_microseconds,
+            left_microseconds: AtomicU64::new(0),
+            opened_connections: AtomicU64::new(0),
             suspected: Notify::new(),
         }))
     }
@@ -38,6 +41,16 @@ impl ServerSuspicion {
     /// The server may be away, or no longer the one that is written to.
     pub(super) fn suspect(&self) {
         self.0.suspected.notify_one();
+    }
+
+    /// A connection was opened, to whichever server is at the address now.
+    pub(super) fn note_connection(&self) {
+        self.0.opened_connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Changes before a statement runs on another server: no connection leads to two.
+    pub(super) fn opened_connections(&self) -> u64 {
+        self.0.opened_connections.load(Ordering::Relaxed)
     }
 
     /// Waits for a suspicion; one that came meanwhile counts.

@@ -30,6 +30,7 @@ mod fixture;
 mod history;
 mod late;
 mod maintenance;
+mod numbers;
 mod operations;
 mod ordering;
 mod outbox;
