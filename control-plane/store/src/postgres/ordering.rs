@@ -9,7 +9,7 @@ use sqlx::postgres::PgRow;
 
 use super::call::DatabaseCall;
 use super::engine::PostgresStore;
-use super::rows::{self, get, subscription_key};
+use super::rows::{self, get, named_subscription_key, subscription_key};
 use crate::error::StoreResult;
 use crate::ordering::{KeyBacklog, KeyEnd, KeyHold, OrderingStore};
 use crate::sql_file::without_comment;
@@ -142,11 +142,7 @@ impl OrderingStore for PostgresStore {
                     .bind(i64::from(limit)),
             )
             .await?;
-        rows::read(&rows, |row: &PgRow| {
-            let key =
-                OrderedKey { subscription: subscription_key(row)?, key: get(row, "ordering_key")? };
-            Ok(KeyBacklog { key, under_way: get(row, "under_way")? })
-        })
+        self.unreadable.readable(rows.iter().map(key_backlog))
     }
 
     async fn release_all_held(
@@ -205,6 +201,12 @@ async fn put_hold(call: &mut DatabaseCall<'_>, hold: &KeyHold) -> StoreResult<()
     )
     .await?;
     Ok(())
+}
+
+fn key_backlog(row: &PgRow) -> StoreResult<KeyBacklog> {
+    let subscription = named_subscription_key(row)?;
+    let key = OrderedKey { subscription, key: get(row, "ordering_key")? };
+    Ok(KeyBacklog { key, under_way: get(row, "under_way")? })
 }
 
 /// The number of a key's advisory lock. Two keys with the same number only wait for

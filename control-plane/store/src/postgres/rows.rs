@@ -74,6 +74,15 @@ pub(super) fn subscription_key(row: &PgRow) -> StoreResult<SubscriptionKey> {
     })
 }
 
+/// Of rows with numbers: one whose number has no name any more keeps nobody from the others.
+pub(super) fn named_subscription_key(row: &PgRow) -> StoreResult<SubscriptionKey> {
+    let name = || {
+        let tenant = row.try_get("tenant").unwrap_or("?");
+        format!("tenants/{tenant}/subscriptions/?")
+    };
+    subscription_key(row).map_err(|error| error.in_row(name))
+}
+
 pub(super) fn stopped_clock(row: &PgRow, total: &str, since: &str) -> StoreResult<StoppedClock> {
     Ok(StoppedClock {
         total: codec::span(total, get(row, total)?)?,

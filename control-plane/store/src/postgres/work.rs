@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::arrays::{epoch, int};
 use super::engine::PostgresStore;
 use super::query::PgQuery;
-use super::rows::{self, get, shard, subscription_key, time};
+use super::rows::{self, get, named_subscription_key, shard, time};
 use crate::codec;
 use crate::error::StoreResult;
 use crate::sql_file::without_comment;
@@ -134,7 +134,7 @@ impl WorkStore for PostgresStore {
                     .bind(shards.iter().map(|shard| i32::from(shard.0)).collect::<Vec<_>>()),
             )
             .await?;
-        rows::read(&rows, waiting_subscription)
+        self.unreadable.readable(rows.iter().map(waiting_subscription))
     }
 
     async fn stale_in_flight(
@@ -284,7 +284,7 @@ fn attempts(sql: &'static str, keys: &[AttemptKey]) -> PgQuery<'static> {
 
 fn waiting_subscription(row: &PgRow) -> StoreResult<WaitingSubscription> {
     Ok(WaitingSubscription {
-        subscription: subscription_key(row)?,
+        subscription: named_subscription_key(row)?,
         shard: shard(row)?,
         first_due: time(row, "first_due")?,
         first_deadline: time(row, "first_deadline")?,
