@@ -107,7 +107,7 @@ fn cell(message: &DynamicMessage, path: &str, times: TimeStyle) -> String {
     }
 }
 
-/// "ReplayDeliveries" of "type.googleapis.com/postrider.v1.ReplayDeliveriesMetadata".
+/// `ReplayDeliveries` of `type.googleapis.com/postrider.v1.ReplayDeliveriesMetadata`.
 fn kind_name(type_url: &str) -> &str {
     let name = type_url.rsplit(['/', '.']).next().unwrap_or(type_url);
     name.strip_suffix("Metadata").unwrap_or(name)
