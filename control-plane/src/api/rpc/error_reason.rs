@@ -29,16 +29,19 @@ pub enum ErrorReason {
     /// A page of this origin may not call over HTTP. Call from elsewhere, or have an operator
     /// allow it in `server.http_allowed_origins`.
     OriginNotAllowed,
-    /// Nobody is asked for a credential here, and the request over HTTP names a host that is not
-    /// one of the installation's, as a page does whose name was moved here. Call by an address or
-    /// `localhost`, or have an operator allow the name in `server.http_allowed_hosts`.
+    /// Nobody is asked for a credential here (`server.insecure_no_auth`, without TLS), and the
+    /// request over HTTP/1.1 names a host that is not one of the installation's, as a page does
+    /// whose name was moved here. Call by an address or `localhost`, or have an operator allow the
+    /// name in `server.http_allowed_hosts`.
     HostNotAllowed,
     /// A token can hold only roles and tenants that its maker holds too. Ask for less, or have
     /// somebody with more make it.
     GrantNotHeld,
     /// Fields are missing or out of their bounds; `BadRequest` names each. Correct them.
     InvalidRequest,
-    /// The message cannot be decoded. Correct the client.
+    /// The message cannot be decoded, or its body broke off. Over HTTP also: the request has no
+    /// `Host` or several (400), a media type or a content coding that is not taken (415), or a
+    /// transfer coding other than `chunked` (501). Correct the client.
     MalformedRequest,
     /// There is no such method at this door. Correct the client; a new method needs a replica that
     /// is new enough.
