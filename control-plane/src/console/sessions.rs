@@ -17,7 +17,7 @@ use postrider_identity::{
     CallerIdentity, ConsoleEntryKind, ConsoleHash, ConsoleId, ConsoleIdKey, ConsoleSession,
 };
 use postrider_store::{ConsoleCreation, Store, StoreError};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::failure::PageFailure;
 use crate::callers::{Authenticator, CredentialRefusal};
@@ -42,6 +42,11 @@ pub struct SignedIn {
     pub id: ConsoleId,
     pub identity: Arc<CallerIdentity>,
     pub expire_time: Timestamp,
+}
+
+/// The right to begin one session.
+pub struct BeginningTurn {
+    _permit: OwnedSemaphorePermit,
 }
 
 /// Keeps sessions.
@@ -94,14 +99,23 @@ impl Sessions {
         taken.map_err(|refusal| PageFailure::TooOften(refusal.retry_after))
     }
 
-    /// Begins a session of a caller who was counted, and ends the one that his browser had.
+    /// A turn for a caller who was counted. Nothing of his is spent before he has it.
+    pub async fn beginning_turn(&self) -> Result<BeginningTurn, PageFailure> {
+        let turn = Arc::clone(&self.beginnings).acquire_owned();
+        match tokio::time::timeout(MAX_READ_TIME, turn).await {
+            Ok(Ok(permit)) => Ok(BeginningTurn { _permit: permit }),
+            // Nobody closes it.
+            Ok(Err(_)) | Err(_) => Err(PageFailure::Busy),
+        }
+    }
+
+    /// Begins a session of a caller who has a turn, and ends the one that his browser had.
     pub async fn begin(
         &self,
+        _turn: BeginningTurn,
         identity: &CallerIdentity,
         before: Option<ConsoleId>,
     ) -> Result<ConsoleId, PageFailure> {
-        let turn = tokio::time::timeout(MAX_READ_TIME, self.beginnings.acquire()).await;
-        let _turn = turn.map_err(|_| PageFailure::Busy)?;
         if let Some(before) = before {
             self.end(&before).await?;
         }
@@ -159,26 +173,32 @@ impl Sessions {
         Ok(())
     }
 
-    /// The caller for whom a portal's code stands. It stands for nobody afterwards.
-    pub async fn redeem(&self, code: &ConsoleId) -> Result<Arc<CallerIdentity>, PageFailure> {
+    /// The caller for whom a portal's code stands, and the turn to begin his session. The code
+    /// stands for nobody afterwards. Who comes too often, or finds no turn, keeps his code, and who
+    /// has none costs no write.
+    pub async fn redeem(
+        &self,
+        code: &ConsoleId,
+    ) -> Result<(Arc<CallerIdentity>, BeginningTurn), PageFailure> {
         let (hash, kind) = (code.hash(), ConsoleEntryKind::PortalCode);
-        // Who comes too often keeps his code, and who has none costs no write.
-        let taken = match self.read(kind, &hash).await? {
-            Some(code) => {
-                self.count_sign_in(&code.identity)?;
-                self.store.take_console_session(kind, &hash).await.map_err(unavailable)?
-            }
-            None => None,
-        };
-        let now = self.clock.now();
-        let taken = taken.filter(|code| now < code.expire_time);
-        let Some(code) = taken else {
-            let message = "This link was used already, or is older than a minute. Open the page \
-                           from where you came again.";
-            return Err(PageFailure::Other(StatusCode::FORBIDDEN, message));
-        };
-        self.authenticator.of_session(&Arc::new(code.identity)).await.map_err(refused)
+        let found = self.read(kind, &hash).await?;
+        let found = found.filter(|code| self.clock.now() < code.expire_time);
+        let identity = Arc::new(found.ok_or_else(spent_link)?.identity);
+        self.count_sign_in(&identity)?;
+        let identity = self.authenticator.of_session(&identity).await.map_err(refused)?;
+        let turn = self.beginning_turn().await?;
+        // Of several with the same code one finds it here.
+        let taken = self.store.take_console_session(kind, &hash).await.map_err(unavailable)?;
+        let taken = taken.filter(|code| self.clock.now() < code.expire_time);
+        taken.ok_or_else(spent_link)?;
+        Ok((identity, turn))
     }
+}
+
+fn spent_link() -> PageFailure {
+    let message = "This link was used already, or is older than a minute. Open the page from \
+                   where you came again.";
+    PageFailure::Other(StatusCode::FORBIDDEN, message)
 }
 
 fn unavailable(error: StoreError) -> PageFailure {

@@ -18,7 +18,7 @@ use super::answers::{Flash, see_other, with_cookie};
 use super::cookies::CookieKind;
 use super::failure::PageFailure;
 use super::request::BrowserRequest;
-use super::sessions;
+use super::sessions::{self, BeginningTurn};
 use super::sign_in_pages::{self, SignInNotice};
 use super::visit::path;
 use super::visitor::Visitor;
@@ -63,8 +63,10 @@ async fn with_token(visitor: &Visitor<'_>) -> Result<Response<Body>, PageFailure
     let token = visitor.request.form("token").trim();
     let problem = match visitor.console.authenticator.sign_in(token).await {
         Ok(identity) => {
-            visitor.console.sessions.count_sign_in(&identity)?;
-            return begin(visitor, &identity, &visitor.return_path()).await;
+            let sessions = &visitor.console.sessions;
+            sessions.count_sign_in(&identity)?;
+            let turn = sessions.beginning_turn().await?;
+            return begin(visitor, turn, &identity, &visitor.return_path()).await;
         }
         Err(CredentialRefusal::Unavailable(error)) => {
             return Err(sessions::refused(CredentialRefusal::Unavailable(error)));
@@ -80,13 +82,14 @@ async fn with_token(visitor: &Visitor<'_>) -> Result<Response<Body>, PageFailure
 /// Begins a session with a new id, and ends the one that the browser had.
 async fn begin(
     visitor: &Visitor<'_>,
+    turn: BeginningTurn,
     identity: &CallerIdentity,
     to: &str,
 ) -> Result<Response<Body>, PageFailure> {
     let Console { cookies, sessions, .. } = &**visitor.console;
     let before = cookies.read(&visitor.request.headers, CookieKind::Session);
     let before = before.and_then(|text| sessions.id(text));
-    let id = sessions.begin(identity, before).await?;
+    let id = sessions.begin(turn, identity, before).await?;
     tracing::info!(who = %identity.principal, "somebody signed in at the console");
     let answer = with_cookie(see_other(to), cookies.set(CookieKind::Session, id.reveal(), None));
     let answer = with_cookie(answer, cookies.remove(CookieKind::Visitor));
@@ -170,8 +173,10 @@ async fn come_back(visitor: &Visitor<'_>) -> Result<Response<Body>, PageFailure>
     if !provider.answers(&id_token, &pending) {
         return refused("The provider's answer is to another request. Begin again.");
     }
-    visitor.console.sessions.count_sign_in(&identity)?;
-    begin(visitor, &identity, CONSOLE_PATH).await
+    let sessions = &visitor.console.sessions;
+    sessions.count_sign_in(&identity)?;
+    let turn = sessions.beginning_turn().await?;
+    begin(visitor, turn, &identity, CONSOLE_PATH).await
 }
 
 fn show_portal(visitor: &Visitor<'_>, code: &str) -> Response<Body> {
@@ -183,11 +188,11 @@ async fn by_portal(visitor: &Visitor<'_>) -> Result<Response<Body>, PageFailure>
     visitor.require_own_form()?;
     let sessions = &visitor.console.sessions;
     let code = sessions.portal_code(visitor.request.form("code"));
-    let identity = sessions.redeem(&code.ok_or(PageFailure::NotFound)?).await?;
+    let (identity, turn) = sessions.redeem(&code.ok_or(PageFailure::NotFound)?).await?;
     let tenant = identity.counted_tenant().map(|tenant| tenant.as_str().to_owned());
     let to = match &tenant {
         Some(tenant) => path(&["tenants", tenant, "subscriptions"]),
         None => CONSOLE_PATH.to_owned(),
     };
-    begin(visitor, &identity, &to).await
+    begin(visitor, turn, &identity, &to).await
 }

@@ -44,6 +44,35 @@ async fn who_signs_in_too_often_is_told_when_to_come_back_and_keeps_his_link() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_is_good_until_its_session_can_begin() {
+    let mut browser = Browser::start().await;
+    browser.create_tenant("acme", "Acme").await;
+    let made = browser.portal_link("acme").await;
+    let code = made.console_url.rsplit('/').next().unwrap();
+    let form_token = browser.get("/console/sign-in").await.form_token();
+    let cookie = format!("postrider-visitor={}", browser.cookies["postrider-visitor"]);
+    let console = console_beside(&browser);
+    let open = || {
+        let request = Request::post("/console/portal")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(COOKIE, cookie.as_str());
+        let form = Bytes::from(format!("form_token={form_token}&code={code}"));
+        let request = request.body(Body::new(Full::new(form))).unwrap();
+        Box::pin(crate::console::serve::serve(&console, no_door(), request))
+    };
+    // As many as are committed at once.
+    let mut taken = Vec::new();
+    while let Some(turn) = console.sessions.beginning_turn().now_or_never() {
+        taken.push(turn.unwrap());
+    }
+    assert_eq!(taken.len(), 2);
+    assert_eq!(open().await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    drop(taken);
+    assert_eq!(open().await.status(), StatusCode::SEE_OTHER, "the link was not spent");
+    assert_eq!(open().await.status(), StatusCode::FORBIDDEN, "now it is");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ids_that_no_replica_has_made_are_not_looked_up() {
     let mut browser = Browser::start().await;
     browser.create_tenant("acme", "Acme").await;
