@@ -10,6 +10,8 @@ use http::StatusCode;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use super::limits::ConsoleLimit;
+
 /// See the module.
 #[derive(Clone, Debug)]
 pub enum PageFailure {
@@ -19,8 +21,8 @@ pub enum PageFailure {
     NotFound,
     /// The form is not one of this session's.
     ForeignForm,
-    /// The console has too much to do.
-    Busy,
+    /// The console has too much to do, or to keep.
+    Busy(ConsoleLimit),
     /// Somebody signs in too often, and may again after this.
     TooOften(Duration),
     Api(Box<Status>),
@@ -43,7 +45,7 @@ impl PageFailure {
             Self::SignedOut => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::ForeignForm => StatusCode::FORBIDDEN,
-            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Api(status) => api_status(status.code()),
             Self::Other(status, _) => *status,
@@ -70,7 +72,10 @@ impl PageFailure {
             Self::ForeignForm => "This form is no longer good. Go back, reload the page and send \
                                   the form again."
                 .to_owned(),
-            Self::Busy => "The console has too much to do. Try again in a moment.".to_owned(),
+            Self::Busy(limit) if limit.is_brief() => {
+                "The console has too much to do. Try again in a moment.".to_owned()
+            }
+            Self::Busy(_) => "There are too many sessions. Try again later.".to_owned(),
             Self::TooOften(_) => {
                 let seconds = self.retry_seconds().unwrap_or(1);
                 format!("You sign in too often. Try again in {seconds} s.")
@@ -87,7 +92,7 @@ impl PageFailure {
             Self::SignedOut
             | Self::NotFound
             | Self::ForeignForm
-            | Self::Busy
+            | Self::Busy(_)
             | Self::TooOften(_)
             | Self::Other(..) => None,
         }
@@ -96,7 +101,7 @@ impl PageFailure {
     /// When to try again, where waiting helps.
     pub fn retry_seconds(&self) -> Option<u64> {
         match self {
-            Self::Busy => Some(1),
+            Self::Busy(limit) => limit.is_brief().then_some(1),
             Self::TooOften(after) => Some(after.as_secs() + u64::from(after.subsec_nanos() > 0)),
             Self::SignedOut
             | Self::NotFound
@@ -225,7 +230,11 @@ mod tests {
         let often = PageFailure::TooOften(Duration::from_millis(1_200));
         assert_eq!((often.retry_seconds(), often.http_status().as_u16()), (Some(2), 429));
         assert_eq!(often.message(), "You sign in too often. Try again in 2 s.");
-        assert_eq!(PageFailure::Busy.retry_seconds(), Some(1));
+        let busy = PageFailure::Busy(ConsoleLimit::Requests);
+        assert_eq!((busy.retry_seconds(), busy.http_status().as_u16()), (Some(1), 503));
+        let full = PageFailure::Busy(ConsoleLimit::Sessions);
+        assert_eq!((full.retry_seconds(), full.http_status().as_u16()), (None, 503));
+        assert_eq!(full.message(), "There are too many sessions. Try again later.");
         assert_eq!(PageFailure::NotFound.retry_seconds(), None);
     }
 

@@ -23,6 +23,7 @@ use tonic::body::Body;
 
 use super::answers::Answer;
 use super::failure::PageFailure;
+use super::limits::ConsoleLimit;
 use super::turns::{Turn, TurnOwner};
 use super::visit::Visit;
 
@@ -83,7 +84,8 @@ pub fn events(
     events: impl Stream<Item = Result<LiveEvent, Status>> + Send + 'static,
 ) -> Result<Answer, PageFailure> {
     let owner = TurnOwner::of(&visit.signed_in.identity);
-    let turn = visit.console.live_pages.take(owner).ok_or(PageFailure::Busy)?;
+    let turn = visit.console.live_pages.take(owner);
+    let turn = turn.ok_or(PageFailure::Busy(ConsoleLimit::LivePages))?;
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(send(events.boxed(), sender, turn, Instant::now() + MAX_LIVE_TIME));
     let frames = stream::unfold(receiver, |mut receiver| async move {

@@ -10,7 +10,8 @@
 //!   `request`, `cookies`: what a browser sends. `answers`, `security`, `static_files`: what it
 //!   gets. `failure`: why there is no page. `filters`: what was typed, for lists. `values`: spans
 //!   and times of forms.
-//! - `turns`, `places`: how much of it goes on at once.
+//! - `turns`, `places`: how much of it goes on at once. `limits`: under which names that is
+//!   counted.
 //! - `sessions`: who is signed in. `sign_in`: with a token, by a provider, by a portal's link;
 //!   of `visitor`, a browser without a session, and `sign_in_pages`.
 //! - `visit`: what a page works with. `calls`: the API. `live`: pages that go on by themselves.
@@ -25,6 +26,7 @@ pub mod failure;
 pub mod filters;
 pub mod layer;
 pub mod layout;
+pub mod limits;
 pub mod live;
 pub mod pages;
 pub mod places;
@@ -54,6 +56,7 @@ use zeroize::Zeroizing;
 pub use self::layer::ConsoleLayer;
 
 use self::cookies::Cookies;
+use self::failure::PageFailure;
 use self::places::Places;
 use self::security::SecurityHeaders;
 use self::sessions::Sessions;
@@ -62,6 +65,7 @@ use self::turns::ConsoleTurns;
 use crate::api::AnswerBounds;
 use crate::callers::{Authenticator, SignInProvider};
 use crate::clock::Clock;
+use crate::metrics::LimitMetrics;
 use crate::settings::ConsoleSettings;
 use crate::state::context::ReplicaContext;
 
@@ -103,6 +107,7 @@ pub struct Console {
     pub visitor_forms: Arc<Places>,
     /// Of codes that providers are asked about.
     pub redemptions: Arc<Places>,
+    limit_metrics: LimitMetrics,
 }
 
 impl Console {
@@ -135,7 +140,15 @@ impl Console {
             forms: ConsoleTurns::new(MAX_ARRIVING_FORMS, FORM_OWNERS),
             visitor_forms: Places::new(MAX_VISITOR_FORMS),
             redemptions: Places::new(MAX_REDEMPTIONS),
+            limit_metrics: context.metrics.limits().clone(),
         })))
+    }
+
+    /// Counts what a limit of the console refused. Rates and the API count theirs themselves.
+    pub fn count(&self, failure: &PageFailure) {
+        if let PageFailure::Busy(limit) = failure {
+            self.limit_metrics.reached(limit.name());
+        }
     }
 }
 

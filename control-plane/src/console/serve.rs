@@ -21,6 +21,7 @@ use super::answers::{Answer, Flash, document, see_other, with_cookie};
 use super::calls::{ApiCalls, DoorService};
 use super::cookies::CookieKind;
 use super::failure::PageFailure;
+use super::limits::ConsoleLimit;
 use super::request::{BrowserRequest, MAX_FORM_BYTES, MAX_VISITOR_FORM_BYTES, UnreadRequest};
 use super::sessions::SignedIn;
 use super::sign_in;
@@ -67,6 +68,7 @@ fn is_read(method: &Method) -> bool {
 }
 
 fn failed(console: &Console, failure: &PageFailure) -> Response<Body> {
+    console.count(failure);
     let body = layout::failure(failure);
     let page = layout::plain_document(console, failure.title(), body);
     let mut answer = document(failure.http_status(), page);
@@ -94,9 +96,10 @@ async fn page(
     };
     let (request, parts) = received(console, request, owner.clone()).await?;
     // Not before: who sends slowly would keep others out. So would a provider that is slow.
+    let busy = PageFailure::Busy(ConsoleLimit::Requests);
     let _turn = match sign_in::asks_provider(&request) {
         true => None,
-        false => Some(console.requests.take(owner).ok_or(PageFailure::Busy)?),
+        false => Some(console.requests.take(owner).ok_or(busy)?),
     };
     let is_post = request.method == Method::POST;
     if is_post && request.is_foreign(&console.settings.public_url) {
@@ -138,14 +141,15 @@ async fn received(
         return read.await.map_err(unread);
     }
     if !is_visitor {
-        let _turn = console.forms.take(owner).ok_or(PageFailure::Busy)?;
+        let turn = console.forms.take(owner);
+        let _turn = turn.ok_or(PageFailure::Busy(ConsoleLimit::Forms))?;
         return read.await.map_err(unread);
     }
     let arriving = console.visitor_forms.begin();
     tokio::select! {
         biased;
         read = read => read.map_err(unread),
-        () = arriving.displaced.cancelled() => Err(PageFailure::Busy),
+        () = arriving.displaced.cancelled() => Err(PageFailure::Busy(ConsoleLimit::VisitorForms)),
     }
 }
 
@@ -183,6 +187,7 @@ async fn visited(visit: &Visit, parts: &Parts) -> Result<Response<Body>, PageFai
         Ok(Answer::Live(body)) => live::answer(body),
         Err(PageFailure::SignedOut) => to_sign_in(console, &visit.request, None),
         Err(failure) => {
+            console.count(&failure);
             let page = layout::failure_page(&failure);
             document(failure.http_status(), layout::document(visit, &page, None))
         }

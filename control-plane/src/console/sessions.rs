@@ -20,6 +20,7 @@ use postrider_store::{ConsoleCreation, Store, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::failure::PageFailure;
+use super::limits::ConsoleLimit;
 use crate::callers::{Authenticator, CredentialRefusal};
 use crate::clock::Clock;
 use crate::state::console_bounds::console_bounds;
@@ -105,7 +106,7 @@ impl Sessions {
         match tokio::time::timeout(MAX_READ_TIME, turn).await {
             Ok(Ok(permit)) => Ok(BeginningTurn { _permit: permit }),
             // Nobody closes it.
-            Ok(Err(_)) | Err(_) => Err(PageFailure::Busy),
+            Ok(Err(_)) | Err(_) => Err(PageFailure::Busy(ConsoleLimit::NewSessions)),
         }
     }
 
@@ -126,9 +127,9 @@ impl Sessions {
         let created = self.store.create_console_session(&session, console_bounds(identity)).await;
         match created.map_err(unavailable)? {
             ConsoleCreation::Created => Ok(id),
-            ConsoleCreation::TooMany | ConsoleCreation::TooManyOfTenant => {
-                let message = "There are too many sessions. Try again later.";
-                Err(PageFailure::Other(StatusCode::SERVICE_UNAVAILABLE, message))
+            ConsoleCreation::TooMany => Err(PageFailure::Busy(ConsoleLimit::Sessions)),
+            ConsoleCreation::TooManyOfTenant => {
+                Err(PageFailure::Busy(ConsoleLimit::SessionsOfTenant))
             }
         }
     }

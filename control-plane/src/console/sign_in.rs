@@ -17,6 +17,7 @@ use super::Console;
 use super::answers::{Flash, see_other, with_cookie};
 use super::cookies::CookieKind;
 use super::failure::PageFailure;
+use super::limits::ConsoleLimit;
 use super::request::BrowserRequest;
 use super::sessions::{self, BeginningTurn};
 use super::sign_in_pages::{self, SignInNotice};
@@ -150,7 +151,7 @@ async fn come_back(visitor: &Visitor<'_>) -> Result<Response<Body>, PageFailure>
     let redeemed = tokio::select! {
         biased;
         redeemed = provider.redeem(&pending, code, &back) => redeemed,
-        () = place.displaced.cancelled() => return Err(PageFailure::Busy),
+        () = place.displaced.cancelled() => return Err(PageFailure::Busy(ConsoleLimit::ProviderCodes)),
     };
     drop(place);
     let id_token = match redeemed {

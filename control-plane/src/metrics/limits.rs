@@ -1,8 +1,8 @@
 //! Metrics of limits: what is taken of them, and who was refused.
 //!
-//! Fed by the listeners, the layers around the services and the attempt feed; feeds the
-//! registry. Guarantees that a limit has the name of its setting, so that whoever sees it
-//! reached knows what to change.
+//! Fed by the listeners, the layers around the services, the attempt feed and the console; feeds
+//! the registry. Guarantees that a limit has the name of its setting, so that whoever sees it
+//! reached knows what to change; those of the console that are fixed have names with a colon.
 
 use postrider_telemetry::metrics::{
     BoundGauge, BoundUpDownCounter, Counter, KeyValue, MetricDescriptor, MetricRegistry,
@@ -11,7 +11,8 @@ use postrider_telemetry::metrics::{
 static REACHED: MetricDescriptor = MetricDescriptor::counter(
     "postrider.limits.reached",
     "{refusal}",
-    "Connections and calls that a limit refused, by the setting that sets it",
+    "Connections, calls and pages that a limit refused, by the setting that sets it; of the web \
+     console also by a name with a colon, for limits that no setting sets",
 )
 .by(&["limit"])
 .up_to(MAX_LIMITS);
@@ -140,7 +141,7 @@ impl LimitMetrics {
         }
     }
 
-    /// Somebody was refused something by the limit that a setting sets.
+    /// Somebody was refused something by the limit that a setting sets, or by one of a fixed size.
     pub fn reached(&self, setting: &'static str) {
         self.reached.add(1, &[KeyValue::new("limit", setting)]);
     }

@@ -27,6 +27,8 @@ async fn forms_that_never_arrive_are_so_many_and_keep_nobody_out() {
     let oldest = forms.remove(0).await;
     assert_eq!(oldest.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(oldest.headers()["retry-after"], "1");
+    let metrics = browser.plane.context.metrics.limits();
+    assert_eq!(metrics.times_reached("console:visitor_forms"), 1);
     for form in &mut forms {
         assert!(form.as_mut().now_or_never().is_none());
     }

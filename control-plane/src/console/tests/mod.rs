@@ -362,6 +362,8 @@ async fn a_busy_console_and_a_code_that_is_too_old_are_told() {
     let busy = super::serve::serve(&console, no_door(), request).await;
     assert_eq!(busy.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(busy.headers()["retry-after"], "1");
+    let counted = context.metrics.limits().times_reached("console.max_concurrent_requests");
+    assert_eq!(counted, 1);
     assert!(busy.headers().contains_key(CONTENT_SECURITY_POLICY));
     let file = Request::get(console.files.style_sheet()).body(Body::empty()).unwrap();
     let file = super::serve::serve(&console, no_door(), file).await;
