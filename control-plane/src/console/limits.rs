@@ -14,8 +14,12 @@ pub enum ConsoleLimit {
     Forms,
     /// The same of browsers without a session.
     VisitorForms,
-    /// Codes that providers are asked about at once, and that wait for it.
+    /// Codes that a provider is asked about at once, and that wait for it.
     ProviderCodes,
+    /// Codes of one sign-in.
+    ProviderTries,
+    /// Sign-ins with providers that are begun in a second.
+    ProviderSignIns,
     /// Sessions that are begun at once.
     NewSessions,
     /// Sessions that there are.
@@ -32,6 +36,8 @@ impl ConsoleLimit {
             Self::Forms => "console:forms",
             Self::VisitorForms => "console:visitor_forms",
             Self::ProviderCodes => "console:provider_codes",
+            Self::ProviderTries => "console:provider_tries",
+            Self::ProviderSignIns => "console:provider_sign_ins",
             Self::NewSessions => "console:new_sessions",
             Self::Sessions => "console:sessions",
             Self::SessionsOfTenant => "console:sessions_of_tenant",

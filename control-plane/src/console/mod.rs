@@ -13,7 +13,8 @@
 //! - `turns`, `places`: how much of it goes on at once. `limits`: under which names that is
 //!   counted.
 //! - `sessions`: who is signed in. `sign_in`: with a token, by a provider, by a portal's link;
-//!   of `visitor`, a browser without a session, and `sign_in_pages`.
+//!   of `visitor`, a browser without a session, and `sign_in_pages`. `redemptions`: how often
+//!   providers are asked.
 //! - `visit`: what a page works with. `calls`: the API. `live`: pages that go on by themselves.
 //! - `layout`: the frame around a page. `components`: what pages are made of.
 //! - `pages`: the pages, and how another one is added.
@@ -30,6 +31,7 @@ pub mod limits;
 pub mod live;
 pub mod pages;
 pub mod places;
+pub mod redemptions;
 pub mod request;
 pub mod security;
 pub mod serve;
@@ -57,7 +59,9 @@ pub use self::layer::ConsoleLayer;
 
 use self::cookies::Cookies;
 use self::failure::PageFailure;
+use self::limits::ConsoleLimit;
 use self::places::Places;
+use self::redemptions::Redemptions;
 use self::security::SecurityHeaders;
 use self::sessions::Sessions;
 use self::static_files::StaticFiles;
@@ -81,8 +85,6 @@ const MAX_ARRIVING_FORMS: usize = 128;
 const FORM_OWNERS: usize = 8;
 /// The same of browsers without a session, in 5 MiB.
 const MAX_VISITOR_FORMS: usize = 256;
-/// Most codes that providers are asked about at once, each on a connection of its own.
-const MAX_REDEMPTIONS: usize = 32;
 
 /// What all pages share.
 pub struct Console {
@@ -105,8 +107,7 @@ pub struct Console {
     /// Of forms that are arriving.
     pub forms: Arc<ConsoleTurns>,
     pub visitor_forms: Arc<Places>,
-    /// Of codes that providers are asked about.
-    pub redemptions: Arc<Places>,
+    pub redemptions: Redemptions,
     limit_metrics: LimitMetrics,
 }
 
@@ -127,6 +128,7 @@ impl Console {
             sessions: Sessions::new(context, authenticator.clone()),
             clock: Arc::clone(&context.clock),
             authenticator: authenticator.clone(),
+            redemptions: Redemptions::new(console.providers.len()),
             providers: SignInProvider::read(settings)?,
             files: StaticFiles::new(console)?,
             cookies: Cookies { is_secure: settings.console_is_secure() },
@@ -139,7 +141,6 @@ impl Console {
             live_pages: ConsoleTurns::new(console.max_live_pages, LIVE_PAGE_OWNERS),
             forms: ConsoleTurns::new(MAX_ARRIVING_FORMS, FORM_OWNERS),
             visitor_forms: Places::new(MAX_VISITOR_FORMS),
-            redemptions: Places::new(MAX_REDEMPTIONS),
             limit_metrics: context.metrics.limits().clone(),
         })))
     }
@@ -147,8 +148,13 @@ impl Console {
     /// Counts what a limit of the console refused. Rates and the API count theirs themselves.
     pub fn count(&self, failure: &PageFailure) {
         if let PageFailure::Busy(limit) = failure {
-            self.limit_metrics.reached(limit.name());
+            self.count_reached(*limit);
         }
+    }
+
+    /// Counts what a limit refused and no page tells as [`PageFailure::Busy`].
+    pub fn count_reached(&self, limit: ConsoleLimit) {
+        self.limit_metrics.reached(limit.name());
     }
 }
 

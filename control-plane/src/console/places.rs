@@ -1,8 +1,8 @@
-//! Places for what browsers without a session have waited for: their forms, and providers.
+//! Places for forms of browsers without a session, while they arrive.
 //!
-//! Fed by `serve` and `sign_in`; feeds them with what is to end. Guarantees that so many are
-//! waited for and no more, and that who is slow keeps nobody from signing in: a newcomer takes
-//! the place of the oldest, and a browser sends its form, and a provider its answer, at once.
+//! Fed by `serve`; feeds it with what is to end. Guarantees that so many are waited for and no
+//! more, and that who is slow keeps nobody from signing in: a newcomer takes the place of the
+//! oldest, and a browser sends its form at once.
 //!
 //! Keeps the invariant `bounded-everything`.
 

@@ -2,15 +2,17 @@
 //!
 //! Fed by `serve` with requests; feeds `sessions` with callers whose credential was verified.
 //! Guarantees that a form is of the browser that sends it, that a provider's answer belongs to
-//! the request of the same browser, that a portal's code is spent by a POST alone, and that no
-//! credential stands in an address or in the log.
+//! the request of the same browser, that a portal's code is spent by a POST alone, that no
+//! credential stands in an address or in the log, and that whoever tries again and again leaves a
+//! line in a while.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Method, Response, StatusCode};
 use postrider_identity::CallerIdentity;
+use postrider_telemetry::LineLimit;
 use tonic::body::Body;
 
 use super::Console;
@@ -18,6 +20,7 @@ use super::answers::{Flash, see_other, with_cookie};
 use super::cookies::CookieKind;
 use super::failure::PageFailure;
 use super::limits::ConsoleLimit;
+use super::redemptions::RefusedCode;
 use super::request::BrowserRequest;
 use super::sessions::{self, BeginningTurn};
 use super::sign_in_pages::{self, SignInNotice};
@@ -30,6 +33,9 @@ use crate::settings::CONSOLE_PATH;
 const PROVIDER_TTL: Duration = Duration::from_secs(600);
 /// Binds a sealed cookie to its use.
 const SEAL_PLACE: &[u8] = b"sign-in";
+/// Anybody can send codes. Enough to see what is wrong with a provider's settings.
+static UNREDEEMED_CODES: LineLimit = LineLimit::new(5, Duration::from_secs(10));
+static REFUSED_SIGN_INS: LineLimit = LineLimit::new(1, Duration::from_secs(60));
 
 /// The answer to a request for which nobody has to be signed in; `None` for all others.
 pub async fn route(visitor: &Visitor<'_>) -> Option<Result<Response<Body>, PageFailure>> {
@@ -100,9 +106,13 @@ async fn begin(
 /// Sends the browser to a provider.
 fn leave(visitor: &Visitor<'_>, provider: &str) -> Result<Response<Body>, PageFailure> {
     visitor.require_own_form()?;
-    let Console { providers, cookies, sign_in_key, clock, .. } = &**visitor.console;
+    let Console { providers, cookies, sign_in_key, clock, redemptions, .. } = &**visitor.console;
     let number: usize = provider.parse().map_err(|_| PageFailure::NotFound)?;
     let provider = providers.get(number).ok_or(PageFailure::NotFound)?;
+    if !redemptions.may_begin(clock.now()) {
+        note_refused(&provider.name, "sign-ins in a second");
+        return Err(PageFailure::Busy(ConsoleLimit::ProviderSignIns));
+    }
     let expires = (clock.now() + PROVIDER_TTL).as_micros();
     let pending = PendingSignIn::new(number, expires);
     let text = serde_json::to_vec(&pending).ok();
@@ -140,25 +150,20 @@ async fn come_back(visitor: &Visitor<'_>) -> Result<Response<Body>, PageFailure>
     let Some(pending) = pending(visitor) else {
         return refused("Signing in took too long, or began in another browser. Begin again.");
     };
-    let Console { providers, authenticator, .. } = &**visitor.console;
+    let Console { providers, authenticator, redemptions, clock, .. } = &**visitor.console;
     let provider = providers.get(pending.provider).ok_or(PageFailure::NotFound)?;
     let code = visitor.request.query("code");
     if code.is_empty() {
         return refused("The provider did not sign you in.");
     }
-    let place = visitor.console.redemptions.begin();
     let back = come_back_address(visitor);
-    let redeemed = tokio::select! {
-        biased;
-        redeemed = provider.redeem(&pending, code, &back) => redeemed,
-        () = place.displaced.cancelled() => return Err(PageFailure::Busy(ConsoleLimit::ProviderCodes)),
-    };
-    drop(place);
+    let asked = Box::pin(provider.redeem(&pending, code, &back));
+    let redeemed = redemptions.ask(&pending, clock.now(), asked).await;
+    let redeemed = redeemed.map_err(|refusal| not_asked(visitor, &provider.name, refusal))?;
     let id_token = match redeemed {
         Ok(id_token) => id_token,
         Err(error) => {
-            let provider = provider.name.as_str();
-            tracing::warn!(provider, error = %format!("{error:#}"), "a provider's code was not redeemed");
+            note_unredeemed(&provider.name, &error);
             return refused("The provider does not confirm who you are. Begin again.");
         }
     };
@@ -178,6 +183,38 @@ async fn come_back(visitor: &Visitor<'_>) -> Result<Response<Body>, PageFailure>
     sessions.count_sign_in(&identity)?;
     let turn = sessions.beginning_turn().await?;
     begin(visitor, turn, &identity, CONSOLE_PATH).await
+}
+
+fn note_unredeemed(provider: &str, error: &anyhow::Error) {
+    if let Some(left_out) = UNREDEEMED_CODES.next_line(Instant::now()) {
+        tracing::warn!(provider, error = %format!("{error:#}"), left_out, "a provider's code was not redeemed");
+    }
+}
+
+/// `reason`: what there were too many of.
+fn note_refused(provider: &str, reason: &str) {
+    if let Some(left_out) = REFUSED_SIGN_INS.next_line(Instant::now()) {
+        tracing::warn!(
+            provider,
+            reason,
+            left_out,
+            "a sign-in with a provider was refused: there are too many"
+        );
+    }
+}
+
+fn not_asked(visitor: &Visitor<'_>, provider: &str, refusal: RefusedCode) -> PageFailure {
+    note_refused(provider, refusal.reason());
+    match refusal {
+        RefusedCode::Spent => {
+            visitor.console.count_reached(ConsoleLimit::ProviderTries);
+            let message = "This was tried too often. Begin again.";
+            PageFailure::Other(StatusCode::FORBIDDEN, message)
+        }
+        RefusedCode::Displaced | RefusedCode::Full => {
+            PageFailure::Busy(ConsoleLimit::ProviderCodes)
+        }
+    }
 }
 
 fn show_portal(visitor: &Visitor<'_>, code: &str) -> Response<Body> {

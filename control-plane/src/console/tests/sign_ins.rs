@@ -1,9 +1,13 @@
 //! Who signs in too often, ids that nobody has made, and a provider that does not answer.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use futures::FutureExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::console::redemptions::MAX_CODE_TRIES;
 use crate::state::rate_limits::RatedCall;
 
 /// Uses up what a tenant's callers may sign in.
@@ -93,10 +97,8 @@ async fn ids_that_no_replica_has_made_are_not_looked_up() {
     assert!(console.sessions.portal_code(&session).is_none());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_provider_that_is_slow_keeps_nobody_from_signing_in() {
-    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", silent.local_addr().unwrap());
+/// With a provider at an address.
+async fn browser_of_provider(url: &str) -> Browser {
     let issuer = format!(
         r#"[{{"issuer": "{url}", "audiences": ["console"], "jwks_url": "{url}/keys",
         "rules": [{{"claim": "sub", "role": "reader", "installation": true}}]}}]"#
@@ -105,33 +107,88 @@ async fn a_provider_that_is_slow_keeps_nobody_from_signing_in() {
         r#"[{{"name": "Staff", "issuer": "{url}", "client_id": "console",
         "authorization_url": "{url}/login", "token_url": "{url}/token"}}]"#
     );
-    let mut browser = Browser::with(&[
+    Browser::with(&[
         ("auth.issuers", issuer.as_str()),
         ("console.providers", provider.as_str()),
         // Of which browsers without a session have one.
         ("console.max_concurrent_requests", "8"),
     ])
-    .await;
+    .await
+}
+
+/// Begins to sign in with the provider: where the browser comes back with an invented code.
+async fn leave_for_provider(browser: &mut Browser) -> String {
     let form_token = browser.get("/console/sign-in").await.form_token();
     let form = [("form_token", form_token.as_str())];
     let left = browser.post("/console/sign-in/with/0", &form).await;
     let address = url::Url::parse(left.location()).unwrap();
     let state = address.query_pairs().find(|(name, _)| name == "state").unwrap().1;
-    let back = format!("/console/sign-in/back?code=invented&state={state}");
-    let cookie = format!("postrider-sign-in={}", browser.cookies["postrider-sign-in"]);
+    format!("/console/sign-in/back?code=invented&state={state}")
+}
+
+fn pending_cookie(browser: &Browser) -> String {
+    format!("postrider-sign-in={}", browser.cookies["postrider-sign-in"])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_that_is_slow_keeps_nobody_from_signing_in() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let mut browser = browser_of_provider(&url).await;
+    let honest = (leave_for_provider(&mut browser).await, pending_cookie(&browser));
+    let other = (leave_for_provider(&mut browser).await, pending_cookie(&browser));
     let console = console_beside(&browser);
-    let come_back = || {
+    let come_back = |(back, cookie): &(String, String)| {
         let request = Request::get(back.as_str()).header(COOKIE, cookie.as_str());
         let request = request.body(Body::empty()).unwrap();
         Box::pin(crate::console::serve::serve(&console, no_door(), request))
     };
-    let mut waiting: Vec<_> = (0..=MAX_REDEMPTIONS).map(|_| come_back()).collect();
-    for answer in &mut waiting {
-        assert!(answer.as_mut().now_or_never().is_none());
+    let mut waiting = come_back(&honest);
+    assert!(waiting.as_mut().now_or_never().is_none());
+    let mut invented: Vec<_> = (0..100).map(|_| come_back(&other)).collect();
+    for answer in &mut invented {
+        let _ = answer.as_mut().now_or_never();
     }
-    let oldest = waiting.remove(0).await;
-    assert_eq!(oldest.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(waiting.as_mut().now_or_never().is_none(), "nobody else's codes end it");
     let request = Request::get("/console/sign-in").body(Body::empty()).unwrap();
     let page = crate::console::serve::serve(&console, no_door(), request).await;
     assert_eq!(page.status(), StatusCode::OK, "none of them has a turn");
+    let newer = come_back(&honest).now_or_never();
+    assert!(newer.is_none());
+    assert_eq!(waiting.await.status(), StatusCode::SERVICE_UNAVAILABLE, "of the same sign-in");
+    let metrics = browser.plane.context.metrics.limits();
+    assert_eq!(metrics.times_reached("console:provider_codes"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sign_in_asks_its_provider_so_often() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 4096];
+            let length = stream.read(&mut request).await.unwrap_or(0);
+            if request[..length].starts_with(b"POST /token") {
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
+            let answer = "HTTP/1.1 400 Bad Request\r\ncontent-length: 25\r\nconnection: close\r\n\r\n\
+                          {\"error\":\"invalid_grant\"}";
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    let mut browser = browser_of_provider(&url).await;
+    for begun in 1..=2 {
+        let back = leave_for_provider(&mut browser).await;
+        for number in 1..=10 {
+            let refused = browser.get(&back).await;
+            assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text);
+            let is_spent = refused.text.contains("tried too often");
+            assert_eq!(is_spent, number > MAX_CODE_TRIES, "{number}: {}", refused.text);
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), begun * MAX_CODE_TRIES);
+    }
+    let metrics = browser.plane.context.metrics.limits();
+    assert_eq!(metrics.times_reached("console:provider_tries"), 14);
 }

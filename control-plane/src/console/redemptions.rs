@@ -1,0 +1,297 @@
+//! Sign-ins with a provider: how many are begun, and how often their codes are redeemed.
+//!
+//! Fed by `sign_in` with browsers that leave for a provider and come back; feeds it what the
+//! provider answers, or why it was not asked. Guarantees that a sign-in which was begun asks its
+//! provider so many times and no more, and that a newer try of it ends the one before and none of
+//! another sign-in; that a provider is asked about so many codes at once, while others wait in the
+//! order in which they came; and that no more sign-ins are begun in a second than are remembered
+//! until they are over.
+//!
+//! How to drive it: [`Redemptions::may_begin`] before a browser leaves, and [`Redemptions::ask`]
+//! with what asks the provider once it is back.
+//!
+//! Keeps the invariant `bounded-everything`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use postrider_domain::rate_budget::{RateBudget, RateLimit};
+use postrider_domain::time::Timestamp;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::callers::PendingSignIn;
+
+/// Most codes that a provider is asked about at once, each on a connection of its own.
+const MAX_ASKED_CODES: usize = 32;
+/// Most that wait for that besides. At 0.3 s for each answer 213 have their turn in time.
+const MAX_WAITING_CODES: usize = 224;
+/// How long a code waits.
+const MAX_CODE_WAIT: Duration = Duration::from_secs(2);
+/// How often a sign-in asks its provider: once, and again where an answer was lost.
+pub const MAX_CODE_TRIES: u32 = 3;
+/// Sign-ins with providers that all browsers begin in a second.
+const MAX_BEGUN_PER_SECOND: u32 = 100;
+/// So many seconds of them may be begun at once.
+const BEGUN_BURST_SECONDS: u32 = 10;
+/// More than are begun at a replica while one of them may take, ten minutes. Each takes some 130
+/// bytes.
+const MAX_REMEMBERED_SIGN_INS: usize = 65_536;
+
+/// Why a provider is not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusedCode {
+    /// The sign-in has asked as often as it may.
+    Spent,
+    /// A newer try of the same sign-in came.
+    Displaced,
+    /// Too many codes are asked about.
+    Full,
+}
+
+impl RefusedCode {
+    /// For the log.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Spent => "tries of one sign-in",
+            Self::Displaced => "tries of one sign-in at once",
+            Self::Full => "codes at once",
+        }
+    }
+}
+
+/// When a sign-in is over, in microseconds since the epoch, and its state.
+type SignInKey = (i64, Box<str>);
+
+/// What has come back of a sign-in.
+#[derive(Default)]
+struct ReturnedSignIn {
+    tries: u32,
+    /// The newest try that goes on.
+    newest: Option<(u64, CancellationToken)>,
+}
+
+struct RedemptionState {
+    returned: BTreeMap<SignInKey, ReturnedSignIn>,
+    /// Codes of each provider that are asked about or wait.
+    code_counts: Vec<usize>,
+    next_number: u64,
+    begun: RateBudget,
+}
+
+/// See the module.
+pub struct Redemptions {
+    /// Of each provider.
+    turns: Vec<Semaphore>,
+    begin_rate: Option<RateLimit>,
+    state: Mutex<RedemptionState>,
+}
+
+impl Redemptions {
+    pub fn new(providers: usize) -> Self {
+        let state = RedemptionState {
+            returned: BTreeMap::new(),
+            code_counts: vec![0; providers],
+            next_number: 0,
+            begun: RateBudget::default(),
+        };
+        Self {
+            turns: (0..providers).map(|_| Semaphore::new(MAX_ASKED_CODES)).collect(),
+            begin_rate: RateLimit::new(MAX_BEGUN_PER_SECOND, BEGUN_BURST_SECONDS),
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Whether another sign-in may begin now, which is counted.
+    pub fn may_begin(&self, now: Timestamp) -> bool {
+        let begun = |rate| self.state.lock().begun.try_take(rate, 1, now);
+        self.begin_rate.is_none_or(|rate| begun(rate).is_ok())
+    }
+
+    /// What `asked` answers, which asks the provider of a sign-in. It is begun once it is this
+    /// code's turn, and dropped if a newer try of the same sign-in comes.
+    pub async fn ask<T>(
+        &self,
+        pending: &PendingSignIn,
+        now: Timestamp,
+        asked: impl Future<Output = T>,
+    ) -> Result<T, RefusedCode> {
+        let turns = self.turns.get(pending.provider).ok_or(RefusedCode::Full)?;
+        let code_try = self.begin_try(pending, now)?;
+        let in_turn = async {
+            let turn = tokio::time::timeout(MAX_CODE_WAIT, turns.acquire()).await;
+            let Ok(Ok(_turn)) = turn else { return Err(RefusedCode::Full) };
+            code_try.count()?;
+            Ok(asked.await)
+        };
+        tokio::select! {
+            biased;
+            answered = in_turn => answered,
+            () = code_try.displaced.cancelled() => Err(RefusedCode::Displaced),
+        }
+    }
+
+    /// A place for a code; the sign-in's try before it ends. Who is refused has changed nothing.
+    fn begin_try(
+        &self,
+        pending: &PendingSignIn,
+        now: Timestamp,
+    ) -> Result<CodeTry<'_>, RefusedCode> {
+        let key: SignInKey = (pending.expires, pending.state.as_str().into());
+        let displaced = CancellationToken::new();
+        let mut locked = self.state.lock();
+        let state = &mut *locked;
+        state.forget_ended(now);
+        if state.returned.get(&key).is_some_and(|known| known.tries >= MAX_CODE_TRIES) {
+            return Err(RefusedCode::Spent);
+        }
+        let code_count = state.code_counts.get_mut(pending.provider).ok_or(RefusedCode::Full)?;
+        if *code_count >= MAX_ASKED_CODES + MAX_WAITING_CODES {
+            return Err(RefusedCode::Full);
+        }
+        *code_count += 1;
+        let number = state.next_number;
+        state.next_number += 1;
+        let known = state.returned.entry(key.clone()).or_default();
+        let before = known.newest.replace((number, displaced.clone()));
+        if state.returned.len() > MAX_REMEMBERED_SIGN_INS {
+            state.returned.pop_first();
+        }
+        drop(locked);
+        if let Some((_, before)) = before {
+            before.cancel();
+        }
+        Ok(CodeTry { redemptions: self, key, provider: pending.provider, number, displaced })
+    }
+}
+
+impl RedemptionState {
+    fn forget_ended(&mut self, now: Timestamp) {
+        while let Some(first) = self.returned.first_entry() {
+            if first.key().0 > now.as_micros() {
+                return;
+            }
+            first.remove();
+        }
+    }
+}
+
+/// A code's place, until this is dropped.
+struct CodeTry<'r> {
+    redemptions: &'r Redemptions,
+    key: SignInKey,
+    provider: usize,
+    number: u64,
+    /// Cancelled once a newer try of the same sign-in came.
+    displaced: CancellationToken,
+}
+
+impl CodeTry<'_> {
+    /// Counts that the provider is asked. One that is remembered no more is over.
+    fn count(&self) -> Result<(), RefusedCode> {
+        let mut state = self.redemptions.state.lock();
+        let known = state.returned.get_mut(&self.key);
+        let known = known.filter(|known| known.tries < MAX_CODE_TRIES);
+        known.ok_or(RefusedCode::Spent)?.tries += 1;
+        Ok(())
+    }
+}
+
+impl Drop for CodeTry<'_> {
+    fn drop(&mut self) {
+        let mut locked = self.redemptions.state.lock();
+        let state = &mut *locked;
+        if let Some(code_count) = state.code_counts.get_mut(self.provider) {
+            *code_count = code_count.saturating_sub(1);
+        }
+        if let Some(known) = state.returned.get_mut(&self.key) {
+            known.newest.take_if(|(number, _)| *number == self.number);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending as never, ready};
+
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    fn sign_ins(count: usize) -> Vec<PendingSignIn> {
+        (0..count).map(|_| PendingSignIn::new(0, at(600).as_micros())).collect()
+    }
+
+    #[tokio::test]
+    async fn a_sign_in_asks_so_often_and_is_remembered_until_it_is_over() {
+        let redemptions = Redemptions::new(1);
+        let both = sign_ins(2);
+        for _ in 0..MAX_CODE_TRIES {
+            assert_eq!(redemptions.ask(&both[0], at(0), ready(1)).await, Ok(1));
+        }
+        let spent = redemptions.ask(&both[0], at(599), ready(1)).await;
+        assert_eq!(spent, Err(RefusedCode::Spent));
+        assert_eq!(redemptions.ask(&both[1], at(0), ready(1)).await, Ok(1));
+        assert_eq!(redemptions.state.lock().returned.len(), 2);
+        let later = PendingSignIn::new(0, at(1_200).as_micros());
+        assert_eq!(redemptions.ask(&later, at(600), ready(1)).await, Ok(1));
+        assert_eq!(redemptions.state.lock().returned.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_newer_try_ends_the_one_before_of_its_own_sign_in() {
+        let redemptions = Redemptions::new(1);
+        let both = sign_ins(2);
+        let mut honest = Box::pin(redemptions.ask(&both[0], at(0), never::<()>()));
+        assert!(honest.as_mut().now_or_never().is_none());
+        let mut older = Box::pin(redemptions.ask(&both[1], at(0), never::<()>()));
+        assert!(older.as_mut().now_or_never().is_none());
+        let mut newer = Box::pin(redemptions.ask(&both[1], at(0), never::<()>()));
+        assert!(newer.as_mut().now_or_never().is_none());
+        assert_eq!(older.await, Err(RefusedCode::Displaced));
+        assert!(honest.as_mut().now_or_never().is_none());
+        assert!(newer.as_mut().now_or_never().is_none());
+        drop((honest, newer));
+        let state = redemptions.state.lock();
+        assert_eq!(state.code_counts, [0]);
+        assert!(state.returned.values().all(|known| known.newest.is_none()));
+    }
+
+    #[tokio::test]
+    async fn codes_wait_for_their_turn_and_are_so_many_for_a_provider() {
+        let redemptions = Redemptions::new(2);
+        let all = sign_ins(MAX_ASKED_CODES + MAX_WAITING_CODES);
+        let mut asked = Vec::new();
+        for pending in &all {
+            let mut next = Box::pin(redemptions.ask(pending, at(0), never::<()>()));
+            assert!(next.as_mut().now_or_never().is_none());
+            asked.push(next);
+        }
+        let late = PendingSignIn::new(0, at(600).as_micros());
+        for _ in 0..=MAX_CODE_TRIES {
+            let refused = redemptions.ask(&late, at(0), ready(1)).await;
+            assert_eq!(refused, Err(RefusedCode::Full), "and none of its tries is used up");
+        }
+        let elsewhere = PendingSignIn::new(1, at(600).as_micros());
+        assert_eq!(redemptions.ask(&elsewhere, at(0), ready(1)).await, Ok(1));
+        drop(asked.split_off(MAX_ASKED_CODES));
+        let mut next = Box::pin(redemptions.ask(&late, at(0), ready(1)));
+        assert!(next.as_mut().now_or_never().is_none());
+        drop(asked);
+        assert_eq!(next.await, Ok(1));
+    }
+
+    #[test]
+    fn so_many_sign_ins_are_begun_in_a_second() {
+        let redemptions = Redemptions::new(1);
+        let begun = |seconds| (0..10_000).filter(|_| redemptions.may_begin(at(seconds))).count();
+        assert_eq!([begun(0), begun(1), begun(2)], [1_000, 100, 100]);
+        let ten_minutes = MAX_BEGUN_PER_SECOND * (600 + BEGUN_BURST_SECONDS);
+        assert!(MAX_REMEMBERED_SIGN_INS > ten_minutes as usize);
+    }
+}
