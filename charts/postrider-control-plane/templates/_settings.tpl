@@ -142,11 +142,19 @@ exponent. Kubernetes takes "$$" for "$", and "$(…)" for another variable's val
 {{- include "postrider.givenSettings" (dict "prefix" "POSTRIDER_" "settings" (include "postrider.otherSettings" . | fromJson)) }}
 {{- end -}}
 
-{{/* `config` without what stands above. JSON keeps numbers as they are. */}}
+{{/*
+`config` without what stands above. JSON keeps numbers as they are. Without credentials and TLS
+a request must name a host that the settings have: the Service's names are among them.
+*/}}
 {{- define "postrider.otherSettings" -}}
 {{- $config := deepCopy .Values.config -}}
 {{- with $config.auth -}}
 {{- $_ := unset . "certificates" -}}
+{{- end -}}
+{{- if and (dig "server" "insecure_no_auth" false $config) (not .Values.callers.tls.enabled) -}}
+{{- $names := include "postrider.serviceNames" (dict "context" . "service" (include "postrider.fullname" .)) | fromJsonArray -}}
+{{- $given := dig "server" "http_allowed_hosts" list $config -}}
+{{- $_ := set $config.server "http_allowed_hosts" (concat $names $given | uniq) -}}
 {{- end -}}
 {{- toJson $config -}}
 {{- end -}}
