@@ -10,7 +10,9 @@ use anyhow::Context;
 use clap::Parser;
 use mimalloc::MiMalloc;
 use postrider_agent::{AgentConfig, Settings};
-use postrider_telemetry::{init_telemetry, raise_open_files_limit, reload_at_hangup};
+use postrider_telemetry::{
+    init_telemetry, raise_open_files_limit, reload_at_hangup, run_to_completion,
+};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -109,7 +111,7 @@ fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
 }
 
 fn start(settings: &Settings, config: AgentConfig) -> anyhow::Result<()> {
-    runtime(settings.worker_threads())?.block_on(async {
+    run_to_completion(runtime(settings.worker_threads())?, async {
         let options = settings.telemetry();
         let telemetry = init_telemetry("postrider-agent", &options)?;
         let _hangups = reload_at_hangup(options.log_filter_file)?;

@@ -14,6 +14,7 @@ use postrider::dev;
 use postrider::serve::{self, key_commands};
 use postrider::settings::Settings;
 use postrider_cli::ClientCommand;
+use postrider_telemetry::run_to_completion;
 use tokio::signal::unix::{SignalKind, signal};
 
 #[global_allocator]
@@ -221,13 +222,15 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     let ended = match command {
         Command::Client(command) => {
-            return Ok(runtime(1)?.block_on(command.run(Arguments::command)));
+            return Ok(run_to_completion(runtime(1)?, command.run(Arguments::command)));
         }
         Command::Serve(arguments) => {
             let settings = arguments.settings()?;
-            runtime(settings.worker_threads())?.block_on(serve_until_told(settings))
+            run_to_completion(runtime(settings.worker_threads())?, serve_until_told(settings))
         }
-        Command::Migrate(arguments) => runtime(1)?.block_on(migrate(arguments.settings()?)),
+        Command::Migrate(arguments) => {
+            run_to_completion(runtime(1)?, migrate(arguments.settings()?))
+        }
         Command::Config(ConfigCommand::Print(arguments)) => {
             config_command::print(arguments.database.config.as_deref(), &arguments.flags())
         }
@@ -238,16 +241,16 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             key_commands::create(&id, file.as_deref())
         }
         Command::Keys(KeysCommand::List(arguments)) => {
-            runtime(1)?.block_on(key_commands::list(&arguments.settings()?))
+            run_to_completion(runtime(1)?, key_commands::list(&arguments.settings()?))
         }
         Command::Keys(KeysCommand::Rewrap { database, data }) => {
-            runtime(1)?.block_on(rewrap(database.settings()?, data))
+            run_to_completion(runtime(1)?, rewrap(database.settings()?, data))
         }
         Command::BootstrapToken { database, wanted } => {
-            runtime(1)?.block_on(bootstrap_token::create(database.settings()?, wanted))
+            run_to_completion(runtime(1)?, bootstrap_token::create(database.settings()?, wanted))
         }
         #[cfg(feature = "dev")]
-        Command::Dev(arguments) => runtime(2)?.block_on(dev::run(arguments)),
+        Command::Dev(arguments) => run_to_completion(runtime(2)?, dev::run(arguments)),
     };
     ended.map(|()| ExitCode::SUCCESS)
 }

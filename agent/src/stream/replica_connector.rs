@@ -100,7 +100,8 @@ impl ReplicaConnector {
         let closing = self.signals.closing.clone();
         while closing.run_until_cancelled(again.tick()).await.is_some() {
             let before = listing.borrow().clone();
-            let found = self.resolve_control_planes(&before).await;
+            let found = closing.run_until_cancelled(self.resolve_control_planes(&before)).await;
+            let Some(found) = found else { break };
             streams.retain(|_, stream| !stream.is_finished());
             for (address, control_plane) in &found {
                 streams.entry(*address).or_insert_with(|| {
@@ -184,17 +185,11 @@ impl ReplicaConnector {
         control_plane: &ControlPlaneEndpoint,
         address: SocketAddr,
     ) -> Result<(), ReplicaSessionError> {
-        let channel = self.connect(control_plane, address);
-        let Some(channel) = self.signals.closing.run_until_cancelled(channel).await else {
+        let opening = self.open_session(control_plane, address);
+        let Some(session) = self.signals.closing.run_until_cancelled(opening).await else {
             return Ok(());
         };
-        let (coordinator, signals) = (Arc::clone(&self.coordinator), self.signals.clone());
-        let channel = channel?;
-        let session = ReplicaSession::open(coordinator, signals, |outgoing| {
-            open_work_stream(channel, outgoing)
-        })
-        .await;
-        let session = session.map_err(|error| with_advice(error, self.advice(control_plane)))?;
+        let session = session?;
         // It stays so: were it to follow the streams, one restart of a control plane would
         // make every agent unready, and stop a roll-out of agents.
         self.probes.set_ready(true);
@@ -203,6 +198,18 @@ impl ReplicaConnector {
             self.log_region_is_unsubscribed();
         }
         session.run().await
+    }
+
+    async fn open_session(
+        &self,
+        control_plane: &ControlPlaneEndpoint,
+        address: SocketAddr,
+    ) -> Result<ReplicaSession, ReplicaSessionError> {
+        let channel = self.connect(control_plane, address).await?;
+        let (coordinator, signals) = (Arc::clone(&self.coordinator), self.signals.clone());
+        let open = |outgoing| open_work_stream(channel, outgoing);
+        let session = ReplicaSession::open(coordinator, signals, open).await;
+        session.map_err(|error| with_advice(error, self.advice(control_plane)))
     }
 
     /// What to look at if a connection to a control plane breaks before it has said anything.

@@ -1,5 +1,6 @@
 //! What both programs need to be watched: logs, whose levels change while they run, traces,
-//! metrics and their port; the addresses that they listen on, and how many files they may open.
+//! metrics and their port; the addresses that they listen on, how many files they may open,
+//! and how they end.
 //!
 //! Fed by the `[telemetry]` section that both programs' settings have; feeds the log, the
 //! trace collector and the metrics port. Guarantees that both programs log, trace and
@@ -10,7 +11,8 @@
 //!   `line_limit`: so many lines of a kind.
 //! - `spans`: what is recorded of traces. `metrics`: what is measured, and how it is shown and
 //!   exported. `otlp`: how a collector is reached. `metrics_port`: what Prometheus and probes ask.
-//! - `settings`: the section of both programs. `listen_address`, `open_files`: what both need.
+//! - `settings`: the section of both programs. `listen_address`, `open_files`,
+//!   `runtime`: what both need.
 
 mod hangup;
 mod line_limit;
@@ -21,6 +23,7 @@ pub mod metrics;
 mod metrics_port;
 mod open_files;
 mod otlp;
+mod runtime;
 mod settings;
 mod spans;
 
@@ -34,6 +37,7 @@ pub use open_files::raise_open_files_limit;
 pub use opentelemetry::trace::{SpanContext, SpanId, SpanKind};
 pub use otlp::endpoint::{OtlpEndpoint, OtlpEndpointError};
 pub use otlp::protocol::{OtlpProtocol, OtlpProtocolError};
+pub use runtime::run_to_completion;
 pub use settings::{LogFormat, LogFormatError, TelemetrySettings};
 pub use spans::context::{
     MAX_TRACESTATE_BYTES, derived_span_id, remote_context, sampled_context, span_beside,

@@ -5,6 +5,7 @@
 //! nobody else anything.
 
 mod floods;
+mod stopping;
 
 use std::time::Duration;
 
