@@ -3,13 +3,14 @@
 //! Fed by the `.proto` files beside this crate through `build.rs`; feeds the
 //! control plane, the agent and the tests. Guarantees that all of them speak the
 //! same contract, and holds nothing else that they share but what its fields need on
-//! both sides: one check ([`webhook_url`]) and the bounds of what is told about an
-//! attempt ([`attempt_limits`]). Every `bytes` field is a [`prost::bytes::Bytes`], so
+//! both sides: one check ([`webhook_url`]), the bounds of what is told about an
+//! attempt ([`attempt_limits`]) and the names of codes ([`status_code`]). Every `bytes` field is a [`prost::bytes::Bytes`], so
 //! that a payload is passed on without a copy.
 
 pub mod access;
 pub mod attempt_limits;
 mod redacted;
+pub mod status_code;
 pub mod webhook_url;
 
 pub use generated::externalscaler;

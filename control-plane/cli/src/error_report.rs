@@ -4,6 +4,7 @@
 //! compiled in, so that both always say the same. What programs read of an error has these
 //! names, which are part of the command line's contract, and stand in docs/cli.md.
 
+use postrider_proto::status_code::code_name;
 use serde::Serialize;
 use tonic::{Code, Status};
 use tonic_types::{ErrorInfo, StatusExt as _};
@@ -154,28 +155,6 @@ fn with_own_advice(reason: &str, advice: String) -> String {
             format!("{advice} A token is given by POSTRIDER_TOKEN, --token-file or a context.")
         }
         _ => advice,
-    }
-}
-
-const fn code_name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
     }
 }
 

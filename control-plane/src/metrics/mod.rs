@@ -32,7 +32,7 @@ use postrider_telemetry::metrics::{
 };
 
 use self::buckets::{BATCH_ITEMS, CALL_SECONDS};
-pub use self::calls::{CallMetrics, CallSystem, DoorCalls, RunningCall, code_name};
+pub use self::calls::{CallMetrics, CallSystem, DoorCalls, RunningCall};
 pub use self::deliveries::{DeliveryMetrics, RegionMetrics, outcome_name, state_name};
 pub use self::http_requests::{HttpMetrics, RunningRequest};
 pub use self::limits::LimitMetrics;

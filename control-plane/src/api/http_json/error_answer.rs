@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, ACCEPT_ENCODING, ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
+use postrider_proto::status_code::code_name;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde_json::{Value, json};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::api::rpc::errors::{self, ErrorReason};
-use crate::metrics::code_name;
 
 /// What a client closed before it was answered (nginx's, and `google.rpc.Code`'s).
 const CLIENT_CLOSED_REQUEST: u16 = 499;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{Extensions, Method, StatusCode};
 use parking_lot::Mutex;
+use postrider_proto::status_code::code_name;
 use postrider_telemetry::{
     EXPORTED_TARGET, SpanContext, process_tracer, remote_context, start_span,
 };
@@ -18,7 +19,7 @@ use tonic::Code;
 use tracing::field::Empty;
 use tracing::{Span, info_span};
 
-use crate::metrics::{CallSystem, code_name};
+use crate::metrics::CallSystem;
 
 /// Probes and reflection are not traced.
 const TRACED_PACKAGE: &str = "/postrider.v1.";
