@@ -42,7 +42,7 @@ const END_DELIVERIES: BulkStatement = BulkStatement {
         SELECT d.id, d.event, d.tenant, d.subscription, d.event_type, d.account, result.state,
             result.reason, d.attempts, d.failures, d.cause, d.due, d.deadline, result.at,
             d.ordering_key, d.sequence, d.test, d.resend_of, d.filter_failed,
-            iif(known.seq IS NULL, result.outcome, NULL), result.http_status, result.start_time,
+            CASE WHEN known.seq IS NULL THEN result.outcome END, result.http_status, result.start_time,
             result.dns, result.connect, result.tls, result.first_byte, result.total,
             result.response_headers, result.response_body, result.response_body_bytes,
             result.response_body_truncated, result.error, result.agent, result.region,
