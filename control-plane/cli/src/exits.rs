@@ -41,6 +41,9 @@ pub enum CliError {
     /// Part of it was refused.
     #[error("{0}")]
     Refused(String),
+    /// The caller may not do all of it.
+    #[error("{0}")]
+    Denied(String),
     #[error("{0}")]
     Mismatch(String),
     #[error("{0}")]
@@ -65,6 +68,7 @@ impl CliError {
             Self::Call(status) => code_of(status.code()),
             Self::Unavailable(_) => UNAVAILABLE_CODE,
             Self::Refused(_) => REFUSED_CODE,
+            Self::Denied(_) => DENIED_CODE,
             Self::Mismatch(_) => MISMATCH_CODE,
             Self::Interrupted(_) => INTERRUPTED_CODE,
             // Whoever reads has enough, as `head` does.
@@ -133,6 +137,7 @@ mod tests {
         assert_eq!(call(Code::Unavailable), UNAVAILABLE_CODE);
         assert_eq!(call(Code::Internal), FAILURE_CODE);
         assert_eq!(CliError::Mismatch(String::new()).exit_code(), MISMATCH_CODE);
+        assert_eq!(CliError::Denied(String::new()).exit_code(), DENIED_CODE);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::advice::explained;
-use crate::exits::CliError;
+use crate::exits::{CliError, DENIED_CODE};
 use crate::terminal::{ColorChoice, TextTone, one_line};
 
 /// How bad something is.
@@ -11,6 +11,8 @@ use crate::terminal::{ColorChoice, TextTone, one_line};
 #[serde(rename_all = "lowercase")]
 pub(super) enum FindingLevel {
     Fine,
+    /// Nobody knows: the caller may not look.
+    Skipped,
     Warning,
     Wrong,
 }
@@ -38,16 +40,22 @@ impl DoctorFinding {
         Self { level: FindingLevel::Wrong, about, found: found.into(), advice }
     }
 
-    /// A check that could not be made.
+    /// A check that could not be made: for want of a credential, which says nothing about the
+    /// installation, or because of a fault.
     pub fn unknown(about: &'static str, error: &CliError, address: &str) -> Self {
         let said = explained(error, address);
         let said = said.lines().next().unwrap_or_default().to_owned();
+        if error.exit_code() == DENIED_CODE {
+            let advice = "not checked: it takes the credential of one who may";
+            return Self { level: FindingLevel::Skipped, about, found: said, advice };
+        }
         Self::wrong(about, said, "it could not be checked")
     }
 
     pub fn line(&self, colors: ColorChoice) -> String {
         let (word, tone) = match self.level {
             FindingLevel::Fine => ("ok     ", TextTone::Good),
+            FindingLevel::Skipped => ("skipped", TextTone::Warning),
             FindingLevel::Warning => ("warning", TextTone::Warning),
             FindingLevel::Wrong => ("WRONG  ", TextTone::Bad),
         };

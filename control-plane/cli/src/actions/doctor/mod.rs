@@ -1,7 +1,8 @@
 //! What is wrong with an installation, and what to do about it.
 //!
 //! Fed by the API and by a handshake of its own; feeds a person, and scripts with an exit
-//! code. Guarantees that a check which cannot be made is told, and stops no other.
+//! code. Guarantees that a check which cannot be made is told, and stops no other; and that
+//! one which the caller may not make is not taken for a fault.
 
 mod certificates;
 mod finding;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use clap::ArgMatches;
 
-use self::finding::FindingLevel;
+use self::finding::{DoctorFinding, FindingLevel};
 use crate::arguments::text;
 use crate::exits::CliError;
 use crate::session::CommandSession;
@@ -35,10 +36,40 @@ pub(super) async fn run(session: &CommandSession, matches: &ArgMatches) -> Resul
     } else {
         session.printer.document(&findings)?;
     }
-    let wrong = findings.iter().filter(|finding| finding.level == FindingLevel::Wrong).count();
-    match wrong {
-        0 => Ok(()),
-        1 => Err(CliError::Mismatch("1 thing is wrong".to_owned())),
-        wrong => Err(CliError::Mismatch(format!("{wrong} things are wrong"))),
+    verdict(&findings)
+}
+
+/// How the command ends: what is wrong counts before what nobody knows.
+fn verdict(findings: &[DoctorFinding]) -> Result<(), CliError> {
+    let count =
+        |level: FindingLevel| findings.iter().filter(|finding| finding.level == level).count();
+    match (count(FindingLevel::Wrong), count(FindingLevel::Skipped)) {
+        (0, 0) => Ok(()),
+        (0, 1) => Err(CliError::Denied("1 check was not made".to_owned())),
+        (0, skipped) => Err(CliError::Denied(format!("{skipped} checks were not made"))),
+        (1, _) => Err(CliError::Mismatch("1 thing is wrong".to_owned())),
+        (wrong, _) => Err(CliError::Mismatch(format!("{wrong} things are wrong"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::{Code, Status};
+
+    use super::*;
+    use crate::exits::{DENIED_CODE, MISMATCH_CODE};
+
+    #[test]
+    fn what_the_caller_may_not_look_at_is_no_fault() {
+        let unknown = |code| {
+            let error = CliError::from(Status::new(code, "x"));
+            DoctorFinding::unknown("agents", &error, "http://127.0.0.1")
+        };
+        let fine = DoctorFinding::fine("liveness", "serves");
+        let skipped = [fine.clone(), unknown(Code::PermissionDenied)];
+        assert_eq!(verdict(&skipped).unwrap_err().exit_code(), DENIED_CODE);
+        let broken = [unknown(Code::PermissionDenied), unknown(Code::Unavailable)];
+        assert_eq!(verdict(&broken).unwrap_err().exit_code(), MISMATCH_CODE);
+        assert!(verdict(&[fine]).is_ok());
     }
 }
