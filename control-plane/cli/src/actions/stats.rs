@@ -2,10 +2,9 @@
 
 use serde_json::Value as Json;
 
-use crate::calls::{messages_at, text_at};
+use crate::calls::messages_at;
 use crate::exits::CliError;
 use crate::session::CommandSession;
-use crate::terminal::one_line;
 
 /// Shows what waits, the total, and tables of days and hours.
 pub(super) async fn run(session: &CommandSession, request: Json) -> Result<(), CliError> {
@@ -17,7 +16,6 @@ pub(super) async fn run(session: &CommandSession, request: Json) -> Result<(), C
     let (days, hours) = (messages_at(&answer, "days"), messages_at(&answer, "hours"));
     answer.clear_field_by_name("days");
     answer.clear_field_by_name("hours");
-    session.printer.heading(&one_line(&text_at(&answer, "subscription")))?;
     session.printer.message(&answer)?;
     for (title, periods) in [("days", days), ("hours", hours)] {
         if !periods.is_empty() {

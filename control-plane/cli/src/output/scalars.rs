@@ -5,9 +5,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use prost_reflect::{DynamicMessage, EnumDescriptor, Kind, MapKey, ReflectMessage as _, Value};
 
-use crate::calls::number_at;
+use crate::calls::{number_at, value_at};
 use crate::terminal::one_line;
 use crate::values::times::{TimeStyle, duration_text};
+
+/// How often an outcome was seen.
+const OUTCOME_COUNT_TYPE: &str = "postrider.v1.OutcomeCount";
 
 /// A value as people read it, without line ends and control characters.
 pub(super) fn scalar(kind: &Kind, value: &Value, times: TimeStyle) -> String {
@@ -59,7 +62,12 @@ fn key_text(key: &MapKey) -> String {
     }
 }
 
-/// Times and durations as such; of any other message its fields.
+fn field_text(message: &DynamicMessage, name: &str, times: TimeStyle) -> String {
+    let found = value_at(message, name);
+    found.map_or_else(String::new, |(field, value)| scalar(&field.kind(), &value, times))
+}
+
+/// Times and durations as such, counts behind what they count; of any other message its fields.
 fn message_text(message: &DynamicMessage, times: TimeStyle) -> String {
     let (seconds, nanoseconds) = (number_at(message, "seconds"), number_at(message, "nanos"));
     match message.descriptor().full_name() {
@@ -74,6 +82,10 @@ fn message_text(message: &DynamicMessage, times: TimeStyle) -> String {
             let text = duration_text(Duration::new(seconds, part));
             // What rounds to nothing has no sign.
             if is_negative && text != "0 ms" { format!("-{text}") } else { text }
+        }
+        OUTCOME_COUNT_TYPE => {
+            let texts = ["outcome", "count"].map(|name| field_text(message, name, times));
+            texts.join(" ")
         }
         _ => {
             let fields = message.fields();
@@ -90,7 +102,10 @@ fn message_text(message: &DynamicMessage, times: TimeStyle) -> String {
 /// Whether a message is shown as a value and not by its fields.
 pub(super) fn is_scalar_message(message: &DynamicMessage) -> bool {
     let descriptor = message.descriptor();
-    matches!(descriptor.full_name(), "google.protobuf.Timestamp" | "google.protobuf.Duration")
+    matches!(
+        descriptor.full_name(),
+        "google.protobuf.Timestamp" | "google.protobuf.Duration" | OUTCOME_COUNT_TYPE
+    )
 }
 
 /// The name of an enum's value without the prefix that all of them have.
@@ -134,6 +149,15 @@ mod tests {
         let times = TimeStyle { is_absolute: true, now: Timestamp::UNIX_EPOCH };
         let shown = |text| message_text(&message("google.protobuf.Duration", json!(text)), times);
         assert_eq!((shown("-0.000300s"), shown("-0.030s")), ("0 ms".into(), "-30 ms".into()));
+    }
+
+    #[test]
+    fn outcomes_stand_with_their_counts() {
+        let times = TimeStyle { is_absolute: true, now: Timestamp::UNIX_EPOCH };
+        let fields = json!({"outcome": "ATTEMPT_OUTCOME_TIMEOUT", "count": "2"});
+        let count = message(OUTCOME_COUNT_TYPE, fields);
+        assert_eq!(message_text(&count, times), "TIMEOUT 2");
+        assert!(is_scalar_message(&count));
     }
 
     #[test]

@@ -10,6 +10,8 @@ use crate::values::times::TimeStyle;
 
 /// Between two columns.
 const GAP_SPACES: usize = 2;
+/// Of fields that count something.
+const COUNT_ENDING: &str = "_count";
 
 /// A table: titles, and texts without line ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -97,8 +99,9 @@ fn cell(message: &DynamicMessage, path: &str, times: TimeStyle) -> String {
     }
     let (path, is_name) = path.strip_prefix('/').map_or((path, false), |path| (path, true));
     let Some((field, value)) = value_at(message, path) else { return String::new() };
-    // What is not set says nothing in a table.
-    if !field.supports_presence() && value.is_default_for_field(&field) {
+    // What is not set says nothing in a table; that there are none of something does.
+    let is_count = path.ends_with(COUNT_ENDING);
+    if !is_count && !field.supports_presence() && value.is_default_for_field(&field) {
         return String::new();
     }
     match &value {
@@ -145,6 +148,17 @@ mod tests {
                 "OPERATION  KIND              BEGAN    EXAMINED",
                 "op_1       ReplayDeliveries  1 h ago  25"
             ]
+        );
+    }
+
+    #[test]
+    fn that_there_is_no_agent_is_shown() {
+        let region = message("postrider.v1.Region", json!({"name": "regions/eu"}));
+        let times = TimeStyle { is_absolute: true, now: Timestamp::UNIX_EPOCH };
+        let table = TextTable::of("postrider.v1.Region", &[region], times);
+        assert_eq!(
+            table.lines(ColorChoice::of("never")),
+            ["REGION  AGENTS  IN FLIGHT  WANTED  BACKLOG", "eu      0       0          0       0"]
         );
     }
 
