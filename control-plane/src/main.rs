@@ -13,7 +13,7 @@ use postrider::config_command;
 use postrider::dev;
 use postrider::serve::{self, key_commands};
 use postrider::settings::Settings;
-use postrider_cli::ClientCommand;
+use postrider_cli::{ClientCommand, ClientOptions};
 use postrider_telemetry::run_to_completion;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -24,6 +24,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 #[command(name = "postrider", version)]
 struct Arguments {
+    #[command(flatten)]
+    client_options: ClientOptions,
     #[command(subcommand)]
     command: Command,
 }
@@ -210,7 +212,7 @@ fn given<const N: usize>(all: [(&'static str, &Option<String>); N]) -> Vec<(&'st
 }
 
 fn main() -> ExitCode {
-    match run(Arguments::parse().command) {
+    match run(Arguments::parse()) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("postrider: {error:#}");
@@ -219,10 +221,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<ExitCode> {
+fn run(Arguments { client_options, command }: Arguments) -> anyhow::Result<ExitCode> {
     let ended = match command {
         Command::Client(command) => {
-            return Ok(run_to_completion(runtime(1)?, command.run(Arguments::command)));
+            let running = command.run(client_options, Arguments::command);
+            return Ok(run_to_completion(runtime(1)?, running));
         }
         Command::Serve(arguments) => {
             let settings = arguments.settings()?;

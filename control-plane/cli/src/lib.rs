@@ -32,13 +32,55 @@ mod values;
 
 use std::process::ExitCode;
 
-use clap::{ArgMatches, Command, FromArgMatches, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 
 use crate::actions::CommandFailure;
+use crate::arguments::CommonOptions;
 use crate::error_report::ErrorReport;
 use crate::output::OutputFormat;
 pub use crate::program::ProgramParser;
 use crate::table::CommandSpec;
+
+/// Options that client commands have in common, given before one. A program has them beside
+/// its own commands, of which none takes them.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    matches: ArgMatches,
+}
+
+impl FromArgMatches for ClientOptions {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let is_taken = matches.subcommand_name().is_some_and(arguments::is_client_command);
+        let options = arguments::common_arguments();
+        let given = options.iter().find(|option| {
+            matches.value_source(option.get_id().as_str()) == Some(ValueSource::CommandLine)
+        });
+        match given {
+            Some(option) if !is_taken => {
+                let problem = format!("--{} is for commands that call a replica", option.get_id());
+                Err(clap::Error::raw(ErrorKind::ArgumentConflict, problem))
+            }
+            _ => Ok(Self { matches: matches.clone() }),
+        }
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for ClientOptions {
+    fn augment_args(command: Command) -> Command {
+        command.args(arguments::common_arguments())
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
 
 /// A client command as it was typed.
 #[derive(Clone, Debug)]
@@ -78,15 +120,16 @@ pub fn command_words() -> Vec<String> {
 
 impl ClientCommand {
     /// Carries it out, and tells on standard error why it did not succeed.
-    pub async fn run(self, program: ProgramParser) -> ExitCode {
+    pub async fn run(self, options: ClientOptions, program: ProgramParser) -> ExitCode {
         let Some((command, matches)) = chosen(&self.matches) else {
             return exits::USAGE_CODE.into();
         };
-        match actions::run(command, matches, program).await {
+        let given = CommonOptions { before: &options.matches, behind: matches };
+        match actions::run(command, given, program).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
                 if !failure.error.is_silent() {
-                    eprintln!("{}", told(&failure, matches));
+                    eprintln!("{}", told(&failure, given));
                 }
                 failure.error.exit_code().into()
             }
@@ -95,10 +138,10 @@ impl ClientCommand {
 }
 
 /// What is told of an error, in the form that was asked for.
-fn told(failure: &CommandFailure, matches: &ArgMatches) -> String {
+fn told(failure: &CommandFailure, given: CommonOptions<'_>) -> String {
     let CommandFailure { error, address } = failure;
     // A variable that names no form is an error itself, and is told to people.
-    let format = session::output_format(matches).unwrap_or(OutputFormat::Table);
+    let format = session::output_format(given).unwrap_or(OutputFormat::Table);
     let document = format.among_lines(&ErrorReport::of(error, address));
     // What cannot be written as a document is told as text.
     let document = document.ok().flatten();
@@ -113,4 +156,24 @@ fn chosen(matches: &ArgMatches) -> Option<(&'static CommandSpec, &ArgMatches)> {
     }
     let alone = table::find(&[word]).or_else(|| table::find(&[word, "list"]));
     Some((alone?, inside))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(line: &str) -> Result<ClientOptions, clap::Error> {
+        let program = ClientOptions::augment_args(Command::new("postrider"));
+        let program = ClientCommand::augment_subcommands(program.subcommand(Command::new("serve")));
+        let matches = program.try_get_matches_from(line.split(' ')).unwrap();
+        ClientOptions::from_arg_matches(&matches)
+    }
+
+    #[test]
+    fn options_before_a_command_that_calls_nobody_are_refused() {
+        assert!(options("postrider --output json tenants").is_ok());
+        assert!(options("postrider serve").is_ok());
+        let told = options("postrider --output json serve").unwrap_err().to_string();
+        assert!(told.contains("--output is for commands that call a replica"), "{told}");
+    }
 }

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use clap::ArgMatches;
 use jiff::Timestamp;
 
-use crate::arguments::{RequestBuilder, switch, text};
+use crate::arguments::{CommonOptions, RequestBuilder};
 use crate::calls::ApiClient;
 use crate::exits::CliError;
 use crate::output::{AnswerPrinter, OutputFormat};
@@ -24,14 +23,14 @@ pub struct CommandSession {
 
 impl CommandSession {
     /// Reads options, variables and contexts. Nobody is called yet.
-    pub fn open(matches: &ArgMatches) -> Result<Self, CliError> {
-        let printer = printer(matches)?;
-        let options = target_options(matches);
+    pub fn open(given: CommonOptions<'_>) -> Result<Self, CliError> {
+        let printer = printer(given)?;
+        let options = target_options(given);
         let file = options
             .file_path(variable)
             .map_or_else(|| Ok(ContextFile::default()), |path| ContextFile::read(&path))?;
         let target = options.choose(&file, variable)?;
-        let timeout = text(matches, "timeout").map(parse_span).transpose();
+        let timeout = given.text("timeout").map(parse_span).transpose();
         let timeout = timeout
             .map_err(|problem| CliError::Usage(format!("--timeout: {problem}")))?
             .unwrap_or(DEFAULT_CALL_TIMEOUT);
@@ -45,8 +44,8 @@ impl CommandSession {
 }
 
 /// What flags say about the server.
-pub fn target_options(matches: &ArgMatches) -> TargetOptions {
-    let given = |id: &str| text(matches, id).map(str::to_owned);
+pub fn target_options(given: CommonOptions<'_>) -> TargetOptions {
+    let given = |id: &str| given.text(id).map(str::to_owned);
     TargetOptions {
         file: given("client-config"),
         context: given("context"),
@@ -60,17 +59,16 @@ pub fn target_options(matches: &ArgMatches) -> TargetOptions {
 }
 
 /// What flags and variables say about the output.
-pub fn printer(matches: &ArgMatches) -> Result<AnswerPrinter, CliError> {
-    let format = output_format(matches)?;
-    let times = TimeStyle { is_absolute: switch(matches, "absolute-times"), now: Timestamp::now() };
-    let colors = ColorChoice::of(text(matches, "color").unwrap_or("auto"));
+pub fn printer(given: CommonOptions<'_>) -> Result<AnswerPrinter, CliError> {
+    let format = output_format(given)?;
+    let times = TimeStyle { is_absolute: given.switch("absolute-times"), now: Timestamp::now() };
+    let colors = ColorChoice::of(given.text("color").unwrap_or("auto"));
     Ok(AnswerPrinter { format, colors, times })
 }
 
 /// How answers, and the error that ends the command, are written.
-pub fn output_format(matches: &ArgMatches) -> Result<OutputFormat, CliError> {
-    let format =
-        text(matches, "output").map(str::to_owned).or_else(|| variable("POSTRIDER_OUTPUT"));
+pub fn output_format(given: CommonOptions<'_>) -> Result<OutputFormat, CliError> {
+    let format = given.text("output").map(str::to_owned).or_else(|| variable("POSTRIDER_OUTPUT"));
     match format {
         None => Ok(OutputFormat::Table),
         Some(name) => OutputFormat::named(&name).ok_or_else(|| {

@@ -155,6 +155,12 @@ pub async fn errors_say_what_to_do(terminal: &Terminal) {
     assert!(told.starts_with("---\nexitCode: 2\nmessage: "), "{told}");
     terminal.refused(2, &["events", "--tenant", "a", "--since", "soon"]).await;
     terminal.refused(2, &["tenants", "list", "--output", "xml"]).await;
+    let told = terminal.refused(2, &["--output", "json", "events"]).await;
+    assert!(told.contains("\"exitCode\":2,"), "{told}");
+    let told = terminal.refused(2, &["--output", "json", "migrate"]).await;
+    assert!(told.contains("--output is for commands that call a replica"), "{told}");
+    let told = terminal.refused(2, &["subscription", "list"]).await;
+    assert!(told.contains("'subscriptions'"), "{told}");
     let nobody = terminal.with("POSTRIDER_TOKEN", "prt_wrong");
     assert!(nobody.refused(5, &["tenants"]).await.contains("UNAUTHENTICATED"));
     let nowhere = terminal.with("POSTRIDER_ADDRESS", "http://127.0.0.1:1");

@@ -62,7 +62,8 @@ pub async fn subscriptions_are_made(cluster: &Cluster, terminal: &Terminal) {
     let shown = terminal.text(&["subscriptions", "get", "orders"]).await;
     assert!(shown.contains("status reason: a test") && !shown.contains("whsec_"), "{shown}");
 
-    let words = ["test", "orders", "--type", "payment.completed", "--data", "{\"a\": 1}"];
+    let words = ["test", "--subscription", "orders", "--type", "payment.completed"];
+    let words = [&words[..], &["--data", "{\"a\": 1}"]].concat();
     assert!(terminal.text(&words).await.contains("outcome: SUCCEEDED"));
     assert_eq!(receiver.received_at("/hook"), 1);
 
@@ -77,7 +78,7 @@ pub async fn subscriptions_are_made(cluster: &Cluster, terminal: &Terminal) {
     let words = ["subscriptions", "release-ordering-key", "orders", "--key", "nobody's"];
     terminal.text(&words).await;
 
-    let figures = terminal.text(&["stats", "orders"]).await;
+    let figures = terminal.text(&["stats", "--subscription", "orders"]).await;
     assert!(figures.contains("subscriptions/orders"), "{figures}");
     terminal.text(&["subscriptions", "delete", "orders"]).await;
     let nowhere = terminal.text(&["subscriptions", "list", "--deleted"]).await;
@@ -136,6 +137,10 @@ pub async fn tokens_are_made_and_revoked(terminal: &Terminal) {
         "{told}"
     );
     assert!(told.contains("what to do: "), "{told}");
+    let output = publisher.output(&["doctor"]).await;
+    let found = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(5), "{found}");
+    assert!(found.contains("skipped  agents") && !found.contains("WRONG"), "{found}");
 
     let id = text.split('_').nth(1).unwrap().to_owned();
     let shown = terminal.text(&["tokens", "get", &id]).await;
@@ -179,6 +184,12 @@ pub async fn contexts_name_servers(cluster: &Cluster, terminal: &Terminal) {
     std::fs::set_permissions(&config, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     let warned = bare(&["tenants", "get", "named"]);
     assert!(String::from_utf8_lossy(&warned.stderr).contains("chmod 600"), "{warned:?}");
+
+    // It is read from any folder.
+    terminal.text(&["contexts", "set", "elsewhere", "--token-file", "token-of-a-context"]).await;
+    let kept = std::fs::read_to_string(&config).unwrap();
+    let is_whole = kept.contains("token_file = \"/") && kept.contains("/token-of-a-context\"");
+    assert!(is_whole, "{kept}");
 
     let listed = terminal.text(&["contexts"]).await;
     assert!(listed.contains("here") && !listed.contains(TEST_TOKEN), "{listed}");

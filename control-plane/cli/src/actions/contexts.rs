@@ -2,9 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::ArgMatches;
-
-use crate::arguments::{read_input, switch, text};
+use crate::arguments::{CommonOptions, read_input};
 use crate::exits::CliError;
 use crate::output::TextTable;
 use crate::session::{printer, target_options, variable};
@@ -12,22 +10,22 @@ use crate::target::{ContextEntry, ContextFile};
 use crate::terminal::one_line;
 
 /// The file of contexts, and where it is.
-fn open(matches: &ArgMatches) -> Result<(PathBuf, ContextFile), CliError> {
-    let path = target_options(matches).file_path(variable).ok_or_else(|| {
+fn open(given: CommonOptions<'_>) -> Result<(PathBuf, ContextFile), CliError> {
+    let path = target_options(given).file_path(variable).ok_or_else(|| {
         CliError::Usage("neither HOME nor --client-config says where contexts are".to_owned())
     })?;
     let file = ContextFile::read(&path)?;
     Ok((path, file))
 }
 
-fn name(matches: &ArgMatches) -> &str {
-    text(matches, "NAME").unwrap_or_default()
+fn name(given: CommonOptions<'_>) -> &str {
+    given.text("NAME").unwrap_or_default()
 }
 
 /// Shows all, without their tokens.
-pub(super) fn list(matches: &ArgMatches) -> Result<(), CliError> {
-    let (_, mut file) = open(matches)?;
-    let printer = printer(matches)?;
+pub(super) fn list(given: CommonOptions<'_>) -> Result<(), CliError> {
+    let (_, mut file) = open(given)?;
+    let printer = printer(given)?;
     for entry in file.contexts.values_mut().filter(|entry| !entry.token.is_empty()) {
         "***".clone_into(&mut entry.token);
     }
@@ -59,23 +57,23 @@ fn credential(entry: &ContextEntry) -> &str {
 }
 
 /// Makes or changes one. The first becomes the current one.
-pub(super) fn set(matches: &ArgMatches) -> Result<(), CliError> {
-    let (path, mut file) = open(matches)?;
-    let options = target_options(matches);
-    let entry = file.contexts.entry(name(matches).to_owned()).or_default();
-    for (field, given) in [
+pub(super) fn set(given: CommonOptions<'_>) -> Result<(), CliError> {
+    let (path, mut file) = open(given)?;
+    let options = target_options(given);
+    let entry = file.contexts.entry(name(given).to_owned()).or_default();
+    for (field, value) in [
         (&mut entry.address, options.address),
-        (&mut entry.ca, options.ca),
-        (&mut entry.client_cert, options.client_cert),
-        (&mut entry.client_key, options.client_key),
-        (&mut entry.token_file, options.token_file),
+        (&mut entry.ca, absolute(options.ca)?),
+        (&mut entry.client_cert, absolute(options.client_cert)?),
+        (&mut entry.client_key, absolute(options.client_key)?),
+        (&mut entry.token_file, absolute(options.token_file)?),
         (&mut entry.tenant, options.tenant),
     ] {
-        if let Some(given) = given {
-            *field = given;
+        if let Some(value) = value {
+            *field = value;
         }
     }
-    if switch(matches, "read-token") {
+    if given.switch("read-token") {
         let token = String::from_utf8_lossy(&read_input("-")?).trim().to_owned();
         if token.is_empty() {
             return Err(CliError::Usage("there is no token on standard input".to_owned()));
@@ -84,31 +82,43 @@ pub(super) fn set(matches: &ArgMatches) -> Result<(), CliError> {
         entry.token_file.clear();
     }
     if file.current.is_empty() {
-        name(matches).clone_into(&mut file.current);
+        name(given).clone_into(&mut file.current);
     }
     file.write(&path)?;
     eprintln!("kept in {}", path.display());
-    if file.current != name(matches) {
-        let (current, name) = (one_line(&file.current), one_line(name(matches)));
+    if file.current != name(given) {
+        let (current, name) = (one_line(&file.current), one_line(name(given)));
         eprintln!("{current} stays the current one: \"contexts use {name}\" changes that");
     }
     Ok(())
 }
 
+/// A file's path from the root, since a context is used in any folder. An empty one takes
+/// the file away.
+fn absolute(file: Option<String>) -> Result<Option<String>, CliError> {
+    let Some(file) = file else { return Ok(None) };
+    if file.is_empty() {
+        return Ok(Some(file));
+    }
+    let path = std::path::absolute(&file);
+    let path = path.map_err(|error| CliError::Usage(format!("{file}: {error}")))?;
+    Ok(Some(path.display().to_string()))
+}
+
 /// Makes one the current one.
-pub(super) fn make_current(matches: &ArgMatches) -> Result<(), CliError> {
-    let (path, mut file) = open(matches)?;
-    require(&file, name(matches))?;
-    name(matches).clone_into(&mut file.current);
+pub(super) fn make_current(given: CommonOptions<'_>) -> Result<(), CliError> {
+    let (path, mut file) = open(given)?;
+    require(&file, name(given))?;
+    name(given).clone_into(&mut file.current);
     file.write(&path)
 }
 
 /// Forgets one.
-pub(super) fn remove(matches: &ArgMatches) -> Result<(), CliError> {
-    let (path, mut file) = open(matches)?;
-    require(&file, name(matches))?;
-    file.contexts.remove(name(matches));
-    if file.current == name(matches) {
+pub(super) fn remove(given: CommonOptions<'_>) -> Result<(), CliError> {
+    let (path, mut file) = open(given)?;
+    require(&file, name(given))?;
+    file.contexts.remove(name(given));
+    if file.current == name(given) {
         file.current.clear();
     }
     file.write(&path)

@@ -22,6 +22,7 @@ mod tokens;
 
 use clap::ArgMatches;
 
+use crate::arguments::CommonOptions;
 use crate::exits::CliError;
 use crate::program::ProgramParser;
 use crate::session::CommandSession;
@@ -43,18 +44,19 @@ impl From<CliError> for CommandFailure {
 /// Carries a command out.
 pub async fn run(
     command: &CommandSpec,
-    matches: &ArgMatches,
+    given: CommonOptions<'_>,
     program: ProgramParser,
 ) -> Result<(), CommandFailure> {
+    let matches = given.behind;
     match &command.action {
-        CommandAction::ListContexts => Ok(contexts::list(matches)?),
-        CommandAction::SetContext => Ok(contexts::set(matches)?),
-        CommandAction::UseContext => Ok(contexts::make_current(matches)?),
-        CommandAction::RemoveContext => Ok(contexts::remove(matches)?),
+        CommandAction::ListContexts => Ok(contexts::list(given)?),
+        CommandAction::SetContext => Ok(contexts::set(given)?),
+        CommandAction::UseContext => Ok(contexts::make_current(given)?),
+        CommandAction::RemoveContext => Ok(contexts::remove(given)?),
         CommandAction::Completions => Ok(program_files::completions(matches, program)?),
         CommandAction::ManPages => Ok(program_files::man_pages(matches, program)?),
         _ => {
-            let session = CommandSession::open(matches)?;
+            let session = CommandSession::open(given)?;
             let ended = Box::pin(run_with(&session, command, matches)).await;
             let address = session.target.address;
             ended.map_err(|error| CommandFailure { error, address })

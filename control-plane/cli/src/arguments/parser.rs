@@ -2,14 +2,11 @@
 
 use clap::{Arg, ArgAction, Command};
 
-use crate::output::OutputFormat;
+use super::common::common_arguments;
 use crate::table::{
     AnswerView, ArgumentForm, ArgumentSpec, ArgumentValue, CommandAction, CommandSpec, GROUPS,
     commands, find,
 };
-
-/// Of options that every client command has.
-const COMMON_HEADING: &str = "Server and output";
 
 /// Whether a word is a client command's first.
 pub fn is_client_command(word: &str) -> bool {
@@ -104,63 +101,12 @@ fn value_name(value: ArgumentValue) -> &'static str {
     }
 }
 
-/// What every client command can be told.
-fn common_arguments() -> Vec<Arg> {
-    let option = |id: &'static str, value: &'static str, help: &'static str| {
-        // Man pages have the long help only of what the short help leaves out.
-        let argument = Arg::new(id).long(id).value_name(value).help(help).long_help(help);
-        argument.help_heading(COMMON_HEADING).hide_short_help(true)
-    };
-    vec![
-        option("tenant", "TENANT", "The tenant's id [variable: POSTRIDER_TENANT]")
-            .allow_hyphen_values(true)
-            .hide_short_help(false),
-        option(
-            "output",
-            "FORMAT",
-            "How to print it; table unless given [variable: POSTRIDER_OUTPUT]",
-        )
-        .value_parser(OutputFormat::NAMES)
-        .hide_short_help(false),
-        option("context", "NAME", "The context to use [variable: POSTRIDER_CONTEXT]")
-            .hide_short_help(false),
-        option("address", "URL", "A replica's address, for callers [variable: POSTRIDER_ADDRESS]"),
-        option(
-            "ca",
-            "FILE",
-            "Certificates that the server's is signed by, PEM; the system's unless given [variable: POSTRIDER_CA]",
-        ),
-        option(
-            "client-cert",
-            "FILE",
-            "The caller's certificate, PEM [variable: POSTRIDER_CLIENT_CERT]",
-        ),
-        option("client-key", "FILE", "Its private key, PEM [variable: POSTRIDER_CLIENT_KEY]"),
-        option(
-            "token-file",
-            "FILE",
-            "A file with the caller's token [variables: POSTRIDER_TOKEN, POSTRIDER_TOKEN_FILE]",
-        ),
-        option("client-config", "FILE", "The file of contexts [variable: POSTRIDER_CLIENT_CONFIG]"),
-        option("timeout", "SPAN", "How long a call may take; 30s unless given"),
-        option("color", "WHEN", "When to use colours; auto unless given")
-            .value_parser(["auto", "always", "never"]),
-        Arg::new("absolute-times")
-            .long("absolute-times")
-            .help("Show times in full instead of by their distance from now")
-            .long_help("Show times in full instead of by their distance from now")
-            .help_heading(COMMON_HEADING)
-            .hide_short_help(true)
-            .action(ArgAction::SetTrue),
-    ]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn program() -> Command {
-        Command::new("postrider").subcommands(client_commands())
+        Command::new("postrider").args(common_arguments()).subcommands(client_commands())
     }
 
     #[test]
@@ -227,10 +173,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_mistyped_is_told_with_what_is_like_it() {
+        for (words, like) in [
+            (&["postrider", "subscription", "list"][..], "'subscriptions'"),
+            (&["postrider", "tenants", "lst"], "'list'"),
+            (&["postrider", "attempts", "--subscripton", "orders"], "'--subscription'"),
+            (&["postrider", "tenants", "--output", "jsn"], "'json'"),
+        ] {
+            let told = program().try_get_matches_from(words).unwrap_err().to_string();
+            assert!(told.contains("similar") && told.contains(like), "{told}");
+        }
+    }
+
+    #[test]
     fn what_is_missing_is_told() {
         for words in [
             &["postrider", "tenants", "get"][..],
-            &["postrider", "test", "orders"],
+            &["postrider", "test", "--subscription", "orders"],
+            &["postrider", "stats", "orders"],
             &["postrider", "tenants", "list", "--output", "xml"],
             &["postrider", "nothing"],
         ] {

@@ -153,8 +153,9 @@ fn a_payload_keeps_its_bytes() {
 fn mistakes_name_their_argument() {
     for (words, problem) in [
         (&["attempts", "--since", "soon"][..], "--since: \"soon\" is no time"),
-        (&["stats", "a/b"][..], "SUBSCRIPTION: \"a/b\" must be as in"),
-        (&["tenants", "create", "a", "--label", "x"][..], "--label: \"x\" must be KEY=VALUE"),
+        (&["stats", "--subscription", "a/b"][..], "--subscription: \"a/b\" must be as in"),
+        (&["subscriptions", "get", "a/b"], "SUBSCRIPTION: \"a/b\" must be as in"),
+        (&["tenants", "create", "a", "--label", "x"], "--label: \"x\" must be KEY=VALUE"),
     ] {
         let told = request(words).unwrap_err().to_string();
         assert!(told.starts_with(problem), "{told}");

@@ -12,6 +12,10 @@ const fn subscription(field: &'static str) -> ArgumentSpec {
     positional("SUBSCRIPTION", "The subscription: its id", field, value)
 }
 
+/// The same for a command outside of the group, as its siblings have it.
+const NAME_OPTION: ArgumentSpec =
+    required("subscription", "The subscription: its id", "name", ArgumentValue::Name(SUBSCRIPTION));
+
 /// A signing secret that the caller chose.
 const fn own_secret(field: &'static str) -> ArgumentSpec {
     let help = "A secret of your own: the text, @FILE, or - for standard input";
@@ -278,19 +282,19 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         words: &["stats"],
         about: "Show a subscription's figures by hours and days",
-        examples: "",
-        arguments: &[NAME],
+        examples: "  postrider stats --subscription orders",
+        arguments: &[NAME_OPTION],
         action: CommandAction::Stats,
     },
     CommandSpec {
         words: &["test"],
         about: "Send a sample event to a subscription, and show the attempt",
-        examples: "  postrider test orders --type payment.completed\n  \
-                   postrider test orders --type payment.completed \\\n    \
+        examples: "  postrider test --subscription orders --type payment.completed\n  \
+                   postrider test --subscription orders --type payment.completed \\\n    \
                    --data '{\"amount\": {\"value\": 4200, \"currency\": \"SEK\"}}'\n\n  \
                    Ends with 7 if the attempt did not succeed.",
         arguments: &[
-            NAME,
+            NAME_OPTION,
             required("type", "The sample's event type", "event_type", ArgumentValue::Text),
             option(
                 "data",
