@@ -109,9 +109,10 @@ pub async fn the_account_of_a_window_adds_up(cluster: &Cluster) {
 
 /// Events are taken in by every replica while windows are accounted for.
 pub async fn windows_stay_closed(cluster: &Cluster) {
+    // Some time before the first window's end, which is a little before it is asked for.
+    let begun = SystemTime::now();
     let stage = Stage::set(cluster, "windows").await;
     stage.subscribe("/hook").await;
-    let begun = SystemTime::now();
     let apis: Vec<Api> =
         (0..cluster.replicas.len()).map(|replica| cluster.api_of(replica).unwrap()).collect();
     let publishing = future::join_all((0..8).map(|publisher: usize| {

@@ -24,8 +24,8 @@ max_agents_connections = 30
 reserved_for_agents = 10
 reserved_for_replicas = 10
 max_handshakes = 10
-handshake_timeout_milliseconds = 1500
-preface_timeout_milliseconds = 1000
+handshake_timeout_milliseconds = 3000
+preface_timeout_milliseconds = 2000
 ";
 const STALLED_CONNECTIONS: usize = 30;
 /// More than a cluster has by itself at a door.
