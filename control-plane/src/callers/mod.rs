@@ -160,6 +160,15 @@ impl Authenticator {
         self.by_bearer(text).await
     }
 
+    /// The issuer, by its number in the settings, for whose keys [`Authenticator::sign_in`] waits
+    /// if it is called now.
+    pub fn awaited_issuer(&self, text: &str) -> Option<usize> {
+        let may_be_jwt = self.0.anybody.is_none()
+            && text.len() <= MAX_CREDENTIAL_BYTES
+            && !TokenText::is_like(text);
+        if may_be_jwt { self.0.issuers.awaited_issuer(text) } else { None }
+    }
+
     /// The caller who began a session, if the credential with which he did still counts.
     pub async fn of_session(
         &self,

@@ -14,6 +14,8 @@ pub enum ConsoleLimit {
     Forms,
     /// The same of browsers without a session.
     VisitorForms,
+    /// Forms whose JWT waits for the keys of its issuer.
+    KeyWaits,
     /// Codes that a provider is asked about at once, and that wait for it.
     ProviderCodes,
     /// Codes of one sign-in.
@@ -35,6 +37,7 @@ impl ConsoleLimit {
             Self::LivePages => "console.max_live_pages",
             Self::Forms => "console:forms",
             Self::VisitorForms => "console:visitor_forms",
+            Self::KeyWaits => "console:issuer_keys",
             Self::ProviderCodes => "console:provider_codes",
             Self::ProviderTries => "console:provider_tries",
             Self::ProviderSignIns => "console:provider_sign_ins",

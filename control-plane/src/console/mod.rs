@@ -13,13 +13,14 @@
 //! - `turns`, `places`: how much of it goes on at once. `limits`: under which names that is
 //!   counted.
 //! - `sessions`: who is signed in. `sign_in`: with a token, by a provider, by a portal's link;
-//!   of `visitor`, a browser without a session, and `sign_in_pages`. `redemptions`: how often
-//!   providers are asked.
+//!   of `visitor`, a browser without a session, and `sign_in_pages`. `begun_sign_ins`: how many
+//!   leave for providers. `redemptions`: how often providers are asked.
 //! - `visit`: what a page works with. `calls`: the API. `live`: pages that go on by themselves.
 //! - `layout`: the frame around a page. `components`: what pages are made of.
 //! - `pages`: the pages, and how another one is added.
 
 pub mod answers;
+pub mod begun_sign_ins;
 pub mod calls;
 pub mod components;
 pub mod cookies;
@@ -53,10 +54,12 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use postrider_domain::assignment_key::AssignmentKey;
 use postrider_secret_encryption::DerivedKey;
 use sha2::Sha256;
+use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 pub use self::layer::ConsoleLayer;
 
+use self::begun_sign_ins::BegunSignIns;
 use self::cookies::Cookies;
 use self::failure::PageFailure;
 use self::limits::ConsoleLimit;
@@ -85,6 +88,9 @@ const MAX_ARRIVING_FORMS: usize = 128;
 const FORM_OWNERS: usize = 8;
 /// The same of browsers without a session, in 5 MiB.
 const MAX_VISITOR_FORMS: usize = 256;
+/// Most forms whose JWTs wait for the keys of one issuer. An issuer that is well answers within
+/// tens of milliseconds, and is asked once a minute.
+const MAX_KEY_WAITS: usize = 8;
 
 /// What all pages share.
 pub struct Console {
@@ -107,6 +113,9 @@ pub struct Console {
     /// Of forms that are arriving.
     pub forms: Arc<ConsoleTurns>,
     pub visitor_forms: Arc<Places>,
+    /// Of each issuer: forms that wait for its keys.
+    pub key_waits: Vec<Semaphore>,
+    pub begun_sign_ins: BegunSignIns,
     pub redemptions: Redemptions,
     limit_metrics: LimitMetrics,
 }
@@ -123,6 +132,7 @@ impl Console {
         if !console.enabled {
             return Ok(None);
         }
+        let issuers = settings.auth.issuers.iter();
         Ok(Some(Arc::new(Self {
             settings: console.clone(),
             sessions: Sessions::new(context, authenticator.clone()),
@@ -141,6 +151,8 @@ impl Console {
             live_pages: ConsoleTurns::new(console.max_live_pages, LIVE_PAGE_OWNERS),
             forms: ConsoleTurns::new(MAX_ARRIVING_FORMS, FORM_OWNERS),
             visitor_forms: Places::new(MAX_VISITOR_FORMS),
+            key_waits: issuers.map(|_| Semaphore::new(MAX_KEY_WAITS)).collect(),
+            begun_sign_ins: BegunSignIns::default(),
             limit_metrics: context.metrics.limits().clone(),
         })))
     }

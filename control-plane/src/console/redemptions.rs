@@ -1,29 +1,29 @@
-//! Sign-ins with a provider: how many are begun, and how often their codes are redeemed.
+//! Sign-ins with a provider that come back: how often their codes are redeemed.
 //!
-//! Fed by `sign_in` with browsers that leave for a provider and come back; feeds it what the
-//! provider answers, or why it was not asked. Guarantees that a sign-in which was begun asks its
+//! Fed by `sign_in` with browsers that come back from a provider; feeds it what the provider
+//! answers, or why it was not asked. Guarantees that a sign-in which is remembered asks its
 //! provider so many times and no more, and that a newer try of it ends the one before and none of
-//! another sign-in; that a provider is asked about so many codes at once, while others wait in the
-//! order in which they came; and that no more sign-ins are begun in a second than are remembered
-//! until they are over.
+//! another sign-in; that a provider is asked about so many codes at once, also where browsers
+//! leave as soon as they have sent theirs; and that others wait in the order in which they came.
 //!
-//! How to drive it: [`Redemptions::may_begin`] before a browser leaves, and [`Redemptions::ask`]
-//! with what asks the provider once it is back.
+//! How to drive it: [`Redemptions::ask`] with what asks the provider, which has to end in time by
+//! itself.
 //!
 //! Keeps the invariant `bounded-everything`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use postrider_domain::rate_budget::{RateBudget, RateLimit};
 use postrider_domain::time::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::callers::PendingSignIn;
 
-/// Most codes that a provider is asked about at once, each on a connection of its own.
+/// Most codes that a provider is asked about at once, each on a connection of its own, until it
+/// has answered or the request to it is given up.
 const MAX_ASKED_CODES: usize = 32;
 /// Most that wait for that besides. At 0.3 s for each answer 213 have their turn in time.
 const MAX_WAITING_CODES: usize = 224;
@@ -31,13 +31,10 @@ const MAX_WAITING_CODES: usize = 224;
 const MAX_CODE_WAIT: Duration = Duration::from_secs(2);
 /// How often a sign-in asks its provider: once, and again where an answer was lost.
 pub const MAX_CODE_TRIES: u32 = 3;
-/// Sign-ins with providers that all browsers begin in a second.
-const MAX_BEGUN_PER_SECOND: u32 = 100;
-/// So many seconds of them may be begun at once.
-const BEGUN_BURST_SECONDS: u32 = 10;
-/// More than are begun at a replica while one of them may take, ten minutes. Each takes some 130
-/// bytes.
-const MAX_REMEMBERED_SIGN_INS: usize = 65_536;
+/// More than are begun at one replica while one of them may take, ten minutes. If more come back,
+/// as they may from those of several replicas, the one that ends first is over. Each takes some
+/// 130 bytes.
+pub const MAX_REMEMBERED_SIGN_INS: usize = 65_536;
 
 /// Why a provider is not asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,58 +69,65 @@ struct ReturnedSignIn {
     newest: Option<(u64, CancellationToken)>,
 }
 
+#[derive(Default)]
 struct RedemptionState {
     returned: BTreeMap<SignInKey, ReturnedSignIn>,
-    /// Codes of each provider that are asked about or wait.
-    code_counts: Vec<usize>,
     next_number: u64,
-    begun: RateBudget,
+}
+
+/// How much one provider is asked.
+struct ProviderBounds {
+    /// For codes that it is asked about, and those that wait.
+    places: Arc<Semaphore>,
+    /// For codes that it is asked about.
+    turns: Arc<Semaphore>,
+}
+
+impl ProviderBounds {
+    fn new() -> Self {
+        let semaphore = |count| Arc::new(Semaphore::new(count));
+        Self {
+            places: semaphore(MAX_ASKED_CODES + MAX_WAITING_CODES),
+            turns: semaphore(MAX_ASKED_CODES),
+        }
+    }
 }
 
 /// See the module.
 pub struct Redemptions {
-    /// Of each provider.
-    turns: Vec<Semaphore>,
-    begin_rate: Option<RateLimit>,
+    providers: Vec<ProviderBounds>,
     state: Mutex<RedemptionState>,
 }
 
 impl Redemptions {
     pub fn new(providers: usize) -> Self {
-        let state = RedemptionState {
-            returned: BTreeMap::new(),
-            code_counts: vec![0; providers],
-            next_number: 0,
-            begun: RateBudget::default(),
-        };
-        Self {
-            turns: (0..providers).map(|_| Semaphore::new(MAX_ASKED_CODES)).collect(),
-            begin_rate: RateLimit::new(MAX_BEGUN_PER_SECOND, BEGUN_BURST_SECONDS),
-            state: Mutex::new(state),
-        }
-    }
-
-    /// Whether another sign-in may begin now, which is counted.
-    pub fn may_begin(&self, now: Timestamp) -> bool {
-        let begun = |rate| self.state.lock().begun.try_take(rate, 1, now);
-        self.begin_rate.is_none_or(|rate| begun(rate).is_ok())
+        let providers = (0..providers).map(|_| ProviderBounds::new()).collect();
+        Self { providers, state: Mutex::default() }
     }
 
     /// What `asked` answers, which asks the provider of a sign-in. It is begun once it is this
-    /// code's turn, and dropped if a newer try of the same sign-in comes.
-    pub async fn ask<T>(
+    /// code's turn. From then on it goes on to its end, and keeps its turn: a provider does not
+    /// stop because a browser has left, or a newer try of the same sign-in came.
+    pub async fn ask<T: Send + 'static>(
         &self,
         pending: &PendingSignIn,
         now: Timestamp,
-        asked: impl Future<Output = T>,
+        asked: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, RefusedCode> {
-        let turns = self.turns.get(pending.provider).ok_or(RefusedCode::Full)?;
-        let code_try = self.begin_try(pending, now)?;
+        let bounds = self.providers.get(pending.provider).ok_or(RefusedCode::Full)?;
+        let (code_try, place) = self.begin_try(pending, bounds, now)?;
         let in_turn = async {
-            let turn = tokio::time::timeout(MAX_CODE_WAIT, turns.acquire()).await;
-            let Ok(Ok(_turn)) = turn else { return Err(RefusedCode::Full) };
+            let turn = Arc::clone(&bounds.turns).acquire_owned();
+            let turn = tokio::time::timeout(MAX_CODE_WAIT, turn).await;
+            let Ok(Ok(turn)) = turn else { return Err(RefusedCode::Full) };
             code_try.count()?;
-            Ok(asked.await)
+            let held = (place, turn);
+            let answered = tokio::spawn(async move {
+                let _held = held;
+                asked.await
+            });
+            // Only the end of the process gives it up.
+            answered.await.map_err(|_| RefusedCode::Full)
         };
         tokio::select! {
             biased;
@@ -136,8 +140,9 @@ impl Redemptions {
     fn begin_try(
         &self,
         pending: &PendingSignIn,
+        bounds: &ProviderBounds,
         now: Timestamp,
-    ) -> Result<CodeTry<'_>, RefusedCode> {
+    ) -> Result<(CodeTry<'_>, OwnedSemaphorePermit), RefusedCode> {
         let key: SignInKey = (pending.expires, pending.state.as_str().into());
         let displaced = CancellationToken::new();
         let mut locked = self.state.lock();
@@ -146,11 +151,8 @@ impl Redemptions {
         if state.returned.get(&key).is_some_and(|known| known.tries >= MAX_CODE_TRIES) {
             return Err(RefusedCode::Spent);
         }
-        let code_count = state.code_counts.get_mut(pending.provider).ok_or(RefusedCode::Full)?;
-        if *code_count >= MAX_ASKED_CODES + MAX_WAITING_CODES {
-            return Err(RefusedCode::Full);
-        }
-        *code_count += 1;
+        let place = Arc::clone(&bounds.places).try_acquire_owned();
+        let place = place.map_err(|_| RefusedCode::Full)?;
         let number = state.next_number;
         state.next_number += 1;
         let known = state.returned.entry(key.clone()).or_default();
@@ -162,7 +164,7 @@ impl Redemptions {
         if let Some((_, before)) = before {
             before.cancel();
         }
-        Ok(CodeTry { redemptions: self, key, provider: pending.provider, number, displaced })
+        Ok((CodeTry { redemptions: self, key, number, displaced }, place))
     }
 }
 
@@ -177,11 +179,10 @@ impl RedemptionState {
     }
 }
 
-/// A code's place, until this is dropped.
+/// The try of a sign-in, until this is dropped.
 struct CodeTry<'r> {
     redemptions: &'r Redemptions,
     key: SignInKey,
-    provider: usize,
     number: u64,
     /// Cancelled once a newer try of the same sign-in came.
     displaced: CancellationToken,
@@ -200,11 +201,7 @@ impl CodeTry<'_> {
 
 impl Drop for CodeTry<'_> {
     fn drop(&mut self) {
-        let mut locked = self.redemptions.state.lock();
-        let state = &mut *locked;
-        if let Some(code_count) = state.code_counts.get_mut(self.provider) {
-            *code_count = code_count.saturating_sub(1);
-        }
+        let mut state = self.redemptions.state.lock();
         if let Some(known) = state.returned.get_mut(&self.key) {
             known.newest.take_if(|(number, _)| *number == self.number);
         }
@@ -258,19 +255,44 @@ mod tests {
         assert!(newer.as_mut().now_or_never().is_none());
         drop((honest, newer));
         let state = redemptions.state.lock();
-        assert_eq!(state.code_counts, [0]);
         assert!(state.returned.values().all(|known| known.newest.is_none()));
+    }
+
+    #[tokio::test]
+    async fn a_turn_is_held_until_the_provider_has_answered() {
+        let redemptions = Redemptions::new(1);
+        let answers = CancellationToken::new();
+        for pending in sign_ins(MAX_ASKED_CODES - 1) {
+            let asked = redemptions.ask(&pending, at(0), answers.clone().cancelled_owned());
+            assert!(Box::pin(asked).now_or_never().is_none(), "and its browser leaves");
+            tokio::task::yield_now().await;
+        }
+        let again = PendingSignIn::new(0, at(600).as_micros());
+        let mut older = Box::pin(redemptions.ask(&again, at(0), answers.clone().cancelled_owned()));
+        assert!(older.as_mut().now_or_never().is_none());
+        let mut newer = Box::pin(redemptions.ask(&again, at(0), ready(())));
+        for _ in 0..10 {
+            assert!(newer.as_mut().now_or_never().is_none(), "all turns are taken");
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(older.await, Err(RefusedCode::Displaced));
+        assert!(newer.as_mut().now_or_never().is_none());
+        answers.cancel();
+        assert_eq!(newer.await, Ok(()));
     }
 
     #[tokio::test]
     async fn codes_wait_for_their_turn_and_are_so_many_for_a_provider() {
         let redemptions = Redemptions::new(2);
+        let answers = CancellationToken::new();
         let all = sign_ins(MAX_ASKED_CODES + MAX_WAITING_CODES);
         let mut asked = Vec::new();
         for pending in &all {
-            let mut next = Box::pin(redemptions.ask(pending, at(0), never::<()>()));
+            let answer = answers.clone().cancelled_owned();
+            let mut next = Box::pin(redemptions.ask(pending, at(0), answer));
             assert!(next.as_mut().now_or_never().is_none());
             asked.push(next);
+            tokio::task::yield_now().await;
         }
         let late = PendingSignIn::new(0, at(600).as_micros());
         for _ in 0..=MAX_CODE_TRIES {
@@ -282,16 +304,7 @@ mod tests {
         drop(asked.split_off(MAX_ASKED_CODES));
         let mut next = Box::pin(redemptions.ask(&late, at(0), ready(1)));
         assert!(next.as_mut().now_or_never().is_none());
-        drop(asked);
+        answers.cancel();
         assert_eq!(next.await, Ok(1));
-    }
-
-    #[test]
-    fn so_many_sign_ins_are_begun_in_a_second() {
-        let redemptions = Redemptions::new(1);
-        let begun = |seconds| (0..10_000).filter(|_| redemptions.may_begin(at(seconds))).count();
-        assert_eq!([begun(0), begun(1), begun(2)], [1_000, 100, 100]);
-        let ten_minutes = MAX_BEGUN_PER_SECOND * (600 + BEGUN_BURST_SECONDS);
-        assert!(MAX_REMEMBERED_SIGN_INS > ten_minutes as usize);
     }
 }

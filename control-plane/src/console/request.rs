@@ -4,6 +4,7 @@
 //! Guarantees that a form has so many bytes at most, that it is not waited for without end, and
 //! that a form of another site's page is told apart.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, HOST, ORIGIN};
@@ -14,6 +15,7 @@ use percent_encoding::percent_decode_str;
 use tonic::body::Body;
 use url::form_urlencoded;
 
+use crate::listeners::ConnectionPeer;
 use crate::settings::CONSOLE_PATH;
 
 /// Most bytes of a form: a subscription with all of its headers and conditions. A stream's window
@@ -42,6 +44,8 @@ pub struct BrowserRequest {
     pub method: Method,
     pub uri: Uri,
     pub headers: HeaderMap,
+    /// The other end of the connection: a browser, or the proxy before it.
+    pub peer: Option<IpAddr>,
     /// The path below the console's, decoded, without empty parts.
     pub segments: Vec<String>,
     query: Vec<(String, String)>,
@@ -69,6 +73,7 @@ impl BrowserRequest {
             method: parts.method.clone(),
             uri: parts.uri.clone(),
             headers: parts.headers.clone(),
+            peer: parts.extensions.get::<ConnectionPeer>().map(|peer| peer.address.ip()),
             segments,
             query: fields(parts.uri.query().unwrap_or_default().as_bytes())?,
             form,

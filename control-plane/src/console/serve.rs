@@ -95,9 +95,11 @@ async fn page(
         None => TurnOwner::Visitors,
     };
     let (request, parts) = received(console, request, owner.clone()).await?;
-    // Not before: who sends slowly would keep others out. So would a provider that is slow.
+    // Not before: who sends slowly would keep others out. So would a provider that is slow with a
+    // code, or an issuer with its keys: what waits for either has another place, and no turn.
+    let key_wait = sign_in::key_wait(console, &request)?;
     let busy = PageFailure::Busy(ConsoleLimit::Requests);
-    let _turn = match sign_in::asks_provider(&request) {
+    let _turn = match key_wait.is_some() || sign_in::asks_provider(&request) {
         true => None,
         false => Some(console.requests.take(owner).ok_or(busy)?),
     };

@@ -6,14 +6,18 @@
 //! credential stands in an address or in the log, and that whoever tries again and again leaves a
 //! line in a while.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Method, Response, StatusCode};
 use postrider_identity::CallerIdentity;
 use postrider_telemetry::LineLimit;
+use tokio::sync::SemaphorePermit;
 use tonic::body::Body;
+use zeroize::Zeroizing;
 
 use super::Console;
 use super::answers::{Flash, see_other, with_cookie};
@@ -55,6 +59,23 @@ pub async fn route(visitor: &Visitor<'_>) -> Option<Result<Response<Body>, PageF
 /// Whether a provider is waited for on the way to the answer, in a place of its own.
 pub fn asks_provider(request: &BrowserRequest) -> bool {
     request.method != Method::POST && request.segments == ["sign-in", "back"]
+}
+
+/// The place of a form whose JWT waits for the keys of its issuer; `None` for what does not wait
+/// for any.
+pub fn key_wait<'c>(
+    console: &'c Console,
+    request: &BrowserRequest,
+) -> Result<Option<SemaphorePermit<'c>>, PageFailure> {
+    if request.method != Method::POST || request.segments != ["sign-in"] {
+        return Ok(None);
+    }
+    let issuer = console.authenticator.awaited_issuer(request.form("token").trim());
+    let Some(places) = issuer.and_then(|number| console.key_waits.get(number)) else {
+        return Ok(None);
+    };
+    let place = places.try_acquire();
+    place.map(Some).map_err(|_| PageFailure::Busy(ConsoleLimit::KeyWaits))
 }
 
 fn show(visitor: &Visitor<'_>) -> Response<Body> {
@@ -106,10 +127,10 @@ async fn begin(
 /// Sends the browser to a provider.
 fn leave(visitor: &Visitor<'_>, provider: &str) -> Result<Response<Body>, PageFailure> {
     visitor.require_own_form()?;
-    let Console { providers, cookies, sign_in_key, clock, redemptions, .. } = &**visitor.console;
+    let Console { providers, cookies, sign_in_key, clock, begun_sign_ins, .. } = &**visitor.console;
     let number: usize = provider.parse().map_err(|_| PageFailure::NotFound)?;
     let provider = providers.get(number).ok_or(PageFailure::NotFound)?;
-    if !redemptions.may_begin(clock.now()) {
+    if !begun_sign_ins.may_begin(visitor.request.peer, clock.now()) {
         note_refused(&provider.name, "sign-ins in a second");
         return Err(PageFailure::Busy(ConsoleLimit::ProviderSignIns));
     }
@@ -156,8 +177,8 @@ async fn come_back(visitor: &Visitor<'_>) -> Result<Response<Body>, PageFailure>
     if code.is_empty() {
         return refused("The provider did not sign you in.");
     }
-    let back = come_back_address(visitor);
-    let asked = Box::pin(provider.redeem(&pending, code, &back));
+    let (console, back) = (Arc::clone(visitor.console), come_back_address(visitor));
+    let asked = Box::pin(redeem(console, pending.clone(), code.to_owned(), back));
     let redeemed = redemptions.ask(&pending, clock.now(), asked).await;
     let redeemed = redeemed.map_err(|refusal| not_asked(visitor, &provider.name, refusal))?;
     let id_token = match redeemed {
@@ -183,6 +204,17 @@ async fn come_back(visitor: &Visitor<'_>) -> Result<Response<Body>, PageFailure>
     sessions.count_sign_in(&identity)?;
     let turn = sessions.beginning_turn().await?;
     begin(visitor, turn, &identity, CONSOLE_PATH).await
+}
+
+/// Asks a sign-in's provider. What it needs is its own: it goes on once the browser has left.
+async fn redeem(
+    console: Arc<Console>,
+    pending: PendingSignIn,
+    code: String,
+    back: String,
+) -> anyhow::Result<Zeroizing<String>> {
+    let provider = console.providers.get(pending.provider).context("there is no such provider")?;
+    provider.redeem(&pending, &code, &back).await
 }
 
 fn note_unredeemed(provider: &str, error: &anyhow::Error) {

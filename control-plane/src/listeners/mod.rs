@@ -39,4 +39,4 @@ pub use self::door::{Door, HolderCheck};
 pub use self::holder_bytes::HolderBytes;
 pub use self::identities::{AgentGrants, AgentIdentities, ReplicaGrants, ReplicaIdentities};
 pub use self::open_door::OpenDoor;
-pub use self::slots::ConnectionSlots;
+pub use self::slots::{ConnectionSlots, customers_address};

@@ -164,7 +164,7 @@ impl Drop for ConnectionSlot {
 }
 
 /// The address that a customer of a network has.
-fn customers_address(address: IpAddr) -> IpAddr {
+pub fn customers_address(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {

@@ -19,6 +19,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 
 /// Most bytes of an answer: as many keys as are taken, each with a chain of certificates.
@@ -103,10 +104,10 @@ async fn exchange(
     request: Request<Full<Bytes>>,
 ) -> anyhow::Result<Response<Bytes>> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(connection)).await?;
-    let connection = tokio::spawn(connection);
+    // Closed with the request, also with one that is given up.
+    let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
     let (head, body) = sender.send_request(request).await?.into_parts();
     let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
-    connection.abort();
     let body = body.map_err(|error| anyhow::anyhow!(error))?;
     Ok(Response::from_parts(head, body.to_bytes()))
 }

@@ -119,6 +119,16 @@ impl KeySet {
         known.ok_or("its key is not known, or the issuer's keys cannot be fetched")
     }
 
+    /// Whether [`KeySet::find`] waits for a fetch if it is called now. The moment in which it
+    /// waits for newer keys, while an older one counts, is no wait here: one call has it at once.
+    pub fn would_wait(&self, id: Option<&str>, algorithm: Algorithm, now: Instant) -> bool {
+        if self.known(id, algorithm, MAX_KEY_AGE, now).is_some() {
+            return false;
+        }
+        let is_due = self.state.lock().is_due(now);
+        is_due || self.fetching.try_lock().is_err()
+    }
+
     /// Has the keys fetched in the background, if that is due and nobody does; whether it
     /// ended in time.
     async fn refresh_in_time(self: &Arc<Self>, now: Instant) -> bool {

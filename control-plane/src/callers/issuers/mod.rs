@@ -85,6 +85,16 @@ impl Issuers {
         self.verify_at(text, Instant::now()).await
     }
 
+    /// The issuer, by its number in the settings, for whose keys the verification of a JWT waits if
+    /// it begins now.
+    pub fn awaited_issuer(&self, text: &str) -> Option<usize> {
+        let unverified = jsonwebtoken::dangerous::insecure_decode_claims::<UnverifiedClaims>(text);
+        let name = unverified.ok()?.iss;
+        let (number, issuer) =
+            self.all.iter().enumerate().find(|(_, issuer)| issuer.name == name)?;
+        issuer.would_wait(text, Instant::now()).then_some(number)
+    }
+
     async fn verify_at(
         &self,
         text: &str,
@@ -150,6 +160,13 @@ impl Issuer {
             mapping: settings.mapping().map_err(|problem| anyhow!(problem))?,
             leeway: Duration::from_secs(settings.leeway_seconds),
             keys: Arc::new(KeySet::new(settings)?),
+        })
+    }
+
+    fn would_wait(&self, text: &str, at: Instant) -> bool {
+        jsonwebtoken::decode_header(text).is_ok_and(|header| {
+            self.validation.algorithms.contains(&header.alg)
+                && self.keys.would_wait(header.kid.as_deref(), header.alg, at)
         })
     }
 

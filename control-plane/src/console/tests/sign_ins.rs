@@ -1,7 +1,10 @@
-//! Who signs in too often, ids that nobody has made, and a provider that does not answer.
+//! Who signs in too often, ids that nobody has made, and a provider or an issuer that does not
+//! answer.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::FutureExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -158,6 +161,45 @@ async fn a_provider_that_is_slow_keeps_nobody_from_signing_in() {
     assert_eq!(waiting.await.status(), StatusCode::SERVICE_UNAVAILABLE, "of the same sign-in");
     let metrics = browser.plane.context.metrics.limits();
     assert_eq!(metrics.times_reached("console:provider_codes"), 1);
+}
+
+/// A JWT of an issuer, with a key that nobody knows.
+fn invented_jwt(issuer: &str) -> String {
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","kid":"invented"}"#);
+    let claims = URL_SAFE_NO_PAD.encode(format!(r#"{{"iss":"{issuer}"}}"#));
+    format!("{header}.{claims}.c2ln")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_are_waited_for_keep_nobody_from_signing_in() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let mut browser = browser_of_provider(&url).await;
+    let form_token = browser.get("/console/sign-in").await.form_token();
+    let cookie = format!("postrider-visitor={}", browser.cookies["postrider-visitor"]);
+    let console = console_beside(&browser);
+    let sign_in = |token: &str| {
+        let request = Request::post("/console/sign-in")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(COOKIE, cookie.as_str());
+        let form = Bytes::from(format!("form_token={form_token}&token={token}"));
+        let request = request.body(Body::new(Full::new(form))).unwrap();
+        Box::pin(crate::console::serve::serve(&console, no_door(), request))
+    };
+    let invented = invented_jwt(&url);
+    let mut waiting: Vec<_> = (0..MAX_KEY_WAITS).map(|_| sign_in(&invented)).collect();
+    for answer in &mut waiting {
+        assert!(answer.as_mut().now_or_never().is_none());
+    }
+    assert_eq!(sign_in(&invented).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let metrics = browser.plane.context.metrics.limits();
+    assert_eq!(metrics.times_reached("console:issuer_keys"), 1);
+    let request = Request::get("/console/sign-in").body(Body::empty()).unwrap();
+    let page = crate::console::serve::serve(&console, no_door(), request).await;
+    assert_eq!(page.status(), StatusCode::OK, "none of them has a turn");
+    assert_eq!(sign_in(BOOTSTRAP).await.status(), StatusCode::SEE_OTHER, "a token needs no keys");
+    drop(waiting);
+    assert!(sign_in(&invented).now_or_never().is_none(), "the places are free again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

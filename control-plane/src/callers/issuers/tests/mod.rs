@@ -260,6 +260,23 @@ async fn an_issuer_that_is_silent_holds_up_one_call_for_a_moment() {
 }
 
 #[tokio::test]
+async fn it_is_known_before_whether_a_jwt_waits_for_keys() {
+    let (server, key) = (KeyServer::start().await, IssuerSigningKey::create("k1"));
+    server.serve(&[&key]);
+    let issuers = issuers(&format!("jwks_url = \"{}\"", server.url));
+    let text = key.sign(&claims());
+    assert_eq!(issuers.awaited_issuer(&text), Some(0), "no key is known yet");
+    issuers.verify(&text).await.unwrap();
+    assert_eq!(issuers.awaited_issuer(&text), None);
+    let invented = IssuerSigningKey { id: "invented", key: key.key.clone() };
+    let text = invented.sign(&claims());
+    assert_eq!(issuers.awaited_issuer(&text), None, "the keys were fetched a moment ago");
+    let text = invented.sign(&with("iss", json!("https://other.example")));
+    assert_eq!(issuers.awaited_issuer(&text), None);
+    assert_eq!(issuers.awaited_issuer("x"), None);
+}
+
+#[tokio::test]
 async fn keys_of_an_issuer_that_fails_count_for_an_hour() {
     let (server, key) = (KeyServer::start().await, IssuerSigningKey::create("k1"));
     server.serve(&[&key]);
