@@ -307,6 +307,15 @@ def who_may_only_read_changes_nothing(installation, browser):
     expect(browser.heading() == "Not allowed", "the API refuses it", browser.text())
 
 
+def what_is_sought_leads_nowhere_else(installation, browser):
+    browser.sign_in(installation.token)
+    # A browser takes ".." out of a path, escaped or not.
+    browser.open("/search?q=tenants/../../v1/tenants")
+    expect(browser.driver.current_url.startswith(browser.console + "/"), "it stays in the console",
+           browser.driver.current_url)
+    expect(browser.heading() == "Not found", "and nothing is there", browser.text())
+
+
 def a_portals_link_opens_one_tenant(installation, browser):
     made = installation.call("POST", "/v1/tenants/acme/portalTokens", {
         "roles": ["ROLE_READER", "ROLE_SUBSCRIPTION_MANAGER"]})
@@ -337,5 +346,6 @@ ALL = [
     windows_are_replayed_and_accounted_for,
     secrets_are_rotated,
     who_may_only_read_changes_nothing,
+    what_is_sought_leads_nowhere_else,
     a_portals_link_opens_one_tenant,
 ]

@@ -15,7 +15,7 @@ use super::request::BrowserRequest;
 use super::sessions::SignedIn;
 use crate::settings::CONSOLE_PATH;
 
-/// What stands for itself in a part of a path. A dot does not: ".." leads elsewhere.
+/// What stands for itself in a part of a path.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
 /// One request of a page.
@@ -77,12 +77,16 @@ impl Visit {
     }
 }
 
-/// A whole path of the console, of parts that may be anything.
+/// A whole path of the console, of parts that may be anything. No escape keeps browsers from
+/// taking "." and ".." out, which lead elsewhere (WHATWG URL); with a space they name nothing.
 pub fn path(parts: &[&str]) -> String {
     let mut path = CONSOLE_PATH.to_owned();
     for part in parts {
         path.push('/');
         path.extend(utf8_percent_encode(part, ESCAPED));
+        if matches!(*part, "." | "..") {
+            path.push_str("%20");
+        }
     }
     path
 }
@@ -100,7 +104,10 @@ mod tests {
     fn a_path_has_no_part_that_leads_elsewhere() {
         assert_eq!(path(&[]), "/console");
         assert_eq!(path(&["sign-in", "acme"]), "/console/sign-in/acme");
-        assert_eq!(path(&["..", "a/b?c#d"]), "/console/%2E%2E/a%2Fb%3Fc%23d");
+        let hostile = path(&["..", ".", "a/b?c#d"]);
+        assert_eq!(hostile, "/console/%2E%2E%20/%2E%20/a%2Fb%3Fc%23d");
+        let own = url::Url::parse("https://own.example/console/search").unwrap();
+        assert_eq!(own.join(&hostile).unwrap().path(), hostile, "a browser leaves it as it is");
         assert_eq!(id_of("tenants/acme/subscriptions/erp"), "erp");
     }
 }
