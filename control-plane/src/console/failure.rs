@@ -12,6 +12,10 @@ use tonic_types::StatusExt as _;
 
 use super::limits::ConsoleLimit;
 
+/// Most problems that a form tells of one field: of a field with very many lines each may be
+/// wrong, and who has mended these is told the next.
+const MAX_TOLD_PROBLEMS: usize = 8;
+
 /// See the module.
 #[derive(Clone, Debug)]
 pub enum PageFailure {
@@ -164,9 +168,12 @@ impl FormErrors {
         Self { fields, general }
     }
 
-    /// What the form itself finds wrong with a field.
+    /// What the form itself finds wrong with a field; no more than can be of use.
     pub fn add(&mut self, field: &str, problem: impl Into<String>) {
-        self.fields.push((field.to_owned(), problem.into()));
+        let told = self.fields.iter().filter(|(known, _)| known == field).count();
+        if told < MAX_TOLD_PROBLEMS {
+            self.fields.push((field.to_owned(), problem.into()));
+        }
     }
 
     /// What is wrong with a field, or with what is in it: `headers` tells of `headers[0].name`.
@@ -223,6 +230,18 @@ mod tests {
         let mut own = FormErrors::default();
         own.add("request_timeout", "must be a span");
         assert_eq!(own.of_field("request_timeout").as_deref(), Some("must be a span"));
+    }
+
+    #[test]
+    fn a_field_with_very_many_problems_tells_the_first() {
+        let mut errors = FormErrors::default();
+        for number in 0..1_000 {
+            errors.add("headers", format!("line {number}"));
+        }
+        errors.add("url", "must begin with https://");
+        let told = errors.of_field("headers").unwrap();
+        assert!(told.starts_with("line 0; line 1; ") && told.ends_with("; line 7"), "{told}");
+        assert_eq!(errors.of_field("url").as_deref(), Some("must begin with https://"));
     }
 
     #[test]

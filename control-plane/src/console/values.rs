@@ -13,17 +13,23 @@ use postrider_domain::time::Timestamp;
 const SPAN_PROBLEM: &str = "must be a span, as 500ms, 45s, 30m, 12h, 7d or 1h 30m";
 const TIME_PROBLEM: &str = "must be a time in UTC, as 2026-03-01T12:00";
 const SECOND_MICROSECONDS: i64 = 1_000_000;
+/// Of the longest span that is read back as it is shown: some 20,000 years.
+const MAX_SPAN_SECONDS: u64 = 631_107_417_600;
 /// Of a time the characters that a field of a date and a time has: "2026-03-01T12:00".
 const FIELD_CHARACTERS: usize = 16;
 
 /// A span; a bare number is one of seconds.
 pub fn parse_span(text: &str) -> Result<Duration, &'static str> {
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Ok(Duration::from_secs(seconds));
-    }
-    let span = text.parse::<Span>().map_err(|_| SPAN_PROBLEM)?;
-    let span = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| SPAN_PROBLEM)?;
-    Duration::try_from(span).map_err(|_| SPAN_PROBLEM)
+    let span = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let span = text.parse::<Span>().map_err(|_| SPAN_PROBLEM)?;
+            let days = SpanRelativeTo::days_are_24_hours();
+            let span = span.to_duration(days).map_err(|_| SPAN_PROBLEM)?;
+            Duration::try_from(span).map_err(|_| SPAN_PROBLEM)?
+        }
+    };
+    if span.as_secs() < MAX_SPAN_SECONDS { Ok(span) } else { Err(SPAN_PROBLEM) }
 }
 
 /// A span that is typed, as the API takes it.
@@ -88,13 +94,14 @@ mod tests {
             ("1h30m", 5_400_000),
             ("7d", 604_800_000),
             ("0s", 0),
+            ("631107417599", 631_107_417_599_000),
         ];
         for (text, milliseconds) in texts {
             let span = Duration::from_millis(milliseconds);
             assert_eq!(parse_span(text), Ok(span), "{text}");
             assert_eq!(parse_span(&span_text(span)), Ok(span), "{text}: {}", span_text(span));
         }
-        for text in ["", "x", "-5s", "5 apples", "1 month"] {
+        for text in ["", "x", "-5s", "5 apples", "1 month", "631107417600", "175307616h 60m"] {
             assert!(parse_span(text).is_err(), "{text}");
         }
         assert!(typed_span("18446744073709551615").is_err());

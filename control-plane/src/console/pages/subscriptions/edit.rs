@@ -32,7 +32,7 @@ pub async fn offer(visit: &Visit, tenant: &str) -> Result<Answer, PageFailure> {
 
 pub async fn create(visit: &Visit, tenant: &str) -> Result<Answer, PageFailure> {
     let id = visit.request.form("subscription_id").to_owned();
-    let values = FormValues::sent(visit);
+    let values = FormValues::sent(&visit.request);
     let mut errors = FormErrors::default();
     let subscription = form_reading::read(&values, &mut errors);
     if is_drawn_only(visit) || !errors.is_empty() {
@@ -89,7 +89,7 @@ pub async fn show(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, PageF
 
 pub async fn save(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, PageFailure> {
     let etag = visit.request.form("etag").to_owned();
-    let values = FormValues::sent(visit);
+    let values = FormValues::sent(&visit.request);
     let mut errors = FormErrors::default();
     let mut given = form_reading::read(&values, &mut errors);
     if is_drawn_only(visit) || !errors.is_empty() {

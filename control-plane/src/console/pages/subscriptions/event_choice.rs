@@ -3,7 +3,7 @@
 //! Fed by the API's catalogue; feeds forms with boxes to tick, and tests with types to choose
 //! from. What the catalogue does not have, as a pattern, is typed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 use postrider_proto::v1::{self, EventType};
@@ -53,9 +53,8 @@ impl EventChoice {
 
     /// Moves what no box stands for to the field for others.
     pub fn settle(&self, values: &mut FormValues) {
-        let has_box = |name: &String| {
-            name == ALL_TYPES || self.types.iter().any(|known| id_of(&known.name) == name)
-        };
+        let known: BTreeSet<&str> = self.types.iter().map(|known| id_of(&known.name)).collect();
+        let has_box = |name: &String| name == ALL_TYPES || known.contains(name.as_str());
         let all = values.all_event_types();
         let (boxes, others): (Vec<String>, Vec<String>) = all.into_iter().partition(has_box);
         values.event_types = boxes;

@@ -237,6 +237,8 @@ fn rotation(values: &FormValues, name: &str) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
 
     fn span(seconds: i64) -> Option<prost_types::Duration> {
@@ -309,6 +311,19 @@ mod tests {
         let made = super::read(&FormValues::of_new(), &mut FormErrors::default());
         assert_eq!(made.signature_schemes.len(), 1);
         assert_eq!(made.status(), v1::SubscriptionStatus::Enabled);
+    }
+
+    #[test]
+    fn a_form_of_very_many_lines_is_read_soon() {
+        let names: Vec<String> = (0..100_000).map(|number| format!("n{number}")).collect();
+        let mut values = FormValues::of_new();
+        values.event_types = vec!["n7".to_owned()];
+        values.set("other_event_types", &names.join("\n"));
+        let begun = Instant::now();
+        let told = read(&values, &mut FormErrors::default()).event_types;
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert_eq!(told.len(), names.len(), "each once");
+        assert_eq!(told[..3], ["n7", "n0", "n1"], "in the order in which they were typed");
     }
 
     #[test]

@@ -4,14 +4,15 @@
 //! `form_reading` with what is read. Names are those of the API's fields, so that what the API
 //! says of a field is told there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use postrider_proto::v1;
 use postrider_proto::v1::retry_policy::Timetable;
 use postrider_proto::v1::signature_scheme::Scheme;
 
+use crate::console::request::BrowserRequest;
 use crate::console::values::{lines, span_of, span_text};
-use crate::console::visit::{Visit, id_of};
+use crate::console::visit::id_of;
 
 /// What is ticked: types of the catalogue, and "*".
 pub const EVENT_TYPES_FIELD: &str = "event_types";
@@ -83,10 +84,10 @@ pub struct FormValues {
 
 impl FormValues {
     /// As a form was sent.
-    pub fn sent(visit: &Visit) -> Self {
-        let value = |name: &'static str| (name, visit.request.form(name).trim().to_owned());
+    pub fn sent(request: &BrowserRequest) -> Self {
+        let value = |name: &'static str| (name, request.form(name).trim().to_owned());
         let texts = TEXT_FIELDS.into_iter().map(value);
-        let ticked = visit.request.forms(EVENT_TYPES_FIELD).map(str::to_owned);
+        let ticked = request.forms(EVENT_TYPES_FIELD).map(str::to_owned);
         Self { texts: texts.collect(), event_types: ticked.collect() }
     }
 
@@ -125,15 +126,13 @@ impl FormValues {
         self.text(name) == TICKED
     }
 
-    /// All types that are asked for: what is ticked, and the others.
+    /// All types that are asked for: what is ticked, and the others. A form has room for so many
+    /// lines that each is looked up, and not compared with all.
     pub fn all_event_types(&self) -> Vec<String> {
-        let others = lines(self.text(OTHER_TYPES_FIELD)).map(str::to_owned);
+        let mut known: BTreeSet<&str> = self.event_types.iter().map(String::as_str).collect();
+        let others = lines(self.text(OTHER_TYPES_FIELD)).filter(|&other| known.insert(other));
         let mut all = self.event_types.clone();
-        for other in others {
-            if !all.contains(&other) {
-                all.push(other);
-            }
-        }
+        all.extend(others.map(str::to_owned));
         all
     }
 
