@@ -15,6 +15,7 @@ import time
 import traceback
 
 import checks
+import keyboard
 from browser import THEMES, WIDTHS, Browser
 from installation import Installation, programs
 
@@ -102,8 +103,8 @@ def main():
         try:
             browser = Browser(installation.console)
             try:
-                every = checks.ALL + [pages_are_for_everybody, pages_are_light,
-                                      nothing_was_refused_by_the_policy]
+                every = checks.ALL + keyboard.ALL + [
+                    pages_are_for_everybody, pages_are_light, nothing_was_refused_by_the_policy]
                 results = [run(check, installation, browser) for check in every]
             finally:
                 browser.stop()
