@@ -29,6 +29,7 @@ use crate::api::events::filter::EventFilter;
 use crate::api::events::{publish, reconcile};
 use crate::api::fleet::filter::AgentFilter;
 use crate::api::http_json::{FoundRoute, HttpCall, RouteTable};
+use crate::api::lists::filter_syntax;
 use crate::api::lists::listing::ListOrder;
 use crate::api::lists::page_tokens::{PageTokens, QueryHasher};
 use crate::api::rpc::errors::{self, FieldViolations};
@@ -169,6 +170,12 @@ pub fn read_filters(text: &str) -> Vec<Result<(), String>> {
         AgentFilter::parse(text).map(drop),
         AuditFilter::parse(text).map(drop),
     ]
+}
+
+/// The values that a filter compares with, if it is one.
+pub fn read_filter_values(text: &str) -> Option<Vec<String>> {
+    let comparisons = filter_syntax::parse(text).ok()?;
+    Some(comparisons.into_iter().map(|comparison| comparison.value).collect())
 }
 
 /// Reads an order, as a list would; the error if it is refused.

@@ -62,7 +62,7 @@ impl<'r> Visitor<'r> {
 }
 
 /// A path of the console, and of nothing else.
-fn return_path(given: &str) -> Option<&str> {
+pub fn return_path(given: &str) -> Option<&str> {
     let rest = given.strip_prefix(CONSOLE_PATH)?;
     let is_path = rest.is_empty() || rest.starts_with(['/', '?']);
     let is_plain = given.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');

@@ -81,6 +81,12 @@ properties! {
     claims
     certificates
     certificate_names
+    console_requests
+    console_fields
+    console_forms
+    console_cookies
+    id_tokens
+    console_pages
     settings
     log_filters
     key_lists

@@ -17,7 +17,7 @@ use crate::runtime::block_on;
 use crate::target::texts;
 
 /// The public half of the key of RFC 7515, appendix A.3.
-const KEY_SET: &str = "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"a3\",\"alg\":\
+pub const KEY_SET: &str = "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"a3\",\"alg\":\
      \"ES256\",\"use\":\"sig\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\",\"y\":\
      \"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}]}";
 /// As `control-plane/src/callers/issuers/key_set.rs` has it.

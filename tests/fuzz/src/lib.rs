@@ -12,6 +12,8 @@
 //! - `answers`: what receivers answer. `agents`: what agents say.
 //!   `entries`: how often fields of messages repeat.
 //! - `credentials`, `certificates`: who calls.
+//! - `console_reading`: what browsers send to the console. `console_pages`: what they are shown;
+//!   `markup`: what every page is like.
 //! - `configuration`, `secrets`: what operators write and databases give back.
 //! - `target`: what a target is. `examples`, `refusal`, `runtime`: what targets share.
 
@@ -19,11 +21,14 @@ mod agents;
 mod answers;
 mod certificates;
 mod configuration;
+mod console_pages;
+mod console_reading;
 mod credentials;
 mod entries;
 mod events;
 mod examples;
 mod http_requests;
+mod markup;
 mod refusal;
 mod runtime;
 mod secrets;
@@ -62,6 +67,16 @@ pub const FUZZ_TARGETS: &[FuzzTarget] = &[
     FuzzTarget::text("claims", credentials::claims, credentials::claim_texts),
     FuzzTarget::text("certificates", certificates::certificates, certificates::ders),
     FuzzTarget::text("certificate_names", certificates::names, certificates::name_texts),
+    FuzzTarget::text("console_requests", console_reading::requests, console_reading::request_texts),
+    FuzzTarget::text("console_fields", console_reading::fields, console_reading::field_texts),
+    FuzzTarget::text(
+        "console_forms",
+        console_reading::subscription_forms,
+        console_reading::subscription_form_texts,
+    ),
+    FuzzTarget::text("console_cookies", console_reading::cookies, console_reading::cookie_texts),
+    FuzzTarget::text("id_tokens", console_reading::id_tokens, console_reading::id_token_texts),
+    FuzzTarget::text("console_pages", console_pages::serve_request, console_pages::request_texts),
     FuzzTarget::text("settings", configuration::settings, configuration::setting_texts),
     FuzzTarget::text("log_filters", configuration::log_filters, configuration::log_filter_texts),
     FuzzTarget::text("key_lists", configuration::key_lists, configuration::key_list_texts),

@@ -10,6 +10,7 @@
 //!   `form_signing`, `form_retry` and `form_advanced`.
 //! - `secrets`: rotating and revoking keys, and a secret that is shown once.
 //! - `test_send`: a test, and its attempt at once. `stats`: how the endpoint has been doing.
+//! - `fuzzing`: entrances to the form's reading, which no program uses.
 
 pub mod actions;
 mod delete;
@@ -21,6 +22,7 @@ mod form_reading;
 mod form_retry;
 mod form_signing;
 mod form_values;
+pub mod fuzzing;
 mod list;
 mod secrets;
 mod show;

@@ -1,0 +1,5 @@
+//! libFuzzer's entrance to the target `console_requests`.
+
+#![no_main]
+
+postrider_fuzz::fuzz!("console_requests");
