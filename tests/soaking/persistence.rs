@@ -4,6 +4,7 @@
 //! what docs/errors.md says passes by waiting is called again, at one replica after the other
 //! and for so long, and everything else is an error.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -40,8 +41,11 @@ where
     }
 }
 
-/// With `RetryInfo`, or by the client's word where the connection broke.
+/// With `RetryInfo`, or by the client's word where the connection broke: INTERNAL, too, as a
+/// GOAWAY is called that arrives before a call's answer.
 fn passes(status: &Status) -> bool {
-    let broken = matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled);
+    let said_by_client = status.source().is_some();
+    let broken = said_by_client
+        || matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Cancelled);
     api::retry_delay(status).is_some() || (api::reason(status).is_empty() && broken)
 }

@@ -20,7 +20,7 @@ pub fn run_to_completion<T>(runtime: Runtime, work: impl Future<Output = T>) -> 
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::{RecvTimeoutError, channel};
+    use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 
     use tokio::runtime::Builder;
 
@@ -28,8 +28,8 @@ mod tests {
 
     #[test]
     fn a_busy_thread_is_left_behind() {
-        let (release, released) = channel::<()>();
-        let (ended, is_ended) = channel();
+        let (release, released) = sync_channel::<()>(1);
+        let (ended, is_ended) = sync_channel(1);
         std::thread::spawn(move || {
             let runtime = Builder::new_current_thread().build().unwrap();
             run_to_completion(runtime, async {

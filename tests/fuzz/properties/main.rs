@@ -24,6 +24,9 @@ use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 const MAX_INPUT_TIME: Duration = Duration::from_secs(10);
 /// Inputs for each target, unless `PROPTEST_CASES` says how many: some seconds for all.
 const USUAL_INPUTS: u32 = 2_000;
+/// Unless `PROPTEST_CASES` is set, no target has new inputs for longer. A few read whole files
+/// of settings, or show whole pages.
+const USUAL_TIME: Duration = Duration::from_secs(15);
 /// Steps towards a smaller input that fails as well.
 const MAX_SHRINK_STEPS: u32 = 4_000;
 
@@ -117,8 +120,13 @@ fn search_changes(target: &FuzzTarget, seeds: Vec<Vec<u8>>) -> Option<Vec<u8>> {
         ..Config::default()
     };
     let inputs = mutation::inputs(target.form, seeds);
-    let found = TestRunner::new(config)
-        .run(&inputs, |input| try_input(target, &input).map_err(TestCaseError::fail));
+    let begun = Instant::now();
+    let found = TestRunner::new(config).run(&inputs, |input| {
+        if asked.is_none() && begun.elapsed() > USUAL_TIME {
+            return Ok(());
+        }
+        try_input(target, &input).map_err(TestCaseError::fail)
+    });
     match found {
         Ok(()) => None,
         Err(TestError::Fail(_, input)) => Some(input),

@@ -64,6 +64,7 @@ async fn check_events(store: &dyn Store, tenant: &TenantId, told: &[Value]) {
 
 fn event((listed, summary): (&ListedEvent, Value)) -> Value {
     let (event, content) = (&listed.event, &listed.event.content);
+    let size = event.payload_removal.as_ref().map_or(listed.payload_bytes, |gone| gone.bytes);
     let sha256: Vec<_> = content.payload_sha256.iter().map(|byte| format!("{byte:02x}")).collect();
     json!({
         "name": event_name(&event.tenant, event.id),
@@ -76,7 +77,7 @@ fn event((listed, summary): (&ListedEvent, Value)) -> Value {
         "traceparent": content.traceparent,
         "tracestate": content.tracestate,
         "payloadSha256": sha256.concat(),
-        "payloadSize": listed.payload_bytes.to_string(),
+        "payloadSize": size.to_string(),
         "matchedSubscriptions": event.matched,
         "test": event.test,
         "createTime": time(event.create_time()),
