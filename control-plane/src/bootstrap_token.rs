@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
-use clap::Args;
+use clap::{ArgGroup, Args};
 use postrider_domain::ids::TenantId;
 use postrider_domain::limits::{MAX_DISPLAY_NAME_CHARS, is_unprintable};
 use postrider_identity::{
@@ -23,23 +23,30 @@ use crate::state::tokens::{COMMAND_TOKEN_BOUNDS, MAX_TOKENS};
 /// Who makes a token at the command line, as the list of tokens shows it.
 const COMMAND_CREATOR: &str = "command:bootstrap-token";
 
+const MIN_LIFETIME: Duration = Duration::from_secs(1);
+/// Ten years.
+const MAX_LIFETIME: Duration = Duration::from_secs(3660 * 86_400);
+
 /// As records name the command.
 const COMMAND_RECORD: &str = "postrider bootstrap-token";
 
 /// Which token to make.
 #[derive(Args)]
+#[command(group(ArgGroup::new("scope").args(["tenant", "installation"]).required(true)))]
 pub struct BootstrapTokenArguments {
     /// publisher, reader, subscription-manager, operator, autoscaler or administrator; may
     /// be given several times.
     #[arg(long, value_name = "ROLE", required = true, value_delimiter = ',')]
     role: Vec<Role>,
-    /// A tenant in which the roles hold; may be given several times. Without it they hold
-    /// in the whole installation.
+    /// A tenant in which the roles hold; may be given several times.
     #[arg(long, value_name = "TENANT", value_delimiter = ',')]
     tenant: Vec<TenantId>,
-    /// How long it is valid, as in 90d, 12h, 30m or 45s; without it until it is revoked.
-    #[arg(long, value_name = "TIME", value_parser = span)]
-    expires_in: Option<Duration>,
+    /// The roles hold in the whole installation.
+    #[arg(long)]
+    installation: bool,
+    /// How long it is valid, as in 90d, 12h or 1h30m; until it is revoked unless given.
+    #[arg(long, value_name = "SPAN", value_parser = lifetime)]
+    ttl: Option<Duration>,
     /// What people call it.
     #[arg(long, value_name = "NAME", default_value = "")]
     display_name: String,
@@ -50,7 +57,7 @@ pub async fn create(settings: Settings, wanted: BootstrapTokenArguments) -> anyh
     check_display_name(&wanted.display_name)
         .map_err(|problem| anyhow!("--display-name {problem}"))?;
     let tenants = wanted.tenant.clone();
-    let scope = match wanted.tenant.is_empty() {
+    let scope = match wanted.installation {
         true => GrantScope::Installation,
         false => GrantScope::Tenants(wanted.tenant.into_iter().collect()),
     };
@@ -71,7 +78,7 @@ pub async fn create(settings: Settings, wanted: BootstrapTokenArguments) -> anyh
     let mut token = IssuedToken::new(rand::random(), &secret, TokenKind::Service, grants, now);
     token.record.display_name = wanted.display_name;
     token.record.created_by = COMMAND_CREATOR.to_owned();
-    token.record.expire_time = wanted.expires_in.map(|span| now + span);
+    token.record.expire_time = wanted.ttl.map(|span| now + span);
     let audit =
         AuditOrigin::command(COMMAND_RECORD).draft(&format!("tokens/{}", token.record.id), now);
     let audit = audit
@@ -101,25 +108,19 @@ fn check_display_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// A number and a unit.
-fn span(text: &str) -> Result<Duration, String> {
-    const MAX_SECONDS: u64 = 3660 * 86_400;
-    let problem = || "must be a number and d, h, m or s".to_owned();
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(problem)?;
-    let number: u64 = number.parse().map_err(|_| problem())?;
-    let unit = match unit {
-        "d" => 86_400,
-        "h" => 3600,
-        "m" => 60,
-        "s" => 1,
-        _ => return Err(problem()),
-    };
-    let seconds = number.checked_mul(unit).filter(|seconds| (1..=MAX_SECONDS).contains(seconds));
-    seconds.map(Duration::from_secs).ok_or_else(|| "must be 1 s to 10 years".to_owned())
+/// A span, as other commands read them, that a token may be valid for.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let span = postrider_cli::parse_span(text)?;
+    match (MIN_LIFETIME..=MAX_LIFETIME).contains(&span) {
+        true => Ok(span),
+        false => Err("must be 1 s to 10 years".to_owned()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::{Command, FromArgMatches as _};
+
     use super::*;
 
     #[test]
@@ -132,12 +133,29 @@ mod tests {
     }
 
     #[test]
-    fn times_have_a_unit_and_a_bound() {
-        for (text, seconds) in [("90d", 7_776_000), ("12h", 43_200), ("30m", 1800), ("45s", 45)] {
-            assert_eq!(span(text), Ok(Duration::from_secs(seconds)));
+    fn a_lifetime_has_a_unit_and_a_bound() {
+        for (text, seconds) in [("90d", 7_776_000), ("12h", 43_200), ("1h30m", 5400), ("1s", 1)] {
+            assert_eq!(lifetime(text), Ok(Duration::from_secs(seconds)));
         }
         for bad in ["", "d", "0d", "-1d", "1", "1w", "99999d", "99999999999999999999d", "1é"] {
-            assert!(span(bad).is_err(), "{bad}");
+            assert!(lifetime(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn where_roles_hold_must_be_said_once() {
+        let parsed = |options: &[&str]| {
+            let program = BootstrapTokenArguments::augment_args(Command::new("bootstrap-token"));
+            let words = [&["bootstrap-token", "--role", "reader"][..], options].concat();
+            let matches = program.try_get_matches_from(words)?;
+            BootstrapTokenArguments::from_arg_matches(&matches)
+        };
+        assert!(parsed(&["--installation"]).unwrap().installation);
+        let wanted = parsed(&["--tenant", "a,b", "--ttl", "1h"]).unwrap();
+        assert_eq!((wanted.tenant.len(), wanted.installation), (2, false));
+        for options in [&["--ttl", "1h"][..], &["--tenant", "a", "--installation"]] {
+            let told = parsed(options).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(told.contains("--tenant") && told.contains("--installation"), "{told}");
         }
     }
 }

@@ -4,7 +4,9 @@ use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+use clap::ValueEnum;
 use postrider_settings::EffectiveSetting;
+use serde_json::{Map, Value as Json, json};
 
 use crate::settings::Settings;
 
@@ -13,12 +15,27 @@ const SECRET_SETTINGS: [&str; 1] = ["keys.encryption_keys"];
 /// Settings that hold an address, which may have a password.
 const ADDRESS_SETTINGS: [&str; 1] = ["database.url"];
 
-/// Prints every setting as TOML, with the place of those that were given. Secrets are
-/// masked, so what is printed can be shown to others.
-pub fn print(file: Option<&Path>, flags: &[(&'static str, String)]) -> anyhow::Result<()> {
+/// How settings are printed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum PrintedFormat {
+    Toml,
+    Json,
+}
+
+/// Prints every setting, with the place of those that were given. Secrets are masked, so
+/// what is printed can be shown to others.
+pub fn print(
+    file: Option<&Path>,
+    flags: &[(&'static str, String)],
+    format: PrintedFormat,
+) -> anyhow::Result<()> {
     let settings = Settings::effective(file, flags)?;
+    let lines = match format {
+        PrintedFormat::Toml => lines(&settings),
+        PrintedFormat::Json => vec![serde_json::to_string_pretty(&document(&settings)?)?],
+    };
     let mut output = std::io::stdout().lock();
-    for line in lines(&settings) {
+    for line in lines {
         match writeln!(output, "{line}") {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
             written => written?,
@@ -53,6 +70,21 @@ fn lines(settings: &[EffectiveSetting]) -> Vec<String> {
         });
     }
     lines
+}
+
+/// The settings by their names, for programs.
+fn document(settings: &[EffectiveSetting]) -> anyhow::Result<Json> {
+    let mut members = Map::new();
+    for setting in settings {
+        let mut value: toml::Table = toml::from_str(&format!("value = {}", shown(setting)))
+            .with_context(|| setting.path.clone())?;
+        let mut member = json!({"value": value.remove("value")});
+        if let Some(place) = &setting.place {
+            member["place"] = json!(place.to_string());
+        }
+        members.insert(setting.path.clone(), member);
+    }
+    Ok(Json::Object(members))
 }
 
 /// A value that can be shown to anybody.
@@ -113,6 +145,27 @@ mod tests {
                 "encryption_keys = \"***\"",
             ]
         );
+    }
+
+    #[test]
+    fn settings_are_json_too() {
+        let settings = [
+            setting("database.url", "\"postgres://u:p@db/postrider\""),
+            setting("auth.issuers", "[{ audiences = [\"a\"], url = \"x\\\"\" }]"),
+            setting("server.max_request_bytes", "1048576"),
+        ];
+        assert_eq!(
+            document(&settings).unwrap(),
+            json!({
+                "database.url": {"value": "postgres://u:***@db/postrider"},
+                "auth.issuers": {"value": [{"audiences": ["a"], "url": "x\""}]},
+                "server.max_request_bytes": {"value": 1_048_576},
+            })
+        );
+        let all = Settings::effective(None, &[("server.listen", "[::1]:1".to_owned())]).unwrap();
+        let all = document(&all).unwrap();
+        assert_eq!(all["server.listen"]["value"], "[::1]:1");
+        assert!(all["server.listen"]["place"].is_string(), "{all}");
     }
 
     #[test]

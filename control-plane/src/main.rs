@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use postrider::bootstrap_token::{self, BootstrapTokenArguments};
-use postrider::config_command;
+use postrider::config_command::{self, PrintedFormat};
 #[cfg(feature = "dev")]
 use postrider::dev;
 use postrider::serve::{self, key_commands};
@@ -60,7 +60,13 @@ enum Command {
 #[derive(Subcommand)]
 enum ConfigCommand {
     /// Print every setting with its value, and where it was given.
-    Print(Box<ServeArguments>),
+    Print {
+        #[command(flatten)]
+        settings: Box<ServeArguments>,
+        /// How to print it; JSON has the settings by their names.
+        #[arg(long, value_name = "FORMAT", value_enum, default_value = "toml")]
+        output: PrintedFormat,
+    },
     /// Check settings, and the files that they name, as `serve` does at its start.
     Check(Box<ServeArguments>),
 }
@@ -234,8 +240,9 @@ fn run(Arguments { client_options, command }: Arguments) -> anyhow::Result<ExitC
         Command::Migrate(arguments) => {
             run_to_completion(runtime(1)?, migrate(arguments.settings()?))
         }
-        Command::Config(ConfigCommand::Print(arguments)) => {
-            config_command::print(arguments.database.config.as_deref(), &arguments.flags())
+        Command::Config(ConfigCommand::Print { settings, output }) => {
+            let file = settings.database.config.as_deref();
+            config_command::print(file, &settings.flags(), output)
         }
         Command::Config(ConfigCommand::Check(arguments)) => {
             config_command::check(&arguments.settings()?)

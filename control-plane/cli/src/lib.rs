@@ -42,6 +42,7 @@ use crate::error_report::ErrorReport;
 use crate::output::OutputFormat;
 pub use crate::program::ProgramParser;
 use crate::table::CommandSpec;
+pub use crate::values::times::parse_span;
 
 /// Options that client commands have in common, given before one. A program has them beside
 /// its own commands, of which none takes them.
@@ -90,11 +91,14 @@ pub struct ClientCommand {
 
 impl FromArgMatches for ClientCommand {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        if let Some((_, inside)) = matches.subcommand() {
+            arguments::refuse_own_options_before(inside)?;
+        }
         Ok(Self { matches: matches.clone() })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        self.matches = matches.clone();
+        *self = Self::from_arg_matches(matches)?;
         Ok(())
     }
 }
@@ -124,7 +128,9 @@ impl ClientCommand {
         let Some((command, matches)) = chosen(&self.matches) else {
             return exits::USAGE_CODE.into();
         };
-        let given = CommonOptions { before: &options.matches, behind: matches };
+        let group = self.matches.subcommand().map(|(_, inside)| inside);
+        let between = group.filter(|group| group.subcommand_name().is_some());
+        let given = CommonOptions { before: &options.matches, between, behind: matches };
         match actions::run(command, given, program).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {

@@ -86,7 +86,7 @@ pub async fn rewrap(settings: &Settings, data: bool) -> anyhow::Result<()> {
             break;
         }
         rewrapped += step;
-        println!("{rewrapped} data keys are wrapped by the current key");
+        println!("data keys wrapped by the current key: {rewrapped}");
     }
     let key = keys.current().map(KeyId::as_str);
     tracing::info!(key, count = rewrapped, "data keys are wrapped by the current key");
@@ -97,7 +97,7 @@ pub async fn rewrap(settings: &Settings, data: bool) -> anyhow::Result<()> {
         "all keys are turned over, but the tables were not rewritten; run this again for that",
     )?;
     store.close().await;
-    println!("done: {rewrapped} data keys were wrapped anew, and the tables rewritten");
+    println!("done: the tables are rewritten; data keys wrapped anew: {rewrapped}");
     Ok(())
 }
 
@@ -118,7 +118,7 @@ async fn replace_data_keys(store: &dyn Store) -> anyhow::Result<()> {
     }
     tracing::info!(tenants, subscriptions, "tenants have new data keys, which seal their secrets");
     println!(
-        "{tenants} tenants have new data keys, and {subscriptions} subscriptions are sealed by them"
+        "tenants with new data keys: {tenants}; subscriptions sealed by them: {subscriptions}"
     );
     Ok(())
 }

@@ -125,7 +125,7 @@ pub async fn a_catalogue_is_imported_after_a_look(terminal: &Terminal) {
 pub async fn tokens_are_made_and_revoked(terminal: &Terminal) {
     terminal.text(&["tenants", "create", "tokened"]).await;
     let words =
-        ["tokens", "create", "--role", "publisher,reader", "--in", "tokened", "--ttl", "1h"];
+        ["tokens", "create", "--role", "publisher,reader", "--tenant", "tokened", "--ttl", "1h"];
     let output = terminal.output(&words).await;
     let text = succeeded(&words, &output).trim().to_owned();
     assert!(text.starts_with("prt_"), "its text alone: {text}");

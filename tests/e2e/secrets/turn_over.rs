@@ -81,7 +81,7 @@ pub fn turn_over(cluster: &Cluster, url: &str) {
     let mut rewrap = command(cluster, url, &both_keys("second"));
     rewrap.args(["keys", "rewrap", "--data"]);
     let said = succeed(rewrap);
-    assert!(said.contains("1 tenants have new data keys"), "{said}");
+    assert!(said.contains("tenants with new data keys: 1;"), "{said}");
     let mut list = command(cluster, url, &both_keys("second"));
     list.args(["keys", "list"]);
     let said = succeed(list);

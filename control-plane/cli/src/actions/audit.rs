@@ -6,6 +6,7 @@ use crate::calls::{messages_at, number_at, text_at};
 use crate::exits::CliError;
 use crate::session::CommandSession;
 use crate::terminal::one_line;
+use crate::values::counts::counted;
 
 /// Checks from the first record to the last, and shows what is wrong.
 pub(super) async fn verify(session: &CommandSession, mut request: Json) -> Result<(), CliError> {
@@ -40,5 +41,6 @@ pub(super) async fn verify(session: &CommandSession, mut request: Json) -> Resul
         return Ok(());
     }
     let count = omitted + i64::try_from(faults.len()).unwrap_or(i64::MAX);
-    Err(CliError::Mismatch(format!("the records are not what was written: {count} faults")))
+    let faults = counted(count, "fault", "faults");
+    Err(CliError::Mismatch(format!("the records are not what was written: {faults}")))
 }

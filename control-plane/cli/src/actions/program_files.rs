@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use clap::{ArgMatches, Command};
+use clap::{ArgMatches, Command, ValueEnum as _};
 use clap_complete::aot::{Shell, generate};
 
 use crate::arguments::text;
@@ -16,9 +16,11 @@ const PROGRAM_NAME: &str = "postrider";
 /// Prints a shell's completions.
 pub(super) fn completions(matches: &ArgMatches, program: ProgramParser) -> Result<(), CliError> {
     let shell = text(matches, "NAME").unwrap_or_default();
-    let shell: Shell = shell
-        .parse()
-        .map_err(|_| CliError::Usage(format!("\"{shell}\" is no shell with completions")))?;
+    let shell: Shell = shell.parse().map_err(|_| {
+        let known: Vec<_> = Shell::value_variants().iter().map(Shell::to_string).collect();
+        let known = known.join(", ");
+        CliError::Usage(format!("\"{shell}\" is no shell with completions: there are {known}"))
+    })?;
     let mut script = Vec::new();
     generate(shell, &mut program(), PROGRAM_NAME, &mut script);
     std::io::Write::write_all(&mut std::io::stdout().lock(), &script)?;
@@ -46,4 +48,23 @@ fn write_page(command: &Command, above: &[&str], folder: &Path) -> Result<(), Cl
     let path = folder.join(format!("{name}.1"));
     std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
     command.get_subcommands().try_for_each(|inside| write_page(inside, &words, folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arguments::client_commands;
+
+    fn client_program() -> Command {
+        Command::new(PROGRAM_NAME).subcommands(client_commands())
+    }
+
+    #[test]
+    fn an_unknown_shell_is_told_which_there_are() {
+        let words = [PROGRAM_NAME, "completions", "tcsh"];
+        let matches = client_program().try_get_matches_from(words).unwrap();
+        let (_, inside) = matches.subcommand().unwrap();
+        let told = completions(inside, client_program).unwrap_err().to_string();
+        assert!(told.ends_with("there are bash, elvish, fish, powershell, zsh"), "{told}");
+    }
 }

@@ -12,6 +12,7 @@ use crate::calls::{message_at, number_at, text_at};
 use crate::exits::CliError;
 use crate::output::{OutputFormat, TextTable};
 use crate::session::CommandSession;
+use crate::values::counts::counted;
 use crate::values::times::TimeStyle;
 
 const ROW_TYPE: &str = "postrider.v1.ReconciledEvent";
@@ -53,7 +54,8 @@ pub(super) async fn run(
         let pairs = number_at(&summary, "pair_count");
         let delivered = number_at(&summary, "pair_counts.succeeded");
         if delivered != pairs {
-            problems.push(format!("{delivered} of {pairs} pairs have succeeded"));
+            let pairs = counted(pairs, "pair has", "pairs have");
+            problems.push(format!("{delivered} of {pairs} succeeded"));
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(CliError::Mismatch(problems.join("\n"))) }
@@ -108,7 +110,9 @@ fn counts(summary: &DynamicMessage) -> String {
     let pairs = number_at(summary, "pair_count");
     let events = number_at(summary, "event_count");
     let delivered = number_at(summary, "pair_counts.succeeded");
-    format!("{events} events, {pairs} pairs with subscriptions, {delivered} of them succeeded")
+    let events = counted(events, "event", "events");
+    let pairs = counted(pairs, "pair with a subscription", "pairs with subscriptions");
+    format!("{events}, {pairs}, {delivered} succeeded")
 }
 
 /// Whether standard output has the rows as a program reads them, and nothing beside them.

@@ -1,5 +1,6 @@
 //! A subscription's figures.
 
+use prost_reflect::DynamicMessage;
 use serde_json::Value as Json;
 
 use crate::calls::messages_at;
@@ -13,15 +14,47 @@ pub(super) async fn run(session: &CommandSession, request: Json) -> Result<(), C
     if !session.printer.is_table() {
         return session.printer.message(&answer);
     }
-    let (days, hours) = (messages_at(&answer, "days"), messages_at(&answer, "hours"));
-    answer.clear_field_by_name("days");
-    answer.clear_field_by_name("hours");
+    let periods = take_periods(&mut answer);
     session.printer.message(&answer)?;
-    for (title, periods) in [("days", days), ("hours", hours)] {
+    if periods.iter().all(|(_, periods)| periods.is_empty()) {
+        eprintln!("there were no attempts");
+    }
+    for (title, periods) in periods {
         if !periods.is_empty() {
             session.printer.heading(title)?;
             session.printer.list(&periods)?;
         }
     }
     Ok(())
+}
+
+/// Takes the days and the hours out of an answer, and the total where it is of nothing.
+fn take_periods(answer: &mut DynamicMessage) -> [(&'static str, Vec<DynamicMessage>); 2] {
+    let periods = ["days", "hours"].map(|name| (name, messages_at(answer, name)));
+    answer.clear_field_by_name("days");
+    answer.clear_field_by_name("hours");
+    if periods.iter().all(|(_, periods)| periods.is_empty()) {
+        answer.clear_field_by_name("total");
+    }
+    periods
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixtures::message;
+
+    #[test]
+    fn a_total_of_nothing_is_not_shown() {
+        let kept = |fields: Json| {
+            let mut answer = message("postrider.v1.SubscriptionStats", fields);
+            take_periods(&mut answer);
+            answer.has_field_by_name("total")
+        };
+        assert!(!kept(json!({"total": {}, "waitingCount": "1"})));
+        let day = json!({"attemptCount": "1"});
+        assert!(kept(json!({"total": day, "days": [day]})));
+    }
 }

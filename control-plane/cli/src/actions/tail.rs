@@ -134,7 +134,7 @@ fn show(
     let status = if status == 0 { String::new() } else { format!(" {status}") };
     let spoken = spoken_at(attempt, "outcome");
     let line = format!(
-        "{}  {}  {:>8}  {}  {}  {}/{} {}{}",
+        "{}  {}  {:>8}  {}  {}  {}/{}  {}{}",
         time_at(attempt, "start_time").map_or_else(String::new, |at| at.to_string()),
         printer.colors.paint(tone(&outcome), &format!("{spoken}{status}")),
         took(attempt),

@@ -1,4 +1,4 @@
-//! Options that every client command has, and that may stand before it too.
+//! Options that every client command has, and that may stand before it and its group too.
 
 use clap::{Arg, ArgAction, ArgMatches};
 
@@ -7,11 +7,14 @@ use crate::output::OutputFormat;
 
 const COMMON_HEADING: &str = "Server and output";
 
-/// The common options of a command; what stands behind it counts before what stands before it.
+/// The common options of a command; what stands behind it counts before what stands before it,
+/// and there what stands nearer.
 #[derive(Clone, Copy)]
 pub struct CommonOptions<'a> {
     /// Given between the program's name and the command.
     pub before: &'a ArgMatches,
+    /// Given between the command's group and the command.
+    pub between: Option<&'a ArgMatches>,
     /// Given with the command.
     pub behind: &'a ArgMatches,
 }
@@ -19,12 +22,14 @@ pub struct CommonOptions<'a> {
 impl<'a> CommonOptions<'a> {
     /// The text of an option; `None` where it is not given.
     pub fn text(&self, id: &str) -> Option<&'a str> {
-        text(self.behind, id).or_else(|| text(self.before, id))
+        let between = self.between.and_then(|between| text(between, id));
+        text(self.behind, id).or(between).or_else(|| text(self.before, id))
     }
 
     /// Whether a switch is given.
     pub fn switch(&self, id: &str) -> bool {
-        switch(self.behind, id) || switch(self.before, id)
+        let is_between = self.between.is_some_and(|between| switch(between, id));
+        switch(self.behind, id) || is_between || switch(self.before, id)
     }
 }
 
@@ -93,10 +98,24 @@ mod tests {
         let line = "postrider --output json --tenant a --absolute-times events --tenant b";
         let matches = program.try_get_matches_from(line.split(' ')).unwrap();
         let (_, behind) = matches.subcommand().unwrap();
-        let given = CommonOptions { before: &matches, behind };
+        let given = CommonOptions { before: &matches, between: None, behind };
         assert_eq!(given.text("output"), Some("json"));
         assert_eq!(given.text("tenant"), Some("b"));
         assert_eq!(given.text("context"), None);
+        assert!(given.switch("absolute-times"));
+    }
+
+    #[test]
+    fn options_may_stand_between_a_group_and_its_command() {
+        let command = |name: &'static str| Command::new(name).args(common_arguments());
+        let group = command("events").subcommand(command("get"));
+        let line = "postrider --tenant a --output json events --tenant b --absolute-times get";
+        let matches = command("postrider").subcommand(group).try_get_matches_from(line.split(' '));
+        let matches = matches.unwrap();
+        let (_, between) = matches.subcommand().unwrap();
+        let (_, behind) = between.subcommand().unwrap();
+        let given = CommonOptions { before: &matches, between: Some(between), behind };
+        assert_eq!((given.text("tenant"), given.text("output")), (Some("b"), Some("json")));
         assert!(given.switch("absolute-times"));
     }
 }

@@ -15,5 +15,5 @@ mod request;
 pub use common::{CommonOptions, common_arguments};
 pub use inputs::read_input;
 pub use names::full_name;
-pub use parser::{client_commands, is_client_command};
+pub use parser::{client_commands, is_client_command, refuse_own_options_before};
 pub use request::{RequestBuilder, many, switch, text};

@@ -1,6 +1,8 @@
 //! The parser of the client commands, made from their table.
 
-use clap::{Arg, ArgAction, Command};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::common::common_arguments;
 use crate::table::{
@@ -20,13 +22,11 @@ pub fn client_commands() -> Vec<Command> {
     groups.chain(alone.filter_map(|command| Some(leaf(command.words.first()?, command)))).collect()
 }
 
-/// A word under which commands stand. Alone it is their list, where there is one.
+/// A word under which commands stand. Alone it is their list, where there is one. Options of
+/// the list are not the commands' ([`refuse_own_options_before`]); common ones are.
 fn group(word: &'static str, about: &'static str) -> Command {
     let mut parent = match find(&[word, "list"]) {
-        Some(list) => leaf(word, list)
-            .args_conflicts_with_subcommands(true)
-            .subcommand_negates_reqs(true)
-            .after_help(""),
+        Some(list) => leaf(word, list).subcommand_negates_reqs(true).after_help(""),
         None => Command::new(word).subcommand_required(true).arg_required_else_help(true),
     };
     parent = parent.about(about);
@@ -47,7 +47,28 @@ fn leaf(word: &'static str, command: &'static CommandSpec) -> Command {
         let limit = Arg::new("limit").long("limit").value_name("NUMBER").default_value("100");
         parser = parser.arg(limit.help("Most of them; 0: all"));
     }
-    parser.args(common_arguments())
+    let is_own = |common: &Arg| command.arguments.iter().any(|own| own.id == common.get_id());
+    parser.args(common_arguments().into_iter().filter(|common| !is_own(common)))
+}
+
+/// Refuses an option of a list that stands before another command of its group, to which it
+/// would mean nothing.
+pub fn refuse_own_options_before(group: &ArgMatches) -> Result<(), clap::Error> {
+    let Some(command) = group.subcommand_name() else { return Ok(()) };
+    let common = common_arguments();
+    let own = group.ids().filter(|id| common.iter().all(|option| option.get_id() != *id));
+    let mut given =
+        own.filter(|id| group.value_source(id.as_str()) == Some(ValueSource::CommandLine));
+    match given.next() {
+        Some(id) => {
+            let problem = format!(
+                "--{id} cannot stand before \"{command}\": only options for the server and the \
+                 output can"
+            );
+            Err(clap::Error::raw(ErrorKind::ArgumentConflict, problem))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Whether a command's answer has pages.
@@ -78,6 +99,9 @@ fn argument(spec: &'static ArgumentSpec) -> Arg {
         ArgumentValue::Pairs | ArgumentValue::Cleared | ArgumentValue::FilterPair(_) => {
             argument.action(ArgAction::Append).value_name(value_name(spec.value))
         }
+        ArgumentValue::Elsewhere(advice) => argument
+            .hide(true)
+            .value_parser(move |_: &str| -> Result<String, String> { Err(advice.to_owned()) }),
         _ => argument.allow_hyphen_values(true).value_name(value_name(spec.value)),
     }
 }
@@ -170,6 +194,29 @@ mod tests {
         let (word, inside) = inside.subcommand().unwrap();
         assert_eq!(word, "get");
         assert_eq!(inside.get_one::<String>("tenant").map(String::as_str), Some("-"));
+    }
+
+    #[test]
+    fn common_options_may_stand_between_a_group_and_its_command() {
+        let group = |line: &str| {
+            let matches = program().try_get_matches_from(line.split(' ')).unwrap();
+            matches.subcommand().map(|(_, inside)| inside.clone()).unwrap()
+        };
+        for line in ["postrider tenants --output json list", "postrider attempts --failed"] {
+            assert!(refuse_own_options_before(&group(line)).is_ok(), "{line}");
+        }
+        let told = refuse_own_options_before(&group("postrider attempts --failed get d/1"));
+        let told = told.unwrap_err().to_string();
+        assert!(told.contains("--failed cannot stand before \"get\""), "{told}");
+    }
+
+    #[test]
+    fn an_update_of_the_status_names_what_changes_it() {
+        let words = ["postrider", "subscriptions", "update", "orders", "--status", "paused"];
+        let told = program().try_get_matches_from(words).unwrap_err().to_string();
+        for name in ["'--status", "subscriptions enable, pause or disable"] {
+            assert!(told.contains(name), "{told}");
+        }
     }
 
     #[test]

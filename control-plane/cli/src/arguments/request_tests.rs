@@ -138,7 +138,7 @@ fn what_code_reads_is_no_field() {
     );
     let stream = request(&["publish", "--stream", "--from-line", "7", "--key-prefix", "a"]);
     assert_eq!(stream.unwrap(), json!({"parent": "tenants/acme"}));
-    let token = request(&["tokens", "create", "--role", "reader", "--in", "a", "--ttl", "1h"]);
+    let token = request(&["tokens", "create", "--role", "reader", "--tenant", "a", "--ttl", "1h"]);
     assert_eq!(token.unwrap(), json!({"ttl": "3600.000s"}));
 }
 

@@ -127,6 +127,8 @@ pub enum ArgumentValue {
     FilterTime(&'static str),
     /// Fields to be cleared by an update.
     Cleared,
+    /// None: the option is not in the help, and is refused with this advice.
+    Elsewhere(&'static str),
 }
 
 /// An argument by its place.

@@ -175,7 +175,8 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
         examples: "  postrider subscriptions update orders --url https://hooks.example/v2/orders\n  \
                    postrider subscriptions update orders --clear content_filter --clear accounts\n  \
                    postrider subscriptions update orders --signing-secret @secret \\\n    \
-                   --json '{\"signatureSchemes\": [{\"staticSecret\": {\"header\": \"x-secret\"}}]}'",
+                   --json '{\"signatureSchemes\": [{\"staticSecret\": {\"header\": \"x-secret\"}}]}'\n\n  \
+                   Its status is changed by enable, pause and disable.",
         arguments: &[
             subscription("subscription.name"),
             URL,
@@ -197,6 +198,14 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
             ),
             DOCUMENT,
             option("clear", "A field to clear, as in accounts", "", ArgumentValue::Cleared),
+            option(
+                "status",
+                "",
+                "",
+                ArgumentValue::Elsewhere(
+                    "the status is changed by subscriptions enable, pause or disable",
+                ),
+            ),
             etag("subscription.etag"),
         ],
         action: updates("postrider.v1.SubscriptionService/UpdateSubscription", "subscription"),

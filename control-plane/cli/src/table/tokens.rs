@@ -26,7 +26,7 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     CommandSpec {
         words: &["tokens", "create"],
         about: "Make a token; its text is shown this once",
-        examples: "  postrider tokens create --role publisher --in acme --ttl 90d --display-name billing\n  \
+        examples: "  postrider tokens create --role publisher --tenant acme --ttl 90d --display-name billing\n  \
                    postrider tokens create --role operator --installation\n\n  \
                    The first token of an installation is made at its database: bootstrap-token.",
         arguments: &[
@@ -38,12 +38,17 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
                 ArgumentValue::Words,
             ),
             option(
-                "in",
-                "The tenants in which it holds; several with commas",
+                "tenant",
+                "The tenants in which it holds; several with commas [variable: POSTRIDER_TENANT]",
                 "",
                 ArgumentValue::Words,
             ),
-            option("installation", "It holds in the whole installation", "", ArgumentValue::Switch),
+            option(
+                "installation",
+                "It holds in the whole installation instead",
+                "",
+                ArgumentValue::Switch,
+            ),
             option(
                 "display-name",
                 "What people call it",

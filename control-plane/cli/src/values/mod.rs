@@ -5,4 +5,5 @@
 //! bytes that it has: JSON is laid out, and no number, key or escape of it is changed.
 
 pub mod bodies;
+pub mod counts;
 pub mod times;

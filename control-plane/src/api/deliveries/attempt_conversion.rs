@@ -34,12 +34,15 @@ pub fn to_proto(attempt: AttemptRecord) -> v1::Attempt {
         response_body: attempt.response_body,
         response_body_truncated: attempt.response_body_truncated,
         response_body_size: i64::try_from(attempt.response_body_bytes).unwrap_or(i64::MAX),
-        // An attempt with an unknown outcome may have no agent.
+        // An attempt with an unknown outcome may have no agent, and so no region.
         agent: match attempt.agent.0.as_ref() {
             "" => String::new(),
             _ => names::of_agent(&attempt.agent),
         },
-        region: names::of_region(&attempt.region),
+        region: match attempt.region.as_str() {
+            "" => String::new(),
+            _ => names::of_region(&attempt.region),
+        },
         remote_address: attempt.remote_address,
         http_version: attempt.http_version,
         test: attempt.test,
@@ -134,6 +137,8 @@ pub const fn trigger(trigger: Trigger) -> v1::AttemptTrigger {
 
 #[cfg(test)]
 mod tests {
+    use postrider_domain::ids::{AgentId, Region};
+
     use super::*;
     use crate::fixtures;
 
@@ -163,6 +168,13 @@ mod tests {
         assert_eq!(shown.response_body, record.response_body);
         assert_eq!(shown.agent, "agents/agent-1");
         assert!(shown.timings.is_some_and(|t| t.dns.is_none() && t.total.is_some()));
+    }
+
+    #[test]
+    fn an_attempt_that_nobody_made_has_no_agent_and_no_region() {
+        let (agent, region) = (AgentId("".into()), Region::from_stored(""));
+        let shown = to_proto(AttemptRecord { agent, region, ..fixtures::attempt() });
+        assert_eq!((shown.agent, shown.region), (String::new(), String::new()));
     }
 
     #[test]

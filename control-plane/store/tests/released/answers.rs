@@ -67,6 +67,8 @@ fn plain(field: &str, value: &Value) -> Value {
     match value {
         Value::Bool(false) => Value::Null,
         Value::Number(number) if number.as_u64() == Some(0) => Value::Null,
+        // Programs told this of an attempt without an agent before they told of no region.
+        Value::String(text) if text == "regions/" => Value::Null,
         Value::String(text) if text.is_empty() || text == "0" => Value::Null,
         Value::String(text) if field.ends_with("Time") => json!(without_zeros(text)),
         Value::Array(items) if items.is_empty() => Value::Null,

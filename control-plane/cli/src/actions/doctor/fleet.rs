@@ -12,6 +12,7 @@ use crate::calls::{ListedItems, number_at, text_at, time_at};
 use crate::exits::CliError;
 use crate::output::short_name;
 use crate::session::CommandSession;
+use crate::values::counts::counted;
 use crate::values::times::duration_text;
 
 /// A replica's heart beats every second.
@@ -150,13 +151,15 @@ fn judged_regions(
         let name = short_name(&text_at(region, "name")).to_owned();
         let backlog = number_at(region, "backlog_count");
         if number_at(region, "agent_count") == 0 {
-            let found = format!("{name} has no agent, and {backlog} deliveries that are due");
+            let due = counted(backlog, "delivery that is due", "deliveries that are due");
+            let found = format!("{name} has no agent, and {due}");
             findings.push(DoctorFinding::wrong("agents", found, "start an agent there"));
             continue;
         }
         let lag = time_at(region, "oldest_waiting_time").map_or(Duration::ZERO, |at| age(at, now));
         findings.push(if lag > max_lag {
-            let found = format!("{name}: {backlog} are due, the oldest for {}", duration_text(lag));
+            let due = counted(backlog, "delivery is due", "deliveries are due");
+            let found = format!("{name}: {due}, the oldest for {}", duration_text(lag));
             let advice = "more agents, or look at the subscription that waits (attempts --failed)";
             DoctorFinding::wrong("lag", found, advice)
         } else {
@@ -247,14 +250,14 @@ mod tests {
             region(json!({"name": "regions/eu", "agentCount": 1, "backlogCount": "7",
                           "oldestWaitingTime": "2026-11-02T11:50:00Z"})),
             region(json!({"name": "regions/us", "agentCount": 1})),
-            region(json!({"name": "regions/in", "backlogCount": "2"})),
+            region(json!({"name": "regions/in", "backlogCount": "1"})),
         ];
         let found = judged_regions(&regions, now(), DEFAULT_LAG);
         assert_eq!(
             wrong(&found),
             [
-                "eu: 7 are due, the oldest for 10.0 min",
-                "in has no agent, and 2 deliveries that are due"
+                "eu: 7 deliveries are due, the oldest for 10.0 min",
+                "in has no agent, and 1 delivery that is due"
             ]
         );
     }

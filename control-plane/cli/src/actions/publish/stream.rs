@@ -20,6 +20,7 @@ use crate::calls::{ApiClient, message_at, messages_at, number_at, text_at, unpac
 use crate::exits::CliError;
 use crate::session::CommandSession;
 use crate::terminal::one_line;
+use crate::values::counts::counted;
 
 const STREAM_METHOD: &str = "postrider.v1.EventService/PublishStream";
 /// Half of what a replica reads ahead of its answers, so that it never stops reading.
@@ -297,8 +298,14 @@ impl StreamPublisher<'_> {
         }
         match (tally.unknown, tally.refused) {
             (0, 0) => Ok(()),
-            (0, refused) => Err(CliError::Refused(format!("{refused} events were refused"))),
-            (unknown, _) => Err(CliError::Unavailable(format!("{unknown} events have no answer"))),
+            (0, refused) => {
+                let events = counted(refused, "event was", "events were");
+                Err(CliError::Refused(format!("{events} refused")))
+            }
+            (unknown, _) => {
+                let events = counted(unknown, "event has", "events have");
+                Err(CliError::Unavailable(format!("{events} no answer")))
+            }
         }
     }
 }
