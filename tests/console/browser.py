@@ -41,7 +41,10 @@ class Browser:
         options = webdriver.ChromeOptions()
         options.binary_location = shutil.which("chromium")
         for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-                         "--no-first-run", "--disable-background-networking", "--hide-scrollbars"):
+                         "--no-first-run", "--disable-background-networking", "--hide-scrollbars",
+                         # Others' test pages name servers elsewhere: nothing is asked of them.
+                         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, "
+                         "EXCLUDE 127.0.0.1"):
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
@@ -56,6 +59,10 @@ class Browser:
             "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600})
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
             "features": [{"name": "prefers-color-scheme", "value": theme}]})
+
+    def run_scripts(self, runs):
+        """Whether pages run scripts; those of the test itself do."""
+        self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not runs})
 
     # --- where ---------------------------------------------------------------
 

@@ -16,6 +16,14 @@ def expect(condition, what, seen=""):
         raise AssertionError(f"{what}{': ' + str(seen)[:4000] if seen else ''}")
 
 
+def dev_says_where_the_console_is(installation, browser):
+    said = installation.program.said()
+    expect(installation.console in said.split(), "its address is printed", said)
+    expect(f"POSTRIDER_TOKEN={installation.token}" in said.split(), "and who may sign in", said)
+    browser.open(installation.console)
+    expect(browser.path() == "/sign-in", "the address leads there", browser.text())
+
+
 def one_signs_in_and_finds_the_overview(installation, browser):
     browser.sign_in(installation.token)
     expect(browser.heading() == "Overview", "an operator begins with the overview", browser.text())
@@ -331,6 +339,7 @@ def a_portals_link_opens_one_tenant(installation, browser):
 
 
 ALL = [
+    dev_says_where_the_console_is,
     one_signs_in_and_finds_the_overview,
     kwik_creates_a_webhook,
     kwik_is_told_what_is_wrong_at_each_field,

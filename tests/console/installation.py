@@ -80,6 +80,15 @@ class Receiver:
     def posts(self, path):
         return [(headers, body) for at, headers, body in list(self.got) if at == path]
 
+    def wait_for_posts(self, path, count):
+        """Waits until so many were POSTed there."""
+        end = time.monotonic() + START_SECONDS
+        while len(self.posts(path)) < count:
+            if time.monotonic() > end:
+                raise AssertionError(f"{len(self.posts(path))} of {count} came to {path}")
+            time.sleep(0.05)
+        return self.posts(path)
+
     def stop(self):
         self.server.shutdown()
 
@@ -88,39 +97,38 @@ def signed_hex(secret, body):
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-class Installation:
-    """`postrider dev`, with types of the catalogue and events of its history."""
+class Program:
+    """A process and what it said."""
 
-    def __init__(self, programs, folder):
-        self.receiver = Receiver(folder)
-        port = free_port()
-        self.address = f"http://127.0.0.1:{port}"
-        self.console = f"http://localhost:{port}/console"
-        data = folder / "data"
-        self.log = open(folder / "postrider.log", "wb")
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("POSTRIDER_")}
-        self.process = subprocess.Popen(
-            [programs / "postrider", "dev", "--listen", f"127.0.0.1:{port}", "--data-dir", data,
-             "--receiver-listen", f"127.0.0.1:{free_port()}", "--extra-ca",
-             self.receiver.certificate],
-            stdout=self.log, stderr=subprocess.STDOUT, env=environment)
-        self.token_file, self.log_file = data / "dev-token", folder / "postrider.log"
-        self.wait_until_up()
-        self.token = self.token_file.read_text().strip()
-        names = KWIK_TYPES + KKIAPAY_TYPES
-        types = [{"name": name, "group": name.split(".")[0].replace("_", " "),
-                  "description": "The " + name.replace(".", " was ").replace("_", " ") + ".",
-                  "sample": {"type": name, "test": True}} for name in names]
-        self.call("POST", "/v1/eventTypes:import",
-                  {"catalogue": json.dumps({"event_types": types})})
+    def __init__(self, command, log_file, environment=None):
+        self.log_file, self.output = log_file, open(log_file, "wb")
+        own = {k: v for k, v in os.environ.items() if not k.startswith("POSTRIDER_")}
+        self.process = subprocess.Popen(command, stdout=self.output, stderr=subprocess.STDOUT,
+                                        env=own | (environment or {}))
 
-    def wait_until_up(self):
+    def said(self):
+        return self.log_file.read_text(errors="replace")
+
+    def wait_until(self, is_up):
         end = time.monotonic() + START_SECONDS
-        while "Postrider runs" not in self.log_file.read_text(errors="replace"):
+        while not is_up():
             if self.process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError("postrider dev is not up:\n"
-                                   + self.log_file.read_text(errors="replace")[-2000:])
+                self.stop()
+                raise RuntimeError(f"{self.process.args[0]} is not up:\n{self.said()[-2000:]}")
             time.sleep(0.1)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.output.close()
+
+
+class Api:
+    """Calls of an installation at `address`, by `token` unless told otherwise."""
 
     def call(self, method, path, body=None, token=None):
         data = None if body is None else json.dumps(body).encode()
@@ -136,19 +144,39 @@ class Installation:
         return self.call("POST", f"/v1/tenants/{tenant}/events:publish",
                          {"event": {"eventType": event_type, "data": data}})["event"]
 
-    def token_of(self, *roles):
+    def create_token(self, *roles):
         grants = [{"role": role, "tenants": ["tenants/acme"]} for role in roles]
-        return self.call("POST", "/v1/tokens", {"grants": grants})["secret"]
+        return self.call("POST", "/v1/tokens", {"grants": grants})
+
+    def token_of(self, *roles):
+        return self.create_token(*roles)["secret"]
+
+
+class Installation(Api):
+    """`postrider dev`, with types of the catalogue and events of its history."""
+
+    def __init__(self, programs, folder):
+        self.receiver = Receiver(folder)
+        port = free_port()
+        self.address = f"http://127.0.0.1:{port}"
+        self.console = f"http://localhost:{port}/console"
+        data = folder / "data"
+        self.program = Program(
+            [programs / "postrider", "dev", "--listen", f"127.0.0.1:{port}", "--data-dir", data,
+             "--receiver-listen", f"127.0.0.1:{free_port()}", "--extra-ca",
+             self.receiver.certificate], folder / "postrider.log")
+        self.program.wait_until(lambda: "Postrider runs" in self.program.said())
+        self.token = (data / "dev-token").read_text().strip()
+        names = KWIK_TYPES + KKIAPAY_TYPES
+        types = [{"name": name, "group": name.split(".")[0].replace("_", " "),
+                  "description": "The " + name.replace(".", " was ").replace("_", " ") + ".",
+                  "sample": {"type": name, "test": True}} for name in names]
+        self.call("POST", "/v1/eventTypes:import",
+                  {"catalogue": json.dumps({"event_types": types})})
 
     def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.program.stop()
         self.receiver.stop()
-        self.log.close()
 
 
 def programs():

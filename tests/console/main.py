@@ -16,10 +16,14 @@ import traceback
 
 import checks
 import keyboard
+import lookups
+import operators
+import scripts
 from browser import THEMES, WIDTHS, Browser
 from installation import Installation, programs
+from served import Served
 
-# What a page may weigh with its data; without, below 100 KB (the issue).
+# What a page may weigh with its data; without, `operators` looks.
 MAX_PAGE_BYTES = 150_000
 
 
@@ -42,6 +46,36 @@ def main_pages(browser):
         "replay": "/tenants/acme/replay",
         "reconcile": "/tenants/acme/reconcile",
         "fleet": "/fleet",
+    }
+
+
+def further_pages(installation, browser):
+    """All other pages, and failures, by name."""
+    browser.open(checks.LIST)
+    own = browser.control("KKiaPay").get_attribute("href")
+    token = installation.create_token("ROLE_READER")["token"]["name"]
+    operation = installation.call("GET", "/v1/tenants/acme/operations")["operations"][0]["name"]
+    event = installation.publish("checkout.failed", {"note": "looked at"})
+    return {
+        "sign-in": "/sign-in",
+        "portal": "/portal/invented",
+        "event": f"/{event}",
+        "tenant": "/tenants/acme",
+        "edit": own + "/edit",
+        "rotate": own + "/rotate",
+        "delete": own + "/delete",
+        "tail": "/tenants/acme/tail",
+        "published": "/tenants/acme/events",
+        "operations": "/tenants/acme/operations",
+        "operation": f"/{operation}",
+        "audit": "/audit",
+        "failing": "/failing",
+        "search": "/search?q=acme",
+        "search-none": "/search?q=nothing-has-this-id",
+        "token": f"/{token}",
+        "not-found": "/nothing",
+        "refused": "/tenants/acme/attempts?since=soon",
+        "begun-elsewhere": "/sign-in/back?code=invented",
     }
 
 
@@ -72,6 +106,14 @@ def pages_are_for_everybody(installation, browser):
     checks.expect(not found, "pages are for everybody", "\n  " + "\n  ".join(found[:40]))
 
 
+def all_other_pages_are_for_everybody(installation, browser):
+    browser.sign_in(installation.token)
+    found = looked_at(browser, further_pages(installation, browser))
+    browser.sign_in(installation.token_of("ROLE_READER"))
+    found += looked_at(browser, {"not-allowed": "/overview"})
+    checks.expect(not found, "pages are for everybody", "\n  " + "\n  ".join(found[:40]))
+
+
 def pages_are_light(installation, browser):
     browser.sign_in(installation.token)
     for name, page in main_pages(browser).items():
@@ -97,19 +139,27 @@ def run(check, installation, browser):
     return True
 
 
-def main():
+def clicked_through(start, every):
+    """Runs checks against an installation of their own, each in its turn, in one browser."""
     with tempfile.TemporaryDirectory() as folder:
-        installation = Installation(programs(), pathlib.Path(folder))
+        installation = start(programs(), pathlib.Path(folder))
         try:
             browser = Browser(installation.console)
             try:
-                every = checks.ALL + keyboard.ALL + [
-                    pages_are_for_everybody, pages_are_light, nothing_was_refused_by_the_policy]
-                results = [run(check, installation, browser) for check in every]
+                return [run(check, installation, browser) for check in every]
             finally:
                 browser.stop()
         finally:
             installation.stop()
+
+
+def main():
+    results = clicked_through(Installation, [
+        *checks.ALL, *lookups.ALL, *scripts.ALL, *keyboard.ALL, pages_are_for_everybody,
+        all_other_pages_are_for_everybody, pages_are_light, nothing_was_refused_by_the_policy])
+    of_provider = operators.OF_PROVIDER if os.environ.get("POSTRIDER_TEST_OIDC_PROVIDER") else []
+    results += clicked_through(Served, [
+        *of_provider, *operators.ALL, nothing_was_refused_by_the_policy])
     failed = results.count(False)
     print(f"{results.count(True)} passed, {failed} failed")
     return 1 if failed else 0

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri};
+use http::{HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -43,7 +43,12 @@ pub struct JsonReply {
 impl JsonApi {
     /// Of the first replica.
     pub fn of(cluster: &Cluster) -> Result<Self> {
-        let replica = cluster.replicas.first().context("no replica")?;
+        Self::of_replica(cluster, 0)
+    }
+
+    /// Of a replica, counted from 0.
+    pub fn of_replica(cluster: &Cluster, number: usize) -> Result<Self> {
+        let replica = cluster.replicas.get(number).context("no such replica")?;
         let url: Uri = replica.url().parse()?;
         let authority = url.authority().context("no authority")?.to_string();
         let host = url.host().context("no host")?.to_owned();
@@ -58,35 +63,38 @@ impl JsonApi {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header("host", &self.authority)
             .header("authorization", format!("Bearer {TEST_TOKEN}"));
         if !body.is_empty() {
             request = request.header("content-type", media_type);
         }
         let request = request.body(Full::new(Bytes::from(body.to_owned())))?;
+        let (head, body) = self.exchange(request).await?.into_parts();
+        Ok(JsonReply { status: head.status, text: String::from_utf8(body.to_vec())? })
+    }
+
+    /// Sends a request as it is, but for the host, and reads the whole answer.
+    pub async fn exchange(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Bytes>> {
+        let host = HeaderValue::from_str(&self.authority)?;
+        request.headers_mut().insert("host", host);
         let tcp = TcpStream::connect(&self.authority).await?;
-        let (status, body) = match &self.tls {
-            None => Self::send(TokioIo::new(tcp), request).await?,
+        match &self.tls {
+            None => Self::send(TokioIo::new(tcp), request).await,
             Some(config) => {
                 let name = ServerName::try_from(self.host.clone())?;
                 let stream = TlsConnector::from(Arc::clone(config)).connect(name, tcp).await?;
-                Self::send(TokioIo::new(stream), request).await?
+                Self::send(TokioIo::new(stream), request).await
             }
-        };
-        Ok(JsonReply { status, text: String::from_utf8(body.to_vec())? })
+        }
     }
 
-    async fn send<T>(
-        stream: TokioIo<T>,
-        request: Request<Full<Bytes>>,
-    ) -> Result<(StatusCode, Bytes)>
+    async fn send<T>(stream: TokioIo<T>, request: Request<Full<Bytes>>) -> Result<Response<Bytes>>
     where
         T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     {
         let (mut sender, connection) = http1::handshake(stream).await?;
         tokio::spawn(connection);
-        let answer = sender.send_request(request).await?;
-        Ok((answer.status(), answer.into_body().collect().await?.to_bytes()))
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
     }
 }
 

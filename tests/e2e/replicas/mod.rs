@@ -4,6 +4,7 @@
 //! a caller which replica answers, and that work moves when one comes or goes.
 
 mod catalogue;
+mod console;
 mod handover;
 mod hints;
 mod holds;

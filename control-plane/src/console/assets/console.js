@@ -1,22 +1,63 @@
 // What goes on by itself (data-live), and copying (data-copy). All else works without it.
 "use strict";
 
+// Where the browser has given up, so long passes before it is asked again: at first, and at most.
+const FIRST_WAIT_MS = 3000, LONGEST_WAIT_MS = 60000;
+// So many keys are remembered. A tail that goes on may repeat some hundred attempts.
+const MAX_KEYS = 1000;
+
 // An element with data-live="PATH" takes pieces of the page from there, made by the server's
-// templates. data-live-most="N": so many children stay. The browser asks again after a while, and
-// says by itself which piece was the last (last-event-id). What has data-until-end goes with the end.
+// templates. data-live-most="N": so many children stay. A child whose data-key was there before is
+// left out. The browser asks again after a while, and says by itself which piece was the last
+// (last-event-id); where it was answered by a proxy it gives up, and this asks again (after=ID).
+// What has data-until-end goes with the end.
 function follow(element) {
-  const source = new EventSource(element.dataset.live);
   const most = Number(element.dataset.liveMost) || 200;
-  source.addEventListener("prepend", (event) => {
-    element.insertAdjacentHTML("afterbegin", event.data);
+  const keys = new Set(Array.from(element.children, (child) => child.dataset.key));
+  let source = null, last = "", wait = FIRST_WAIT_MS;
+
+  function prepend(text) {
+    const piece = document.createElement("template");
+    piece.innerHTML = text;
+    for (const child of Array.from(piece.content.children)) {
+      const key = child.dataset.key;
+      if (key && keys.has(key)) child.remove();
+      else if (key) keys.add(key);
+    }
+    for (const oldest of keys) {
+      if (keys.size <= MAX_KEYS) break;
+      keys.delete(oldest);
+    }
+    element.prepend(piece.content);
     while (element.children.length > most) element.lastElementChild.remove();
-  });
-  source.addEventListener("replace", (event) => { element.innerHTML = event.data; });
-  source.addEventListener("end", (event) => {
-    element.innerHTML = event.data;
+  }
+
+  function end(text) {
+    element.innerHTML = text;
     document.querySelectorAll("[data-until-end]").forEach((part) => part.remove());
     source.close();
-  });
+  }
+
+  function listen() {
+    const address = new URL(element.dataset.live, location);
+    if (last) address.searchParams.set("after", last);
+    source = new EventSource(address);
+    const on = (kind, act) => source.addEventListener(kind, (event) => {
+      last = event.lastEventId || last;
+      act(event.data);
+    });
+    on("prepend", prepend);
+    on("replace", (text) => { element.innerHTML = text; });
+    on("end", end);
+    source.addEventListener("open", () => { wait = FIRST_WAIT_MS; });
+    source.addEventListener("error", () => {
+      if (source.readyState !== EventSource.CLOSED) return;
+      setTimeout(listen, wait);
+      wait = Math.min(2 * wait, LONGEST_WAIT_MS);
+    });
+  }
+
+  listen();
   addEventListener("pagehide", () => source.close());
 }
 
@@ -25,8 +66,13 @@ function offerCopy(button) {
   if (!field || !navigator.clipboard) return;
   button.hidden = false;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(field.value);
-    button.textContent = "Copied";
+    try {
+      await navigator.clipboard.writeText(field.value);
+      button.textContent = "Copied";
+    } catch {
+      // The browser does not allow it: one key copies what is selected.
+      field.select();
+    }
   });
 }
 

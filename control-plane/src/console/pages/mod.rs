@@ -20,7 +20,8 @@
 //!    `style=`, no handler in an attribute: the content security policy forbids both. An
 //!    address that others chose is shown and not linked to.
 //! 5. What goes on by itself is an element with `data-live="PATH"`; that path answers with
-//!    `live::events`. The page has to be of use without it.
+//!    `live::events`. The page has to be of use without it. A piece that may come twice has a
+//!    `data-key`.
 
 pub mod audit;
 pub mod crumbs;
@@ -31,6 +32,7 @@ pub mod overview;
 pub mod search;
 pub mod subscriptions;
 pub mod tenants;
+pub mod tokens;
 pub mod windows;
 
 use http::Method;
@@ -53,6 +55,7 @@ pub async fn route(visit: &Visit) -> Result<Answer, PageFailure> {
             // What goes on in all of them together would make one large future.
             Box::pin(of_tenant(visit, is_post, tenant, rest)).await
         }
+        (false, ["tokens", token]) => tokens::show(visit, token).await,
         (false, ["search"]) => search::show(visit).await,
         (false, ["fleet"]) => fleet::show(visit).await,
         (false, ["audit"]) => audit::list(visit).await,

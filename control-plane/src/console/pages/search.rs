@@ -4,6 +4,7 @@
 //! things is asked for in so many tenants at a time, since nobody waits for all of them.
 
 use maud::html;
+use postrider_proto::longrunning::GetOperationRequest;
 use postrider_proto::v1;
 use tonic::{Code, Status};
 
@@ -29,7 +30,7 @@ pub async fn show(visit: &Visit) -> Result<Answer, PageFailure> {
         return Ok(Answer::See(path(&[page]), None));
     }
     let parts: Vec<&str> = sought.split('/').collect();
-    if let ["tenants", _, ..] = parts.as_slice() {
+    if let ["tenants" | "tokens", _, ..] = parts.as_slice() {
         return Ok(Answer::See(path(&parts), None));
     }
     let mut found = Vec::new();
@@ -53,11 +54,7 @@ pub async fn show(visit: &Visit) -> Result<Answer, PageFailure> {
             ul.choices {
                 @for name in &found {
                     @let parts = name.split('/').collect::<Vec<_>>();
-                    li {
-                        @if name.starts_with("tenants/") {
-                            a href=(path(&parts)) { (name) }
-                        } @else { (name) }
-                    }
+                    li { a href=(path(&parts)) { (name) } }
                 }
             }
         }
@@ -95,6 +92,11 @@ async fn within(visit: &Visit, tenant: &str, id: &str) -> Result<Option<String>,
         let request = v1::GetEventRequest { name, view: v1::EventView::Basic.into() };
         let found = visit.calls.events().get_event(request).await;
         return there(found.map(|event| event.into_inner().name));
+    }
+    if id.starts_with("op_") {
+        let request = GetOperationRequest { name: format!("{tenant}/operations/{id}") };
+        let found = visit.calls.operations().get_operation(request).await;
+        return there(found.map(|operation| operation.into_inner().name));
     }
     let name = format!("{tenant}/subscriptions/{}", id_of(id));
     let request = v1::GetSubscriptionRequest { name };

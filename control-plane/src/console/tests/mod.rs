@@ -25,6 +25,7 @@ use crate::state::console_bounds::{PORTAL_CODE_TTL, console_bounds};
 
 mod forms;
 mod pages;
+mod sessions;
 mod sign_ins;
 
 const TEST_KEY: &str = "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -325,12 +326,17 @@ fn no_door() -> calls::DoorService {
 
 /// Another console on the same control plane.
 fn console_beside(browser: &Browser) -> Arc<Console> {
-    let (context, flow) = (&browser.plane.context, &browser.plane.flow);
+    console_of(browser, &browser.plane.context)
+}
+
+/// Another console, of a context.
+fn console_of(browser: &Browser, context: &ReplicaContext) -> Arc<Console> {
+    let flow = &browser.plane.flow;
     let clock = Arc::clone(&context.clock);
     let authenticator =
         Authenticator::new(&context.settings, context.tokens.clone(), clock).unwrap();
     let CallersApi { answers, .. } =
-        api::callers_api((**context).clone(), (**flow).clone(), authenticator.clone()).unwrap();
+        api::callers_api(context.clone(), (**flow).clone(), authenticator.clone()).unwrap();
     Console::new(context, &authenticator, answers).unwrap().unwrap()
 }
 

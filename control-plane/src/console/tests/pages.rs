@@ -215,3 +215,50 @@ async fn a_replay_leads_to_how_far_it_is() {
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(refused.text.contains("id=\"field-start_time-problem\""), "{}", refused.text);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_id_of_any_kind_leads_to_its_page() {
+    let mut browser = Browser::at_home().await;
+    let own = browser.make("Ledger").await;
+    let page = browser.get("/console/tenants/acme/replay").await;
+    let token = page.form_token();
+    let form = [
+        ("form_token", token.as_str()),
+        ("start_time", "2020-01-01T00:00"),
+        ("states", "DELIVERY_STATE_EXHAUSTED"),
+    ];
+    let started = browser.post("/console/tenants/acme/replay", &form).await;
+    let operation = started.location().split('?').next().unwrap().to_owned();
+    let grant = v1::Grant {
+        role: v1::Role::Reader.into(),
+        tenants: vec!["tenants/acme".to_owned()],
+        installation: false,
+    };
+    let token =
+        v1::Token { grants: vec![grant], display_name: HOSTILE.to_owned(), ..v1::Token::default() };
+    let request = v1::CreateTokenRequest { token: Some(token), ttl: None };
+    let mut tokens = TokenServiceClient::new(browser.channel().await);
+    let made = tokens.create_token(by_administrator(request)).await.unwrap().into_inner();
+    let name = made.token.unwrap().name;
+    let token_page = format!("/console/{name}");
+    for page in [own.as_str(), operation.as_str(), "/console/tenants/acme", token_page.as_str()] {
+        let id = page.rsplit('/').next().unwrap();
+        let found = browser.get(&format!("/console/search?q={id}")).await;
+        assert!(found.text.contains(&format!("href=\"{page}\"")), "{page}: {}", found.text);
+    }
+    // Of a token's text, and by its whole name.
+    let found = browser.get(&format!("/console/search?q={}", made.secret)).await;
+    assert!(found.text.contains(&format!("href=\"{token_page}\"")), "{}", found.text);
+    let named = browser.get(&format!("/console/search?q={name}")).await;
+    assert_eq!(named.location(), token_page);
+    let shown = browser.get(&token_page).await;
+    assert_eq!(shown.status, StatusCode::OK, "{}", shown.text);
+    for told in ["Valid", "Reader", "/console/tenants/acme", "&lt;script&gt;"] {
+        assert!(shown.text.contains(told), "{told}: {}", shown.text);
+    }
+    assert!(!shown.text.contains(made.secret.rsplit('_').next().unwrap()), "never its secret");
+    tokens.revoke_token(by_administrator(v1::RevokeTokenRequest { name })).await.unwrap();
+    let shown = browser.get(&token_page).await;
+    assert!(shown.text.contains("Revoked"), "{}", shown.text);
+    assert!(browser.get("/console/tokens/x").await.status.is_client_error());
+}

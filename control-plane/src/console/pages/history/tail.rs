@@ -2,7 +2,8 @@
 //!
 //! Fed by `route`, and by the API's live tail; feeds the page the last attempts and the script
 //! every one after them. Without the script the page shows the last ones, and is reloaded.
-//! Guarantees that none is left out while the browser asks again: it says after which it goes on.
+//! Guarantees that none is left out while the browser asks again: it says after which it goes on;
+//! what the API repeats then has a key, by which the script leaves it out.
 
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ use crate::console::visit::{Visit, id_of, path};
 const SUBSCRIPTION_PARAMETER: &str = "subscription";
 /// With which a browser says which event was the last.
 const LAST_EVENT_ID: &str = "last-event-id";
+/// With which the script says the same, where the browser has given up.
+const AFTER_PARAMETER: &str = "after";
 const SHOWN_ATTEMPTS: i32 = 20;
 /// The longest token that is passed on; the API's are shorter.
 const MAX_TOKEN_BYTES: usize = 4096;
@@ -75,7 +78,7 @@ fn row(tenant: &str, attempt: &v1::Attempt, now: Timestamp) -> Markup {
     let subscription = id_of(&attempt.subscription);
     let own = ["tenants", tenant, "subscriptions", subscription];
     html! {
-        tr {
+        tr data-key=(attempt.name) {
             td data-label="Time" {
                 a href=(target) {
                     (times::time(attempt.start_time.or(attempt.create_time), now))
@@ -93,7 +96,9 @@ fn row(tenant: &str, attempt: &v1::Attempt, now: Timestamp) -> Markup {
 pub async fn live(visit: &Visit, tenant: &str) -> Result<Answer, PageFailure> {
     let last = visit.request.headers.get(LAST_EVENT_ID);
     let last = last.and_then(|value| value.to_str().ok());
-    let last = last.filter(|token| token.len() <= MAX_TOKEN_BYTES).unwrap_or_default();
+    let last = last.unwrap_or_else(|| visit.request.query(AFTER_PARAMETER));
+    // One that is too long is none of the API's.
+    let last = Some(last).filter(|token| token.len() <= MAX_TOKEN_BYTES).unwrap_or_default();
     let subscription = match visit.request.query(SUBSCRIPTION_PARAMETER) {
         "" => String::new(),
         id => format!("tenants/{tenant}/subscriptions/{id}"),
