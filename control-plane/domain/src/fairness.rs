@@ -134,9 +134,18 @@ impl<K: Clone + Eq + Hash> Ring<K> {
     /// Charges a member, present or not.
     pub fn charge(&mut self, key: &K, cost: Duration) {
         let round = self.round;
-        let member = self.known(key);
+        // Mostly it is known: one look-up.
+        let member = match self.members.get_mut(key) {
+            Some(member) => member,
+            None => self.known(key),
+        };
         member.refill(round);
         member.pay(cost);
+    }
+
+    /// Whether a member has something to do, as far as it was told.
+    fn has(&self, key: &K) -> bool {
+        self.members.get(key).is_some_and(|member| member.present)
     }
 
     /// The next present and eligible member; it stays present.
@@ -174,7 +183,10 @@ impl<K: Clone + Eq + Hash> Ring<K> {
                 self.queue(key, later);
             } else if eligible(&key) {
                 member.pay(TURN_COST);
-                self.queue(key.clone(), round);
+                self.tickets += 1;
+                (member.queued_for, member.ticket) = (round, self.tickets);
+                let ticket = (key.clone(), self.tickets);
+                self.rounds.entry(round).or_default().push_back(ticket);
                 chosen = Some(key);
             } else {
                 passed_over.push(key);
@@ -258,6 +270,11 @@ impl TwoLevelRing {
 
     /// A subscription has something to send.
     pub fn push(&mut self, key: &SubscriptionKey) {
+        // Told for each delivery, and mostly known: then nothing is copied.
+        let ring = self.subscriptions.get(&key.tenant);
+        if ring.is_some_and(|ring| ring.has(&key.subscription)) && self.tenants.has(&key.tenant) {
+            return;
+        }
         self.within(&key.tenant).push(key.subscription.clone());
         self.tenants.push(key.tenant.clone());
     }
@@ -275,7 +292,10 @@ impl TwoLevelRing {
 
     /// Charges a subscription and its tenant for an attempt.
     pub fn charge(&mut self, key: &SubscriptionKey, cost: Duration) {
-        self.within(&key.tenant).charge(&key.subscription, cost);
+        match self.subscriptions.get_mut(&key.tenant) {
+            Some(ring) => ring.charge(&key.subscription, cost),
+            None => self.within(&key.tenant).charge(&key.subscription, cost),
+        }
         self.tenants.charge(&key.tenant, cost);
     }
 

@@ -150,9 +150,6 @@ impl Scheduler {
             self.shed(key);
             return;
         }
-        let Some(lane) = self.lanes.get_mut(key) else {
-            return;
-        };
         let gate = lane.gate(now);
         if matches!(gate, LaneGate::Until(_) | LaneGate::Shut) {
             if is_long(gate, now, self.config.shed_after) {
