@@ -220,6 +220,12 @@ pub(crate) fn micros(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
 
+/// A step of an attempt for an INTEGER column of microseconds, which holds half
+/// an hour.
+pub(crate) fn step(span: Option<Duration>) -> Option<i32> {
+    span.map(|span| i32::try_from(span.as_micros()).unwrap_or(i32::MAX))
+}
+
 /// Reads what [`micros`] wrote.
 pub(crate) fn span(column: &str, micros: i64) -> StoreResult<Duration> {
     narrow(column, micros).map(Duration::from_micros)

@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::time::Duration;
 
 use postrider_domain::delivery::{AttemptRecord, Delivery, DeliveryStatus};
 use postrider_domain::event::Event;
@@ -26,12 +25,6 @@ use crate::work::ConcludedDelivery;
 /// A count for an INTEGER column; no real count comes near its limit.
 pub(super) fn int(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
-}
-
-/// A step of an attempt for an INTEGER column of microseconds, which holds half
-/// an hour.
-fn step(span: Option<Duration>) -> Option<i32> {
-    span.map(|span| i32::try_from(span.as_micros()).unwrap_or(i32::MAX))
 }
 
 input!(
@@ -170,7 +163,9 @@ impl<'a> DeliveryArrays<'a> {
         deliveries: impl Iterator<Item = &'a Delivery>,
         numbers: &BatchNumbers<'_>,
     ) -> StoreResult<Self> {
-        Ok(Self { rows: Vec::new(), lanes: NumberingLanes::of(deliveries, numbers)? })
+        let mut count = 0;
+        let lanes = NumberingLanes::of(deliveries.inspect(|_| count += 1), numbers)?;
+        Ok(Self { rows: Vec::with_capacity(count), lanes })
     }
 
     pub(super) fn bind<'q>(self, query: PgQuery<'q>) -> PgQuery<'q> {
@@ -328,6 +323,10 @@ pub(super) struct AttemptArrays<'a> {
 }
 
 impl<'a> AttemptArrays<'a> {
+    pub(super) fn with_capacity(attempts: usize) -> Self {
+        Self { rows: Vec::with_capacity(attempts), ..Self::default() }
+    }
+
     pub(super) fn bind<'q>(self, query: PgQuery<'q>) -> PgQuery<'q> {
         let AttemptTallies { tenants, subscriptions, hours, outcomes, octaves, counts, .. } =
             self.tallies;
@@ -357,10 +356,10 @@ impl<'a> AttemptArrays<'a> {
             outcome: record.outcome.code(),
             http_status: record.http_status.map(i32::from),
             start_time: record.start_time.as_micros(),
-            dns_us: step(record.timings.dns),
-            connect_us: step(record.timings.connect),
-            tls_us: step(record.timings.tls),
-            first_byte_us: step(record.timings.first_byte),
+            dns_us: codec::step(record.timings.dns),
+            connect_us: codec::step(record.timings.connect),
+            tls_us: codec::step(record.timings.tls),
+            first_byte_us: codec::step(record.timings.first_byte),
             total_us: codec::micros(record.timings.total),
             response_headers: codec::encode_headers(&record.response_headers)?,
             response_body: &record.response_body,

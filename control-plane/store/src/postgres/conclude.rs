@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use postrider_domain::delivery::DeliveryTransition;
+use postrider_domain::delivery::{AttemptRecord, DeliveryTransition};
 use postrider_domain::time::Timestamp;
 use sqlx::postgres::PgRow;
 use uuid::Uuid;
@@ -19,6 +19,7 @@ use super::maintenance::READY_LIMIT;
 use super::numbers::{BatchNumbers, SubscriptionNumbers};
 use super::ordering::put_key_end;
 use super::outbox;
+use super::query::query_with_room;
 use super::rows::get;
 use super::tail::RecordingTransaction;
 use crate::codec;
@@ -40,6 +41,10 @@ const INSERT_REHEARSAL: &str = "INSERT INTO deliveries (
         $1, $2, $3, $4, $5, NULL, 0, 0, 3 /* IN_FLIGHT */, 1, 0, 1 /* PUBLISH */, $6, $6, NULL,
         NULL, false, NULL, false
     )";
+
+/// Room for an attempt's parameters beside its response's headers and body, with a little for
+/// their texts. If it is not enough, they are copied once more.
+const ATTEMPT_ROOM_BYTES: usize = 768;
 
 #[derive(Default)]
 struct ConcludeParameters<'a> {
@@ -182,6 +187,13 @@ impl PostgresStore {
     }
 }
 
+/// What an attempt takes about as parameters.
+fn room_for(record: &AttemptRecord) -> usize {
+    let headers = record.response_headers.iter();
+    let headers = headers.map(|(name, value)| 2 * size_of::<u32>() + name.len() + value.len());
+    ATTEMPT_ROOM_BYTES + headers.sum::<usize>() + record.response_body.len()
+}
+
 /// Applies results by the one statement.
 async fn apply(
     call: &mut DatabaseCall<'_>,
@@ -189,14 +201,21 @@ async fn apply(
     numbers: &BatchNumbers<'_>,
     now: Timestamp,
 ) -> StoreResult<AppliedConclusions> {
-    let mut batch = ConcludeParameters::default();
+    let mut batch = ConcludeParameters {
+        attempts: AttemptArrays::with_capacity(conclusions.len()),
+        ends: Vec::with_capacity(conclusions.len()),
+        ..ConcludeParameters::default()
+    };
+    let mut room_bytes = 0;
     for conclusion in conclusions {
         batch.push(conclusion, numbers, now)?;
+        room_bytes += room_for(&conclusion.record);
     }
     let (later, later_numbers) = batch.later;
     let (retried, retried_numbers, dues, failures) = batch.retries;
     let go_on = !retried.is_empty();
-    let query = sqlx::query(if go_on { CONCLUDE_WITH_RETRIES } else { CONCLUDE_ENDED });
+    let sql = if go_on { CONCLUDE_WITH_RETRIES } else { CONCLUDE_ENDED };
+    let query = query_with_room(sql, room_bytes);
     let query = batch.attempts.bind(query).bind(batch.ends).bind(later).bind(later_numbers);
     let mut query = query.bind(i64::try_from(conclusions.len()).unwrap_or(i64::MAX));
     if go_on {

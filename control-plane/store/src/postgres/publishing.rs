@@ -23,7 +23,7 @@ use super::engine::PostgresStore;
 use super::inputs::input;
 use super::numbers::BatchNumbers;
 use super::publish_sql::{ADD_DELIVERY, PUBLISH_ALL_OR_NOTHING, statement};
-use super::query::PgQuery;
+use super::query::{PgQuery, query_with_room};
 use super::rows::get;
 use crate::codec;
 use crate::error::{StoreError, StoreResult};
@@ -35,6 +35,11 @@ use crate::publishing::{
 /// find: the key expired and was deleted in between. Once is seldom, twice in a row no
 /// coincidence.
 const MAX_KEY_ROUNDS: usize = 3;
+
+/// Room for an event's parameters beside its payload, and for a delivery's: with a little for
+/// their texts. If it is not enough, they are copied once more.
+const EVENT_ROOM_BYTES: usize = 384;
+const DELIVERY_ROOM_BYTES: usize = 448;
 
 const READ_KEYS: &str = "SELECT k.tenant, k.key, k.event, k.matched, k.request_hash
     FROM unnest($1::text[], $2::text[]) AS asked(tenant, key)
@@ -177,7 +182,8 @@ async fn commit_all(
     until: Timestamp,
 ) -> StoreResult<Option<SequenceNumbers>> {
     let (lanes, counts) = (batch.deliveries.lanes(), batch.deliveries.counts());
-    let query = batch.bind(sqlx::query(PUBLISH_ALL_OR_NOTHING), until);
+    let query = query_with_room(PUBLISH_ALL_OR_NOTHING, batch.room_bytes);
+    let query = batch.bind(query, until);
     let row = call.one_row(query).await?;
     if !get::<bool>(&row, "stored")? {
         return Ok(None);
@@ -300,6 +306,8 @@ struct PublishParameters<'a> {
     deliveries: DeliveryArrays<'a>,
     any_ended: bool,
     keys: Vec<KeyInput<'a>>,
+    /// What all but the keys take about as parameters.
+    room_bytes: usize,
 }
 
 input!(
@@ -326,6 +334,7 @@ impl<'a> PublishParameters<'a> {
             deliveries: DeliveryArrays::of(items.iter().flat_map(|item| &item.deliveries), names)?,
             any_ended: false,
             keys: Vec::new(),
+            room_bytes: 0,
         };
         let mut numbers: HashMap<(&str, i64), i32> = HashMap::new();
         for item in items {
@@ -339,6 +348,9 @@ impl<'a> PublishParameters<'a> {
             batch.configs.push(config);
             let tenant = names.tenant(&item.event.tenant)?;
             batch.events.push(EventInput::new(config, tenant, &item.event)?);
+            batch.room_bytes += EVENT_ROOM_BYTES
+                + item.event.content.payload.len()
+                + DELIVERY_ROOM_BYTES * item.deliveries.len();
             for delivery in &item.deliveries {
                 batch.any_ended |= delivery.state.is_final();
                 batch.deliveries.push(config, delivery, names)?;
@@ -366,7 +378,8 @@ impl<'a> PublishParameters<'a> {
 
     fn query(mut self, until: Timestamp) -> PgQuery<'static> {
         let keys = std::mem::take(&mut self.keys);
-        let query = sqlx::query(statement(!keys.is_empty(), self.any_ended));
+        let sql = statement(!keys.is_empty(), self.any_ended);
+        let query = query_with_room(sql, self.room_bytes);
         let query = self.bind(query, until);
         if keys.is_empty() { query } else { query.bind(keys) }
     }
