@@ -34,7 +34,8 @@ pub fn reported_headers(
             let mut value = value.as_bytes().to_vec();
             mask(&mut name);
             mask(&mut value);
-            let name = String::from_utf8_lossy(&name).into_owned();
+            let name = String::from_utf8(name)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
             wire::Header { name, value: value.into() }
         })
         .collect()

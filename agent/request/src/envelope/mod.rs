@@ -19,6 +19,7 @@ use thiserror::Error;
 use crate::compact_json;
 
 const JSON_MEDIA_TYPE: &str = "application/json";
+const JSON_MEDIA_TYPE_VALUE: HeaderValue = HeaderValue::from_static(JSON_MEDIA_TYPE);
 const CLOUDEVENTS_JSON_MEDIA_TYPE: HeaderValue =
     HeaderValue::from_static("application/cloudevents+json; charset=utf-8");
 
@@ -71,8 +72,11 @@ pub fn build_body(
 }
 
 fn build_bare(assignment: &Assignment, compact: bool) -> Result<EnvelopedBody, EnvelopeError> {
-    let content_type = HeaderValue::from_str(content_type(assignment))
-        .map_err(|_| EnvelopeError::Header(CONTENT_TYPE))?;
+    let content_type = match content_type(assignment) {
+        // Nearly always, and then nothing is copied.
+        JSON_MEDIA_TYPE => JSON_MEDIA_TYPE_VALUE,
+        other => HeaderValue::from_str(other).map_err(|_| EnvelopeError::Header(CONTENT_TYPE))?,
+    };
     let payload = &assignment.payload;
     let body = if compact && !compact_json::is_compact(payload) {
         let mut body = Vec::with_capacity(payload.len());
@@ -92,7 +96,7 @@ fn standard_webhooks(
     object.text("type", &assignment.event_type)?;
     object.text("timestamp", &event_time(assignment)?)?;
     object.payload("data", &assignment.payload);
-    Ok(object.wrapped(HeaderValue::from_static(JSON_MEDIA_TYPE)))
+    Ok(object.wrapped(JSON_MEDIA_TYPE_VALUE))
 }
 
 fn id_type_payload_date(
@@ -104,7 +108,7 @@ fn id_type_payload_date(
     object.text("type", &assignment.event_type)?;
     object.payload("payload", &assignment.payload);
     object.text("date", &event_time(assignment)?)?;
-    Ok(object.wrapped(HeaderValue::from_static(JSON_MEDIA_TYPE)))
+    Ok(object.wrapped(JSON_MEDIA_TYPE_VALUE))
 }
 
 fn cloudevents_structured(
@@ -173,6 +177,10 @@ fn content_type(assignment: &Assignment) -> &str {
 
 /// Parameters say nothing about whether it is JSON.
 fn is_json(content_type: &str) -> bool {
+    // The most common value first.
+    if content_type == JSON_MEDIA_TYPE {
+        return true;
+    }
     let media = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     media == JSON_MEDIA_TYPE || media == "text/json" || media.ends_with("+json")
 }

@@ -32,7 +32,7 @@ pub fn append_v1(
     message: SignedContent<'_>,
     out: &mut String,
 ) -> Result<(), SigningError> {
-    out.reserve(keys.len() * V1_BYTES);
+    out.reserve(room_for(keys.len(), V1_BYTES, out));
     for key in keys.in_force(now, KeySelection::EachKey)? {
         append_prefix("v1,", out);
         key.write(&signed_parts(message), SignatureEncoding::Base64, out);
@@ -47,7 +47,7 @@ pub fn append_v1a(
     message: SignedContent<'_>,
     out: &mut String,
 ) -> Result<(), SigningError> {
-    out.reserve(keys.len() * V1A_BYTES);
+    out.reserve(room_for(keys.len(), V1A_BYTES, out));
     for key in keys.in_force(now, KeySelection::EachKey)? {
         let signature = key.try_multipart_sign(&signed_parts(message));
         let signature = signature.map_err(|_| SigningError::Ed25519Failed)?;
@@ -55,6 +55,12 @@ pub fn append_v1a(
         SignatureEncoding::Base64.write(&signature.to_bytes(), out);
     }
     Ok(())
+}
+
+/// The bytes of so many signatures behind a text, the first of which needs no separator. With
+/// exactly this room a text becomes a header's value as it is.
+fn room_for(signatures: usize, bytes: usize, text: &str) -> usize {
+    (signatures * bytes).saturating_sub(usize::from(text.is_empty()))
 }
 
 fn append_prefix(scheme: &str, out: &mut String) {
