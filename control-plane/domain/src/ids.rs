@@ -105,10 +105,19 @@ macro_rules! uuid_id {
 
         impl $type {
             pub const PREFIX: &'static str = $prefix;
+            /// How long it is when it is displayed.
+            pub const TEXT_BYTES: usize = $prefix.len() + 32;
 
             /// A new id for something that happens at `now`.
             pub fn new(now: Timestamp, random: [u8; 10]) -> Self {
                 Self(uuid_v7(now, random))
+            }
+
+            /// Appends it to a text as it is displayed. This is done for each event, so it
+            /// does without the formatter.
+            pub fn append_to(self, text: &mut String) {
+                text.push_str($prefix);
+                text.push_str(self.0.as_simple().encode_lower(&mut Uuid::encode_buffer()));
             }
 
             /// The moment, in whole milliseconds, for which the id was made.
@@ -256,6 +265,9 @@ mod tests {
         let now = Timestamp::from_micros(1_700_000_000_123_456);
         let id = EventId::new(now, [0xff; 10]);
         assert_eq!(id.to_string().parse::<EventId>().unwrap(), id);
+        let mut text = String::new();
+        id.append_to(&mut text);
+        assert_eq!((text.len(), text), (EventId::TEXT_BYTES, id.to_string()));
         assert_eq!(id.time(), now.truncate_to_millis());
         let later = EventId::new(now + std::time::Duration::from_millis(1), [0; 10]);
         assert!(later > id);

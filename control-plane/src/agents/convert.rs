@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use postrider_domain::delivery::Delivery;
 use postrider_domain::event::Event;
-use postrider_domain::ids::{AgentId, AttemptKey, Region};
+use postrider_domain::ids::{AgentId, AttemptKey, EventId, Region};
 use postrider_domain::scheduler::{AgentIdentity, Dispatch, ScheduledDelivery};
 use postrider_domain::subscription::{BodyEnvelope, JsonForm, Subscription};
 use postrider_domain::time::Timestamp;
@@ -195,12 +195,14 @@ pub(super) fn to_assignment(
     mac: Bytes,
 ) -> wire::Assignment {
     let (shard, epoch) = (u32::from(delivery.shard.0), delivery.epoch.0);
+    let mut webhook_id = String::with_capacity(EventId::TEXT_BYTES);
+    event.id.append_to(&mut webhook_id);
     wire::Assignment {
         key: Some(wire_key(delivery.current_attempt(), shard, epoch, mac)),
-        tenant: event.tenant.to_string(),
-        subscription: delivery.subscription.subscription.to_string(),
+        tenant: event.tenant.as_str().to_owned(),
+        subscription: delivery.subscription.subscription.as_str().to_owned(),
         subscription_version: u64::try_from(version).unwrap_or(0),
-        webhook_id: event.id.to_string(),
+        webhook_id,
         event_id: Bytes::copy_from_slice(event.id.0.as_bytes()),
         event_type: event.content.event_type.clone(),
         payload: event.content.payload.clone(),

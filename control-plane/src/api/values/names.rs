@@ -272,7 +272,12 @@ pub fn of_tenant(tenant: &TenantId) -> String {
 }
 
 pub fn of_event(tenant: &TenantId, event: EventId) -> String {
-    format!("tenants/{tenant}/events/{event}")
+    let tenant = tenant.as_str();
+    let bytes = "tenants//events/".len() + tenant.len() + EventId::TEXT_BYTES;
+    let mut name = String::with_capacity(bytes);
+    ["tenants/", tenant, "/events/"].iter().for_each(|part| name.push_str(part));
+    event.append_to(&mut name);
+    name
 }
 
 pub fn of_delivery(tenant: &TenantId, delivery: DeliveryId) -> String {
