@@ -67,6 +67,12 @@ pub(in crate::api) fn read_unpublished_event(
     let content_type =
         payload::content_type(&event.content_type, "event.content_type", &mut violations);
     let (field, payload) = match event.payload_form {
+        // Copied: as it came it is a part of its message, which may be a whole batch, and would
+        // keep all of that in memory, uncounted, for as long as it waits to be delivered.
+        Some(PayloadForm::Payload(bytes)) if bytes.len() <= max_payload_bytes => {
+            ("event.payload", Some(Bytes::copy_from_slice(&bytes)))
+        }
+        // It is refused below.
         Some(PayloadForm::Payload(bytes)) => ("event.payload", Some(bytes)),
         Some(PayloadForm::PayloadJson(text)) => ("event.payload_json", Some(Bytes::from(text))),
         None => ("event.payload", None),

@@ -47,6 +47,15 @@ fn the_payload_is_kept_byte_for_byte() {
 }
 
 #[test]
+fn a_payload_does_not_keep_the_message_that_it_came_in() {
+    let message = Bytes::from(vec![b'1'; 64]);
+    let part = PayloadForm::Payload(message.slice(8..16));
+    let (_, content) = read(with(|e| e.payload_form = Some(part)), None).unwrap();
+    assert_eq!(content.payload, "11111111");
+    assert!(message.is_unique(), "its memory is not shared with the payload");
+}
+
+#[test]
 fn the_ordering_key_is_the_account_unless_given() {
     let (_, content) = read(with(|e| e.account = "acc".into()), None).unwrap();
     assert_eq!(content.ordering_key.as_deref(), Some("acc"));
