@@ -203,7 +203,7 @@ pub(super) fn to_assignment(
         subscription: delivery.subscription.subscription.as_str().to_owned(),
         subscription_version: u64::try_from(version).unwrap_or(0),
         webhook_id,
-        event_id: Bytes::copy_from_slice(event.id.0.as_bytes()),
+        event_id: id_bytes(event.id.0.into_bytes()),
         event_type: event.content.event_type.clone(),
         payload: event.content.payload.clone(),
         content_type: event.content.content_type.clone(),
@@ -218,10 +218,16 @@ pub(super) fn to_assignment(
 
 fn wire_key(key: AttemptKey, shard: u32, epoch: u64, mac: Bytes) -> wire::AttemptKey {
     wire::AttemptKey {
-        delivery_id: Bytes::copy_from_slice(key.delivery.0.as_bytes()),
+        delivery_id: id_bytes(key.delivery.0.into_bytes()),
         number: key.number,
         shard,
         epoch,
         mac,
     }
+}
+
+/// The bytes of an id. Encoding clones them, and these have their count beside them: copied
+/// from a slice they would take another allocation for it.
+fn id_bytes(id: [u8; 16]) -> Bytes {
+    Bytes::from_owner(id)
 }
