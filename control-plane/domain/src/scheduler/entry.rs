@@ -69,6 +69,13 @@ pub struct AttemptFeedback {
     pub transition: DeliveryTransition,
 }
 
+/// Since when a lane's breaker had not been closed, before and after an attempt's end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BreakerSpan {
+    pub before: Option<Timestamp>,
+    pub after: Option<Timestamp>,
+}
+
 /// The phase of a delivery in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ScheduledPhase {

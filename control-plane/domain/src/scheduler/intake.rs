@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use super::entry::{AttemptFeedback, ScheduledDelivery, ScheduledEntry, ScheduledPhase};
+use super::entry::{
+    AttemptFeedback, BreakerSpan, ScheduledDelivery, ScheduledEntry, ScheduledPhase,
+};
 use super::lane::{Lane, LaneGate};
 use super::state::Scheduler;
 use crate::delivery::DeliveryTransition;
@@ -260,12 +262,18 @@ impl Scheduler {
         }
     }
 
-    /// A conclusion committed.
-    pub fn concluded(&mut self, key: AttemptKey, feedback: &AttemptFeedback, now: Timestamp) {
+    /// A conclusion committed; tells what the endpoint's breaker made of it.
+    pub fn concluded(
+        &mut self,
+        key: AttemptKey,
+        feedback: &AttemptFeedback,
+        now: Timestamp,
+    ) -> BreakerSpan {
         self.clear_held(key);
         let Some(scheduled) = self.remove_current(key) else {
-            return;
+            return BreakerSpan::default();
         };
+        let mut breaker = BreakerSpan::default();
         let subscription = scheduled.delivery.subscription.clone();
         if let DeliveryTransition::Retry { due, .. } = feedback.transition
             && let Some(lane) = self.lanes.get_mut(&subscription)
@@ -277,11 +285,12 @@ impl Scheduler {
         {
             debug_assert!(lane.in_flight > 0, "what ends was in flight");
             lane.in_flight = lane.in_flight.saturating_sub(1);
-            lane.learn(feedback, &scheduled, now);
+            breaker = lane.learn(feedback, &scheduled, now);
             let region = lane.subscription.settings.region.clone();
             self.region(&region).ring.charge(&subscription, feedback.latency);
         }
         self.wake(&subscription, now);
+        breaker
     }
 
     /// Another replica or call moved the delivery on: forgets it without feedback.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::SchedulerConfig;
-use super::entry::{AttemptFeedback, ScheduledDelivery};
+use super::entry::{AttemptFeedback, BreakerSpan, ScheduledDelivery};
 use crate::endpoint_health::{
     BreakerState, CircuitBreaker, ConcurrencyWindow, ConcurrencyWindowConfig, DispatchPermission,
     EndpointHold,
@@ -234,14 +234,15 @@ impl Lane {
         self.hold.attempt_abandoned(now);
     }
 
-    /// Updates window and breaker from an ended attempt.
+    /// Updates window and breaker from an ended attempt; tells what the breaker made of it.
     pub fn learn(
         &mut self,
         feedback: &AttemptFeedback,
         scheduled: &ScheduledDelivery,
         now: Timestamp,
-    ) {
+    ) -> BreakerSpan {
         use crate::delivery::Outcome;
+        let before = self.breaker.opened_since();
         match feedback.outcome {
             Outcome::Succeeded => {
                 self.has_succeeded = true;
@@ -272,6 +273,7 @@ impl Lane {
         if let Some(span) = feedback.hold {
             self.hold.hold_until(now + span);
         }
+        BreakerSpan { before, after: self.breaker.opened_since() }
     }
 
     /// Takes over a hold of the previous owner.

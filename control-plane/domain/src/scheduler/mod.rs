@@ -49,7 +49,8 @@ mod tests;
 
 pub use self::config::SchedulerConfig;
 pub use self::entry::{
-    AgentIdentity, AttemptFeedback, Dispatch, ScheduledDelivery, SchedulerActions, StreamId,
+    AgentIdentity, AttemptFeedback, BreakerSpan, Dispatch, ScheduledDelivery, SchedulerActions,
+    StreamId,
 };
 pub use self::figures::RegionFigures;
 pub use self::lane::LaneView;

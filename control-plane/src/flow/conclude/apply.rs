@@ -35,9 +35,8 @@ impl ConcludeWriter {
                     transition: row.transition,
                 };
                 if follow_up.was_in_memory {
-                    breaker_changes.watch(scheduler, &record.subscription, now, |scheduler| {
-                        scheduler.concluded(record.key, &feedback, now);
-                    });
+                    let breaker = scheduler.concluded(record.key, &feedback, now);
+                    breaker_changes.note(&record.subscription, breaker);
                     continue;
                 }
                 // A take-over may have adopted the attempt since its row was read.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use postrider_domain::delivery::{DeliveryState, DeliveryTransition};
 use postrider_domain::ids::SubscriptionKey;
-use postrider_domain::scheduler::Scheduler;
+use postrider_domain::scheduler::BreakerSpan;
 use postrider_domain::time::Timestamp;
 use postrider_telemetry::LineLimit;
 
@@ -37,18 +37,9 @@ enum BreakerChange {
 }
 
 impl BreakerChanges {
-    /// Runs `done`, and notes whether it opened or closed the endpoint's breaker.
-    pub fn watch(
-        &mut self,
-        scheduler: &mut Scheduler,
-        key: &SubscriptionKey,
-        now: Timestamp,
-        done: impl FnOnce(&mut Scheduler),
-    ) {
-        let opened = |scheduler: &Scheduler| scheduler.lane(key, now)?.breaker_opened;
-        let before = opened(scheduler);
-        done(scheduler);
-        match (before, opened(scheduler)) {
+    /// Notes whether an attempt's end opened or closed the endpoint's breaker.
+    pub fn note(&mut self, key: &SubscriptionKey, breaker: BreakerSpan) {
+        match (breaker.before, breaker.after) {
             (None, Some(_)) => self.0.push((key.clone(), BreakerChange::Opened)),
             (Some(since), None) => self.0.push((key.clone(), BreakerChange::Closed { since })),
             _ => {}
