@@ -28,6 +28,7 @@ use crate::ids::{AttemptId, StreamNumber};
 use crate::metrics::AgentMetrics;
 use crate::subscriptions::{CachedSubscription, SubscriptionCache};
 use crate::wall_clock::WallClock;
+use crate::work::assignment_memory::detach_from_message;
 use crate::work::credit_allocator::{CreditAllocator, CreditGrant};
 use crate::work::ledger::{AssignmentDecision, AttemptLedger};
 
@@ -194,8 +195,9 @@ impl WorkCoordinator {
     pub fn accept_assignments(
         self: &Arc<Self>,
         stream: StreamNumber,
-        assignments: Vec<Assignment>,
+        mut assignments: Vec<Assignment>,
     ) -> Vec<Return> {
+        assignments.iter_mut().for_each(detach_from_message);
         let mut returns: Vec<Return> = Vec::new();
         let mut starts = Vec::with_capacity(assignments.len());
         {

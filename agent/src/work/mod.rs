@@ -8,7 +8,9 @@
 //! `coordinator` is the one lock through which streams and attempts change it; `ledger`
 //! is the state behind that lock, made of results to be acknowledged (`result_outbox`)
 //! and of capacity that is divided among streams (`credit_allocator`, `shared_quota`).
+//! `assignment_memory` keeps what is held to what is counted.
 
+mod assignment_memory;
 pub mod coordinator;
 mod credit_allocator;
 mod ledger;
