@@ -65,6 +65,10 @@ pub fn lines(frame: ChartFrame<'_>, series: &[ChartSeries]) -> Markup {
     let drawing = html! {
         @for (number, series) in series.iter().enumerate() {
             path class={ "line series-" (number) } d=(outline(&scale, series)) fill="none" {}
+            @let lone = lone_points(&scale, series);
+            @if !lone.is_empty() {
+                path class={ "line dot series-" (number) } d=(lone) fill="none" {}
+            }
         }
     };
     chart(frame, series, &scale, drawing)
@@ -142,15 +146,29 @@ fn outline(scale: &Scale, series: &ChartSeries) -> String {
             continue;
         };
         let command = if is_drawing { 'L' } else { 'M' };
-        let (x, y) = (scale.x(at) + scale.step() / 2.0, scale.y(value));
-        path.push_str(&format!("{command}{} {}", units(x), units(y)));
-        if !is_drawing {
-            // A point between two gaps is seen.
-            path.push_str("h.1");
-        }
+        path.push_str(&format!("{command}{}", place(scale, at, value)));
         is_drawing = true;
     }
     path
+}
+
+/// Points between two gaps, each as a line so short that the style sheet makes it a dot: a line
+/// through one point is not seen.
+fn lone_points(scale: &Scale, series: &ChartSeries) -> String {
+    let is_gap = |at: usize| at >= MAX_POINTS || value(series, at).is_none();
+    let mut path = String::new();
+    for at in 0..series.values.len().min(MAX_POINTS) {
+        let Some(value) = value(series, at) else { continue };
+        if is_gap(at + 1) && at.checked_sub(1).is_none_or(is_gap) {
+            path.push_str(&format!("M{}h.1", place(scale, at, value)));
+        }
+    }
+    path
+}
+
+/// Where a point of a line is.
+fn place(scale: &Scale, at: usize, value: f64) -> String {
+    format!("{} {}", units(scale.x(at) + scale.step() / 2.0), units(scale.y(value)))
 }
 
 fn units(value: f64) -> String {
@@ -295,8 +313,24 @@ mod tests {
         let series = [ChartSeries { name: "p50".to_owned(), values }];
         let shown = lines(frame(&labels), &series).into_string();
         assert!(!shown.contains("NaN"), "{shown}");
+        assert!(!shown.contains("dot"), "no point is alone: {shown}");
         let nothing = lines(frame(&[]), &[]).into_string();
         assert!(nothing.contains("<svg"), "{nothing}");
+    }
+
+    #[test]
+    fn a_point_without_neighbours_is_a_dot() {
+        let labels: Vec<_> = (0..5).map(|hour| hour.to_string()).collect();
+        for (values, dots) in [
+            (vec![None, None, None, None, Some(1.0)], 1),
+            (vec![Some(1.0), None, Some(2.0), None, Some(1.0)], 3),
+            (vec![Some(1.0), Some(2.0), None, Some(1.0), Some(1.0)], 0),
+        ] {
+            let series = [ChartSeries { name: "p50".to_owned(), values }];
+            let shown = lines(frame(&labels), &series).into_string();
+            assert_eq!(shown.matches("h.1").count(), dots, "{shown}");
+            assert_eq!(shown.matches("line dot series-0").count(), dots.min(1), "{shown}");
+        }
     }
 
     #[test]
