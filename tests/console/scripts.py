@@ -1,4 +1,4 @@
-"""Pages without their script, and what the script does: copying, and a tail that comes back.
+"""Pages without their script, and what the script does: copying, and tails that come back.
 
 Fed by an installation and a browser; feeds `main` with checks.
 """
@@ -122,8 +122,69 @@ def a_tail_comes_back_without_a_gap(installation, browser):
         browser.open("/overview")
 
 
+def shown_notice(browser):
+    found = browser.driver.find_elements("css selector", "[data-live-lost]")
+    return next((one.text for one in found if one.is_displayed()), "")
+
+
+def a_tail_whose_session_is_over_says_so(installation, browser):
+    made = installation.create_token("ROLE_READER")
+    browser.sign_in(made["secret"])
+    browser.open("/tenants/acme/tail")
+    expect(not shown_notice(browser), "nothing is wrong", browser.text())
+    relay = Relay(urllib.parse.urlsplit(installation.address).port)
+    try:
+        browser.open(f"http://localhost:{relay.port}/console/tenants/acme/tail")
+        installation.call("POST", f"/v1/{made['token']['name']}:revoke", {})
+        relay.cut(None)
+        relay.mend()
+        browser.wait(lambda: "is not kept up to date" in shown_notice(browser), "it is said",
+                     BACK_SECONDS)
+    finally:
+        relay.stop()
+    browser.open("/tenants/acme/tail")
+    expect(browser.path() == "/sign-in" and "Your session is over" in browser.text(), "and why",
+           browser.text())
+
+
+def many_tails_keep_no_page_out(installation, browser):
+    """Over HTTP/1.1 a browser has six connections to a host."""
+    browser.sign_in(installation.token)
+    browser.open("/tenants/acme/tail")
+    driver, event_type = browser.driver, "payout.updated"
+    first = driver.current_window_handle
+    installation.call("POST", "/v1/tenants/acme/subscriptions", {
+        "displayName": "Tailed in tabs", "url": installation.receiver.url("/tabs"),
+        "eventTypes": [event_type]})
+    driver.set_page_load_timeout(BACK_SECONDS)
+    begun = len(shown_rows(browser, event_type))
+    try:
+        for _ in range(7):
+            driver.switch_to.new_window("tab")
+            browser.open("/tenants/acme/tail")
+            before = len(shown_rows(browser, event_type))
+            installation.publish(event_type, {"tab": True})
+            browser.wait(lambda: len(shown_rows(browser, event_type)) > before,
+                         "each tail goes on")
+        driver.switch_to.window(first)
+        browser.wait(lambda: len(shown_rows(browser, event_type)) >= begun + 7,
+                     "the first one catches up when it is seen again")
+        rows = shown_rows(browser, event_type)
+        expect(len(rows) == len(set(rows)), "each once", rows)
+    finally:
+        for handle in driver.window_handles:
+            if handle != first:
+                driver.switch_to.window(handle)
+                driver.close()
+        driver.switch_to.window(first)
+        driver.set_page_load_timeout(300)
+        browser.open("/overview")
+
+
 ALL = [
     without_scripts_one_looks_and_changes,
     a_secret_is_copied,
     a_tail_comes_back_without_a_gap,
+    a_tail_whose_session_is_over_says_so,
+    many_tails_keep_no_page_out,
 ]

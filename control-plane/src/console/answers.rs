@@ -80,10 +80,11 @@ pub enum Flash {
     Cancelled,
     Revoked,
     SignedOut,
+    SessionEnded,
 }
 
 impl Flash {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Created,
         Self::Saved,
         Self::Deleted,
@@ -95,6 +96,7 @@ impl Flash {
         Self::Cancelled,
         Self::Revoked,
         Self::SignedOut,
+        Self::SessionEnded,
     ];
 
     /// As its cookie has it.
@@ -111,6 +113,7 @@ impl Flash {
             Self::Cancelled => "cancelled",
             Self::Revoked => "revoked",
             Self::SignedOut => "signed-out",
+            Self::SessionEnded => "session-ended",
         }
     }
 
@@ -127,6 +130,10 @@ impl Flash {
             Self::Cancelled => "Cancelled.",
             Self::Revoked => "Revoked. It signs nothing any more.",
             Self::SignedOut => "You are signed out.",
+            Self::SessionEnded => {
+                "Your session is over. Sign in again, or come again from the page whose link you \
+                 followed. A form that you have just sent changed nothing."
+            }
         }
     }
 

@@ -15,7 +15,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use maud::Markup;
+use maud::{Markup, html};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tonic::Status;
@@ -122,6 +122,16 @@ async fn send(
     }
 }
 
+/// What the script shows while a page with `data-live` is not kept up to date.
+pub fn lost_notice() -> Markup {
+    html! {
+        p.warning role="alert" data-live-lost hidden {
+            "This page is not kept up to date now: the server cannot be reached, has too much to \
+             do, or your session is over. It is tried again; reload the page to see more."
+        }
+    }
+}
+
 /// The answer with events as its body.
 pub fn answer(body: Body) -> Response<Body> {
     let mut answer = Response::new(body);
@@ -134,8 +144,6 @@ pub fn answer(body: Body) -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
-    use maud::html;
-
     use super::*;
     use crate::console::turns::ConsoleTurns;
 

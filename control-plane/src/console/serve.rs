@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{HeaderName, RETRY_AFTER};
+use http::header::{ACCEPT, ALLOW, HeaderName, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use postrider_identity::{AuditOrigin, ConsoleId};
@@ -38,6 +38,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const FLASH_TTL: Duration = Duration::from_secs(60);
 /// As records name pages.
 const CONSOLE_METHOD: &str = "console";
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST");
 
 /// The answer to a request of the console.
 pub async fn serve(
@@ -75,6 +76,9 @@ fn failed(console: &Console, failure: &PageFailure) -> Response<Body> {
     if let Some(seconds) = failure.retry_seconds() {
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
+    if answer.status() == StatusCode::METHOD_NOT_ALLOWED {
+        answer.headers_mut().insert(ALLOW, METHODS);
+    }
     answer
 }
 
@@ -110,7 +114,7 @@ async fn page(
     if let Some(answered) = sign_in::route(&Visitor::new(console, &request)).await {
         return answered;
     }
-    let Some(signed_in) = signed_in else { return Ok(to_sign_in(console, &request, None)) };
+    let Some(signed_in) = signed_in else { return nobody(console, &request) };
     if is_post && !signed_in.id.owns_form(request.form("form_token")) {
         return Err(PageFailure::ForeignForm);
     }
@@ -187,7 +191,7 @@ async fn visited(visit: &Visit, parts: &Parts) -> Result<Response<Body>, PageFai
             with_cookie(see_other(&path), cookie)
         }
         Ok(Answer::Live(body)) => live::answer(body),
-        Err(PageFailure::SignedOut) => to_sign_in(console, &visit.request, None),
+        Err(PageFailure::SignedOut) => nobody(console, &visit.request)?,
         Err(failure) => {
             console.count(&failure);
             let page = layout::failure_page(&failure);
@@ -219,11 +223,28 @@ fn counted(
     Ok(Response::from_parts(head, body))
 }
 
+/// The answer to somebody who is not signed in.
+fn nobody(console: &Console, request: &BrowserRequest) -> Result<Response<Body>, PageFailure> {
+    // The script would be led to the page of signing in, and take the words that are for people.
+    if is_live(request) {
+        return Err(PageFailure::SignedOut);
+    }
+    let had_session = console.cookies.read(&request.headers, CookieKind::Session).is_some();
+    Ok(to_sign_in(console, request, had_session.then_some(Flash::SessionEnded)))
+}
+
+/// Whether events are asked for, and no page (EventSource).
+fn is_live(request: &BrowserRequest) -> bool {
+    let accepted = request.headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    accepted.is_some_and(|accepted| accepted.contains("text/event-stream"))
+}
+
 /// Sends a browser to sign in, and back to where it was, without the cookie of a session that is
-/// over.
+/// over. Whoever signs out does not come back.
 fn to_sign_in(console: &Console, request: &BrowserRequest, flash: Option<Flash>) -> Response<Body> {
     let mut address = path(&["sign-in"]);
-    let from = request.uri.path_and_query().filter(|_| flash.is_none() && is_read(&request.method));
+    let signs_out = flash == Some(Flash::SignedOut);
+    let from = request.uri.path_and_query().filter(|_| !signs_out && is_read(&request.method));
     if let Some(from) = from {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         address = format!("{address}?{}", query.append_pair("to", from.as_str()).finish());

@@ -27,8 +27,10 @@ use crate::state::console_bounds::console_bounds;
 use crate::state::context::ReplicaContext;
 use crate::state::rate_limits::{RateLimits, RatedCall};
 
-/// How often it is written that a session is used.
+/// How often it is written that a session is used; oftener where sessions end soon.
 const USE_WRITE_INTERVAL: Duration = Duration::from_secs(60);
+/// At least so many times while a session may be unused: one that is used does not end.
+const USE_WRITES_PER_IDLE: u32 = 4;
 /// Most reads at once, so that ids of sessions that are over cost others little. A read takes a
 /// millisecond.
 const MAX_CONCURRENT_READS: usize = 4;
@@ -144,7 +146,8 @@ impl Sessions {
         let expire_time = session.expire_time;
         let identity = self.authenticator.of_session(&Arc::new(session.identity)).await;
         let identity = identity.map_err(refused)?;
-        if now.since(session.last_use_time) >= USE_WRITE_INTERVAL {
+        let write_interval = USE_WRITE_INTERVAL.min(self.max_idle / USE_WRITES_PER_IDLE);
+        if now.since(session.last_use_time) >= write_interval {
             // A page is shown all the same; the next one tries it again.
             let _ = self.store.note_console_use(&hash, now).await;
         }

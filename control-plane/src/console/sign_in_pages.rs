@@ -25,7 +25,8 @@ pub fn sign_in(visitor: &Visitor<'_>, to: &str, notice: Option<SignInNotice>) ->
     };
     let body = html! {
         @if let Some(SignInNotice::Done(flash)) = &notice {
-            p .flash role="status" { (flash.words()) }
+            @let class = if *flash == Flash::SessionEnded { "warning" } else { "flash" };
+            p class=(class) role="status" { (flash.words()) }
         }
         form .panel method="post" action=(path(&["sign-in"])) {
             (form_token(visitor))

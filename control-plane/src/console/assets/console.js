@@ -3,6 +3,9 @@
 
 // Where the browser has given up, so long passes before it is asked again: at first, and at most.
 const FIRST_WAIT_MS = 3000, LONGEST_WAIT_MS = 60000;
+// Of a tab that was not seen for longer, the page is loaded again: there may be too much to catch
+// up with.
+const LONGEST_ABSENCE_MS = 60000;
 // So many keys are remembered. A tail that goes on may repeat some hundred attempts.
 const MAX_KEYS = 1000;
 
@@ -10,11 +13,24 @@ const MAX_KEYS = 1000;
 // templates. data-live-most="N": so many children stay. A child whose data-key was there before is
 // left out. The browser asks again after a while, and says by itself which piece was the last
 // (last-event-id); where it was answered by a proxy it gives up, and this asks again (after=ID).
-// What has data-until-end goes with the end.
+// What has data-until-end goes with the end. What has data-live-lost is shown while nothing comes.
+// A tab that is not seen has no connection: over HTTP/1.1 browsers have six to a host, and with
+// six tails no other page would come.
 function follow(element) {
   const most = Number(element.dataset.liveMost) || 200;
   const keys = new Set(Array.from(element.children, (child) => child.dataset.key));
-  let source = null, last = "", wait = FIRST_WAIT_MS;
+  const lost = document.querySelector("[data-live-lost]");
+  let source = null, last = "", wait = FIRST_WAIT_MS, timer = 0, failures = 0;
+  let leftAt = 0, isOver = false;
+
+  function tell(isLost) {
+    if (lost) lost.hidden = !isLost;
+  }
+
+  function stop() {
+    clearTimeout(timer);
+    if (source) source.close();
+  }
 
   function prepend(text) {
     const piece = document.createElement("template");
@@ -35,10 +51,12 @@ function follow(element) {
   function end(text) {
     element.innerHTML = text;
     document.querySelectorAll("[data-until-end]").forEach((part) => part.remove());
-    source.close();
+    isOver = true;
+    stop();
   }
 
   function listen() {
+    stop();
     const address = new URL(element.dataset.live, location);
     if (last) address.searchParams.set("after", last);
     source = new EventSource(address);
@@ -49,16 +67,42 @@ function follow(element) {
     on("prepend", prepend);
     on("replace", (text) => { element.innerHTML = text; });
     on("end", end);
-    source.addEventListener("open", () => { wait = FIRST_WAIT_MS; });
+    source.addEventListener("open", () => {
+      wait = FIRST_WAIT_MS;
+      failures = 0;
+      tell(false);
+    });
     source.addEventListener("error", () => {
-      if (source.readyState !== EventSource.CLOSED) return;
-      setTimeout(listen, wait);
+      // Each request ends after a minute: one error is none.
+      failures += 1;
+      const isRefused = source.readyState === EventSource.CLOSED;
+      if (isRefused || failures > 1) tell(true);
+      if (!isRefused) return;
+      timer = setTimeout(listen, wait);
       wait = Math.min(2 * wait, LONGEST_WAIT_MS);
     });
   }
 
-  listen();
-  addEventListener("pagehide", () => source.close());
+  function leave() {
+    leftAt = Date.now();
+    stop();
+  }
+
+  function comeBack() {
+    // What never began has nothing to go on from.
+    const isOld = !last || Date.now() - leftAt > LONGEST_ABSENCE_MS;
+    if (isOld) location.reload();
+    else listen();
+  }
+
+  if (document.hidden) leave();
+  else listen();
+  document.addEventListener("visibilitychange", () => {
+    if (isOver) return;
+    if (document.hidden) leave();
+    else comeBack();
+  });
+  addEventListener("pagehide", stop);
 }
 
 function offerCopy(button) {

@@ -20,8 +20,8 @@
 //!    `style=`, no handler in an attribute: the content security policy forbids both. An
 //!    address that others chose is shown and not linked to.
 //! 5. What goes on by itself is an element with `data-live="PATH"`; that path answers with
-//!    `live::events`. The page has to be of use without it. A piece that may come twice has a
-//!    `data-key`.
+//!    `live::events`. The page has to be of use without it, and to be loaded again at any time;
+//!    `live::lost_notice` stands before the element. A piece that may come twice has a `data-key`.
 
 pub mod audit;
 pub mod crumbs;

@@ -254,6 +254,10 @@ async fn a_session_ends_with_its_token() {
     assert_eq!(after.status, StatusCode::SEE_OTHER);
     assert!(after.location().starts_with("/console/sign-in"), "{}", after.location());
     assert!(browser.session().is_none());
+    let told = browser.get(after.location()).await;
+    assert!(told.text.contains("Your session is over."), "{}", told.text);
+    let told = browser.get(after.location()).await;
+    assert!(!told.text.contains("Your session is over."), "once: {}", told.text);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
+use http::header::{ACCEPT, ALLOW};
 use postrider_domain::time::Timestamp;
 
 use super::*;
@@ -43,7 +44,11 @@ struct SignedInBrowser {
 
 impl SignedInBrowser {
     async fn new() -> Self {
-        let settings = [("console.max_session_hours", "2"), ("console.max_idle_minutes", "30")];
+        Self::with_idle_minutes("30").await
+    }
+
+    async fn with_idle_minutes(minutes: &str) -> Self {
+        let settings = [("console.max_session_hours", "2"), ("console.max_idle_minutes", minutes)];
         let mut browser = Browser::with(&settings).await;
         browser.sign_in(BOOTSTRAP).await;
         let session = browser.session().unwrap().to_owned();
@@ -90,4 +95,34 @@ async fn a_session_that_is_not_used_ends() {
     assert!(location.starts_with("/console/sign-in?to="), "{location}");
     let removed = answer.headers()[SET_COOKIE].to_str().unwrap();
     assert!(removed.starts_with("postrider-session=;"), "{removed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_is_used_stays_however_short_the_idle_time() {
+    let browser = SignedInBrowser::with_idle_minutes("1").await;
+    for used in 1..6 {
+        assert!(browser.is_signed_in_after(Duration::from_secs(40)).await, "{used}");
+    }
+    assert!(!browser.is_signed_in_after(MINUTE).await, "a minute");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_live_page_is_told_that_its_session_is_over_and_takes_no_message() {
+    let browser = Browser::start().await;
+    let console = console_beside(&browser);
+    let request = Request::get("/console/tenants/acme/tail/live")
+        .header(ACCEPT, "text/event-stream")
+        .header(COOKIE, "postrider-session=over");
+    let request = request.body(Body::empty()).unwrap();
+    let answer = crate::console::serve::serve(&console, no_door(), request).await;
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    assert!(!answer.headers().contains_key(SET_COOKIE), "{:?}", answer.headers());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn other_methods_are_told_which_there_are() {
+    let mut browser = Browser::start().await;
+    let refused = browser.send(Method::PUT, "/console/tenants", "").await;
+    assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(refused.headers[ALLOW], "GET, HEAD, POST");
 }

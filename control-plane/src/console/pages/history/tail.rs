@@ -44,6 +44,7 @@ pub async fn show(visit: &Visit, tenant: &str) -> Result<Answer, PageFailure> {
     let query = visit.request.query_with("", "");
     let live = format!("{}?{query}", path(&["tenants", tenant, "tail", "live"]));
     let body = html! {
+        (live::lost_notice())
         p.hint { "New attempts come by themselves. Without scripts, reload the page." }
         div.scroll role="region" aria-label="Attempts as they happen" tabindex="0" {
             table {

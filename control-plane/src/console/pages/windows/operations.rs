@@ -65,6 +65,7 @@ pub async fn show(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, PageF
         @if operation.done {
             (shown)
         } @else {
+            (live::lost_notice())
             div.panel data-live={ (own("live")) "?" (visit.request.query_with("", "")) } { (shown) }
             div data-until-end {
                 p.hint {
