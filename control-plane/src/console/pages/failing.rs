@@ -52,7 +52,13 @@ pub async fn list(visit: &Visit) -> Result<Answer, PageFailure> {
     }
     let columns = ["Tenant", "Subscription", "URL", "Endpoint", "Since"];
     let body = html! {
-        p.hint { (listed.tenants.len()) " tenants were looked at." }
+        p.hint {
+            @if listed.tenants.len() == 1 {
+                "1 tenant was looked at."
+            } @else {
+                (listed.tenants.len()) " tenants were looked at."
+            }
+        }
         @if !unfinished.is_empty() {
             p.hint {
                 "Only the first " (TENANT_SUBSCRIPTIONS) " subscriptions of "

@@ -39,7 +39,11 @@ pub async fn show(
     } else {
         v1::ListAttemptsResponse::default()
     };
-    let rows: Vec<_> = listed.attempts.iter().map(|attempt| row(visit, tenant, attempt)).collect();
+    let rows = listed.attempts.iter().map(|attempt| {
+        let other = subscription.is_none().then(|| id_of(&attempt.subscription));
+        row(visit, tenant, attempt, other)
+    });
+    let rows: Vec<_> = rows.collect();
     let empty = match (listed.next_page_token.as_str(), filter.text.as_str()) {
         ("", "") => "Nothing was sent yet.",
         ("", _) => "No attempt is as you look for it.",
@@ -65,7 +69,13 @@ pub async fn show(
     Ok(if filter.errors.is_empty() { page } else { page.with_errors() }.into())
 }
 
-fn row(visit: &Visit, tenant: &str, attempt: &v1::Attempt) -> Vec<Markup> {
+/// `subscription`: whose attempt it is, where there may be several.
+fn row(
+    visit: &Visit,
+    tenant: &str,
+    attempt: &v1::Attempt,
+    subscription: Option<&str>,
+) -> Vec<Markup> {
     let delivery = id_of(&attempt.delivery);
     let number = attempt.number.to_string();
     let target = path(&["tenants", tenant, "deliveries", delivery, "attempts", &number]);
@@ -73,7 +83,13 @@ fn row(visit: &Visit, tenant: &str, attempt: &v1::Attempt) -> Vec<Markup> {
         html! {
             a href=(target) { (times::time(attempt.start_time.or(attempt.create_time), visit.now)) }
         },
-        html! { code { (attempt.event_type) } },
+        html! {
+            code { (attempt.event_type) }
+            @if let Some(id) = subscription {
+                br;
+                a.hint href=(path(&["tenants", tenant, "subscriptions", id])) { (id) }
+            }
+        },
         attempts::outcome(attempt.outcome),
         attempts::http_status(attempt.http_status),
         html! { @if attempt.test { "Yes" } @else { "No" } },
