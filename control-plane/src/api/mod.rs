@@ -45,6 +45,7 @@ pub use crate::api::http_json::{HttpJsonLayer, JsonRequestLayer, RequestHeadLaye
 pub use crate::api::rpc::aged_streams::EndedByAge;
 pub use crate::api::rpc::byte_budget::ByteBudget;
 pub use crate::api::rpc::caller::CountedCaller;
+pub use crate::api::rpc::errors::permission_denied;
 use crate::api::rpc::forwarding::ForwardedMethodsLayer;
 use crate::api::rpc::gate::{CallGate, CredentialSource};
 use crate::api::rpc::layer::CallLayer;

@@ -11,8 +11,10 @@ use postrider_identity::{Permission, Principal};
 
 use super::Console;
 use super::calls::ApiCalls;
+use super::failure::PageFailure;
 use super::request::BrowserRequest;
 use super::sessions::SignedIn;
+use crate::api;
 use crate::settings::CONSOLE_PATH;
 
 /// What stands for itself in a part of a path.
@@ -42,6 +44,19 @@ impl Visit {
     pub fn may_in(&self, permission: Permission, tenant: &str) -> bool {
         let tenant = tenant.parse::<TenantId>();
         tenant.is_ok_and(|tenant| self.signed_in.identity.may_in(permission, &tenant))
+    }
+
+    /// Refuses a form that the API would not take from this caller, with the API's own words.
+    pub fn require(&self, permission: Permission, tenant: &str) -> Result<(), PageFailure> {
+        if self.may_in(permission, tenant) {
+            return Ok(());
+        }
+        let tenant = tenant.parse::<TenantId>();
+        let is_known = tenant.is_ok_and(|tenant| self.signed_in.identity.knows(&tenant));
+        match is_known {
+            true => Err(api::permission_denied(permission).into()),
+            false => Err(PageFailure::NotFound),
+        }
     }
 
     /// Whether a customer is here, by a portal's link.

@@ -25,6 +25,7 @@ use crate::state::console_bounds::{PORTAL_CODE_TTL, console_bounds};
 
 mod forms;
 mod pages;
+mod refusals;
 mod sessions;
 mod sign_ins;
 

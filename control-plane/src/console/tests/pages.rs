@@ -7,7 +7,7 @@ const CREATE: &str = "/console/tenants/acme/new-subscription";
 
 impl Shown {
     /// The value of a hidden field.
-    fn hidden(&self, name: &str) -> String {
+    pub(super) fn hidden(&self, name: &str) -> String {
         let begin = format!("type=\"hidden\" name=\"{name}\" value=\"");
         let (_, rest) = self.text.split_once(&begin).unwrap();
         rest.split('"').next().unwrap().to_owned()
@@ -20,7 +20,7 @@ fn filled<'a>(form: &'a [(&'a str, String)]) -> Vec<(&'a str, &'a str)> {
 }
 
 impl Browser {
-    async fn at_home() -> Self {
+    pub(super) async fn at_home() -> Self {
         let mut browser = Self::start().await;
         browser.create_tenant("acme", "Acme").await;
         browser.sign_in(BOOTSTRAP).await;
@@ -56,7 +56,7 @@ impl Browser {
         panic!("{path} is not as it should be");
     }
 
-    async fn make(&mut self, name: &str) -> String {
+    pub(super) async fn make(&mut self, name: &str) -> String {
         let form = self.new_form(name, "https://shop.example/hooks").await;
         let made = self.post(CREATE, &filled(&form)).await;
         assert_eq!(made.status, StatusCode::OK, "{}", made.text);

@@ -3,6 +3,7 @@
 //! Fed by `route`; feeds the API with the deletion of what was shown, by its etag.
 
 use maud::html;
+use postrider_identity::Permission;
 use postrider_proto::v1;
 
 use super::actions;
@@ -14,6 +15,7 @@ use crate::console::visit::{Visit, path};
 
 pub async fn ask(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, PageFailure> {
     let found = actions::find(visit, tenant, id).await?;
+    visit.require(Permission::WriteSubscriptions, tenant)?;
     let own =
         |action: &[&str]| path(&[&["tenants", tenant, "subscriptions", id][..], action].concat());
     let form = html! {

@@ -64,6 +64,7 @@ async fn form_of_new(
     mut values: FormValues,
     errors: &FormErrors,
 ) -> Result<Answer, PageFailure> {
+    visit.require(Permission::WriteSubscriptions, tenant)?;
     let events = EventChoice::read(visit).await?;
     events.settle(&mut values);
     let form = SubscriptionForm {
@@ -140,6 +141,7 @@ async fn form_of(
     mut values: FormValues,
     errors: &FormErrors,
 ) -> Result<Answer, PageFailure> {
+    visit.require(Permission::WriteSubscriptions, tenant)?;
     let events = EventChoice::read(visit).await?;
     events.settle(&mut values);
     let form = SubscriptionForm {

@@ -91,6 +91,7 @@ pub fn keys(visit: &Visit, tenant: &str, subscription: &v1::Subscription) -> Mar
 /// The form of a rotation.
 pub async fn show(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, PageFailure> {
     let found = actions::find(visit, tenant, id).await?;
+    visit.require(Permission::WriteSigningKeys, tenant)?;
     let form = RotationForm {
         etag: found.etag,
         grace: DEFAULT_GRACE.to_owned(),
@@ -149,6 +150,7 @@ pub async fn rotate(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, Pag
         kind: text("kind"),
         secret: text("signing_secret"),
     };
+    visit.require(Permission::WriteSigningKeys, tenant)?;
     let mut errors = FormErrors::default();
     let grace_period = match form.grace.as_str() {
         "" => None,

@@ -57,6 +57,7 @@ async fn test_page(
     result: Option<Markup>,
 ) -> Result<Answer, PageFailure> {
     let found = actions::find(visit, tenant, id).await?;
+    visit.require(Permission::TestSubscriptions, tenant)?;
     let events = EventChoice::read(visit).await?;
     let target = path(&["tenants", tenant, "subscriptions", id, "test"]);
     let body = html! {

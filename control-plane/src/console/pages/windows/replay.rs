@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use maud::html;
+use postrider_identity::Permission;
 use postrider_proto::v1::{self, DeliveryState};
 use tonic::Code;
 
@@ -48,6 +49,7 @@ async fn replay_page(
         chosen => chosen,
     };
     let subscriptions = SubscriptionChoices::read(visit, tenant).await?.options(chosen);
+    visit.require(Permission::WriteDeliveries, tenant)?;
     let start = match is_sent {
         true => visit.request.form(START_FIELD).to_owned(),
         false => time_field(visit.now - DEFAULT_WINDOW),
