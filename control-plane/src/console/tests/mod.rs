@@ -284,6 +284,7 @@ async fn a_portals_link_is_good_once_and_shows_one_tenant() {
     for (path, status) in [
         ("/console/tenants/other/subscriptions", StatusCode::NOT_FOUND),
         ("/console/tenants/other", StatusCode::NOT_FOUND),
+        ("/console/tenants/other/new-subscription", StatusCode::NOT_FOUND),
         ("/console/overview", StatusCode::FORBIDDEN),
         ("/console/fleet", StatusCode::FORBIDDEN),
         ("/console/audit", StatusCode::FORBIDDEN),

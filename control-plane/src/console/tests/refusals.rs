@@ -52,3 +52,18 @@ async fn who_may_only_read_is_shown_no_form() {
     let missing = browser.get(&format!("{LIST}/nothing/edit")).await;
     assert_eq!(missing.status, StatusCode::NOT_FOUND, "{}", missing.text);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_that_is_not_there_has_no_form_of_a_new_subscription() {
+    let mut browser = Browser::at_home().await;
+    browser.create_tenant("other", "Other").await;
+    let new = |tenant: &str| format!("/console/tenants/{tenant}/new-subscription");
+    let missing = browser.get(&new("nosuch")).await;
+    assert_eq!(missing.status, StatusCode::NOT_FOUND, "{}", missing.text);
+    let list = browser.get("/console/tenants/NO%20SUCH/subscriptions").await.status;
+    let malformed = browser.get(&new("NO%20SUCH")).await;
+    assert!(list.is_client_error() && malformed.status == list, "{list}: {}", malformed.text);
+    browser.sign_in_as_reader().await;
+    let foreign = browser.get(&new("other")).await;
+    assert_eq!(foreign.status, StatusCode::NOT_FOUND, "{}", foreign.text);
+}

@@ -64,6 +64,9 @@ async fn form_of_new(
     mut values: FormValues,
     errors: &FormErrors,
 ) -> Result<Answer, PageFailure> {
+    // Nothing else here asks for the tenant, which may not be there.
+    let request = v1::GetTenantRequest { name: format!("tenants/{tenant}") };
+    visit.calls.tenants().get_tenant(request).await?;
     visit.require(Permission::WriteSubscriptions, tenant)?;
     let events = EventChoice::read(visit).await?;
     events.settle(&mut values);
