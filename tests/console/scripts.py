@@ -102,6 +102,10 @@ def a_tail_comes_back_without_a_gap(installation, browser):
         browser.open(f"http://localhost:{relay.port}/console/tenants/acme/tail")
         publish()
         browser.wait(is_whole, "the tail goes on by itself")
+        whose = browser.driver.find_elements(
+            "xpath", f"//tbody/tr[.//code[.='{event_type}']]/td[@data-label='Subscription']")
+        expect({cell.text for cell in whose} == {"Tailed"}, "by names",
+               [cell.text for cell in whose])
         for answer, what in ((None, "a line that ended"), (BAD_GATEWAY, "a proxy that answered")):
             before = shown_rows(browser, event_type)
             relay.cut(answer)

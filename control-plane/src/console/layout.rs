@@ -129,21 +129,30 @@ fn navigation(visit: &Visit, page: &Page) -> Markup {
         // Pages of one tenant are added here.
     }
     html! {
-        @if !visit.is_portal() && !entries.is_empty() { (links(visit, "Installation", &entries)) }
+        @if !visit.is_portal() && !entries.is_empty() {
+            (links(visit, page, "Installation", &entries))
+        }
         @if let Some(tenant) = tenant {
-            @if !of_tenant.is_empty() { (links(visit, tenant, &of_tenant)) }
+            @if !of_tenant.is_empty() { (links(visit, page, tenant, &of_tenant)) }
         }
     }
 }
 
-fn links(visit: &Visit, label: &str, entries: &[NavigationEntry<'_>]) -> Markup {
+fn links(visit: &Visit, page: &Page, label: &str, entries: &[NavigationEntry<'_>]) -> Markup {
+    let targets: Vec<String> = entries.iter().map(|(_, parts)| path(parts)).collect();
     let here = visit.request.uri.path();
+    let is_at = |target: &str| here == target || here.starts_with(&format!("{target}/"));
+    let crumbs = || page.crumbs.iter().map(|(_, target)| target);
+    // A page whose path is below none of them, as a delivery's, stands where its crumbs say.
+    let current = targets
+        .iter()
+        .find(|target| is_at(target.as_str()))
+        .or_else(|| targets.iter().find(|target| crumbs().any(|crumb| crumb == *target)));
     html! {
         nav.links aria-label=(label) {
             ul {
-                @for (words, parts) in entries {
-                    @let target = path(parts);
-                    @let is_here = here == target || here.starts_with(&format!("{target}/"));
+                @for ((words, _), target) in entries.iter().zip(&targets) {
+                    @let is_here = current == Some(target);
                     li { a href=(target) aria-current=[is_here.then_some("page")] { (words) } }
                 }
             }

@@ -24,6 +24,7 @@
 //!    `live::lost_notice` stands before the element. A piece that may come twice has a `data-key`.
 
 pub mod audit;
+pub mod choices;
 pub mod crumbs;
 pub mod failing;
 pub mod fleet;

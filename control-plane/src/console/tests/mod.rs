@@ -24,6 +24,7 @@ use crate::settings::Settings;
 use crate::state::console_bounds::{PORTAL_CODE_TTL, console_bounds};
 
 mod forms;
+mod names;
 mod pages;
 mod refusals;
 mod sessions;

@@ -45,7 +45,7 @@ impl Browser {
     }
 
     /// A page, when it is as it is waited for.
-    async fn until(&mut self, path: &str, is_ready: impl Fn(&Shown) -> bool) -> Shown {
+    pub(super) async fn until(&mut self, path: &str, is_ready: impl Fn(&Shown) -> bool) -> Shown {
         for _ in 0..200 {
             let shown = self.get(path).await;
             if is_ready(&shown) {

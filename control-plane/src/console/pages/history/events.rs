@@ -11,6 +11,7 @@ use crate::console::answers::{Answer, Flash, Page};
 use crate::console::components::{attempts, badges, forms, tables, times};
 use crate::console::failure::PageFailure;
 use crate::console::filters;
+use crate::console::pages::choices::SubscriptionChoices;
 use crate::console::pages::crumbs;
 use crate::console::visit::{Visit, id_of, path};
 
@@ -88,6 +89,7 @@ pub async fn show(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, PageF
         true => visit.calls.deliveries().list_deliveries(request).await?.into_inner(),
         false => v1::ListDeliveriesResponse::default(),
     };
+    let names = SubscriptionChoices::read_names(visit, tenant).await;
     let body = html! {
         @if visit.may_in(Permission::WriteDeliveries, tenant) {
             (forms::action(
@@ -101,7 +103,7 @@ pub async fn show(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, PageF
         section { h2 { "Payload" } (payload(visit, &event)) }
         section {
             h2 { "Deliveries" }
-            (deliveries_table(visit, tenant, id, &listed.deliveries))
+            (deliveries_table(visit, tenant, id, &listed.deliveries, &names))
             @if !listed.next_page_token.is_empty() {
                 p.hint { "These are the newest " (MAX_SHOWN_DELIVERIES) "." }
             }
@@ -170,6 +172,7 @@ fn deliveries_table(
     tenant: &str,
     event: &str,
     deliveries: &[v1::Delivery],
+    names: &SubscriptionChoices,
 ) -> Markup {
     let may = visit.may_in(Permission::WriteDeliveries, tenant);
     let resend = path(&["tenants", tenant, "events", event, "resend"]);
@@ -183,7 +186,7 @@ fn deliveries_table(
             },
             html! {
                 a href=(path(&["tenants", tenant, "subscriptions", subscription])) {
-                    (subscription)
+                    (names.name_of(subscription))
                 }
             },
             badges::delivery_state(delivery.state),

@@ -10,6 +10,7 @@ use super::attempt_search::AttemptSearch;
 use crate::console::answers::{Answer, Page};
 use crate::console::components::{attempts, forms, tables, times};
 use crate::console::failure::PageFailure;
+use crate::console::pages::choices::SubscriptionChoices;
 use crate::console::pages::crumbs;
 use crate::console::visit::{Visit, id_of, path};
 
@@ -39,10 +40,11 @@ pub async fn show(
     } else {
         v1::ListAttemptsResponse::default()
     };
-    let rows = listed.attempts.iter().map(|attempt| {
-        let other = subscription.is_none().then(|| id_of(&attempt.subscription));
-        row(visit, tenant, attempt, other)
-    });
+    let names = match subscription {
+        Some(_) => None,
+        None => Some(SubscriptionChoices::read_names(visit, tenant).await),
+    };
+    let rows = listed.attempts.iter().map(|attempt| row(visit, tenant, attempt, names.as_ref()));
     let rows: Vec<_> = rows.collect();
     let empty = match (listed.next_page_token.as_str(), filter.text.as_str()) {
         ("", "") => "Nothing was sent yet.",
@@ -69,14 +71,15 @@ pub async fn show(
     Ok(if filter.errors.is_empty() { page } else { page.with_errors() }.into())
 }
 
-/// `subscription`: whose attempt it is, where there may be several.
+/// `names`: of the subscriptions, where there may be several.
 fn row(
     visit: &Visit,
     tenant: &str,
     attempt: &v1::Attempt,
-    subscription: Option<&str>,
+    names: Option<&SubscriptionChoices>,
 ) -> Vec<Markup> {
     let delivery = id_of(&attempt.delivery);
+    let subscription = id_of(&attempt.subscription);
     let number = attempt.number.to_string();
     let target = path(&["tenants", tenant, "deliveries", delivery, "attempts", &number]);
     vec![
@@ -85,9 +88,11 @@ fn row(
         },
         html! {
             code { (attempt.event_type) }
-            @if let Some(id) = subscription {
+            @if let Some(names) = names {
                 br;
-                a.hint href=(path(&["tenants", tenant, "subscriptions", id])) { (id) }
+                a.hint href=(path(&["tenants", tenant, "subscriptions", subscription])) {
+                    (names.name_of(subscription))
+                }
             }
         },
         attempts::outcome(attempt.outcome),

@@ -17,6 +17,7 @@ use crate::console::answers::{Answer, Page};
 use crate::console::components::{attempts, times};
 use crate::console::failure::PageFailure;
 use crate::console::live::{self, LiveEvent, LiveEventKind};
+use crate::console::pages::choices::SubscriptionChoices;
 use crate::console::pages::crumbs;
 use crate::console::visit::{Visit, id_of, path};
 
@@ -41,6 +42,7 @@ pub async fn show(visit: &Visit, tenant: &str) -> Result<Answer, PageFailure> {
         ..v1::ListAttemptsRequest::default()
     };
     let listed = visit.calls.deliveries().list_attempts(request).await?.into_inner();
+    let names = SubscriptionChoices::read_names(visit, tenant).await;
     let query = visit.request.query_with("", "");
     let live = format!("{}?{query}", path(&["tenants", tenant, "tail", "live"]));
     let body = html! {
@@ -57,7 +59,7 @@ pub async fn show(visit: &Visit, tenant: &str) -> Result<Answer, PageFailure> {
                     }
                 }
                 tbody data-live=(live) data-live-most="200" {
-                    @for attempt in &listed.attempts { (row(tenant, attempt, visit.now)) }
+                    @for attempt in &listed.attempts { (row(tenant, &names, attempt, visit.now)) }
                 }
             }
         }
@@ -73,7 +75,7 @@ pub async fn show(visit: &Visit, tenant: &str) -> Result<Answer, PageFailure> {
     Ok(page.into())
 }
 
-fn row(tenant: &str, attempt: &v1::Attempt, now: Timestamp) -> Markup {
+fn row(tenant: &str, names: &SubscriptionChoices, attempt: &v1::Attempt, now: Timestamp) -> Markup {
     let (delivery, number) = (id_of(&attempt.delivery), attempt.number.to_string());
     let target = path(&["tenants", tenant, "deliveries", delivery, "attempts", &number]);
     let subscription = id_of(&attempt.subscription);
@@ -88,7 +90,9 @@ fn row(tenant: &str, attempt: &v1::Attempt, now: Timestamp) -> Markup {
             td data-label="Event" { code { (attempt.event_type) } }
             td data-label="Status" { (attempts::outcome(attempt.outcome)) }
             td data-label="HTTP code" { (attempts::http_status(attempt.http_status)) }
-            td data-label="Subscription" { a href=(path(&own)) { (subscription) } }
+            td data-label="Subscription" {
+                a href=(path(&own)) { (names.name_of(subscription)) }
+            }
         }
     }
 }
@@ -111,19 +115,21 @@ pub async fn live(visit: &Visit, tenant: &str) -> Result<Answer, PageFailure> {
         send_progress: true,
     };
     let watched = visit.calls.deliveries().watch_attempts(request).await?.into_inner();
-    live::events(visit, changes(visit, tenant, watched))
+    let names = SubscriptionChoices::read_names(visit, tenant).await;
+    live::events(visit, changes(visit, tenant, names, watched))
 }
 
 fn changes(
     visit: &Visit,
     tenant: &str,
+    names: SubscriptionChoices,
     watched: tonic::Streaming<v1::WatchAttemptsResponse>,
 ) -> impl Stream<Item = Result<LiveEvent, Status>> + Send + use<> {
     let (tenant, clock) = (tenant.to_owned(), Arc::clone(&visit.console.clock));
     watched.map(move |told| {
         let told = told?;
         let markup = match &told.attempt {
-            Some(attempt) => row(&tenant, attempt, clock.now()),
+            Some(attempt) => row(&tenant, &names, attempt, clock.now()),
             None => html! {},
         };
         let id = Some(told.resume_token).filter(|token| !token.is_empty());

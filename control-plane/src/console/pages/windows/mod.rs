@@ -5,9 +5,7 @@
 //!
 //! - `replay`: deliveries of a window are sent again. `operations`: what goes on by itself for a
 //!   while, and how far it is (`progress`). `reconcile`: what became of a window's events.
-//! - `choices`: the subscriptions to choose from.
 
-mod choices;
 mod operations;
 mod progress;
 mod reconcile;

@@ -9,11 +9,11 @@ use maud::{Markup, html};
 use postrider_proto::v1::reconcile_events_response::Part;
 use postrider_proto::v1::{self, DeliveryState, ReconcileSummary, ReconciledEvent};
 
-use super::choices::SubscriptionChoices;
 use crate::console::answers::{Answer, Page};
 use crate::console::components::forms::{self, TextField};
 use crate::console::components::{badges, tables, times};
 use crate::console::failure::{FormErrors, PageFailure};
+use crate::console::pages::choices::SubscriptionChoices;
 use crate::console::pages::crumbs;
 use crate::console::values::{time_field, typed_time};
 use crate::console::visit::{Visit, id_of, path};

@@ -9,12 +9,12 @@ use postrider_identity::Permission;
 use postrider_proto::v1::{self, DeliveryState};
 use tonic::Code;
 
-use super::choices::SubscriptionChoices;
 use super::progress::{END_PARAMETER, START_PARAMETER};
 use crate::console::answers::{Answer, Flash, Page};
 use crate::console::components::forms::{self, CheckBox, TextField};
 use crate::console::components::times;
 use crate::console::failure::{FormErrors, PageFailure};
+use crate::console::pages::choices::SubscriptionChoices;
 use crate::console::pages::crumbs;
 use crate::console::values::{lines, time_field, typed_time};
 use crate::console::visit::{Visit, id_of, path};

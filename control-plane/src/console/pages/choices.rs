@@ -1,7 +1,8 @@
-//! The subscriptions to choose from.
+//! A tenant's subscriptions, to choose from and to call by their names.
 //!
-//! Fed by the API; feeds forms with ids and names, so many at most.
+//! Fed by the API; feeds forms and lists with ids and names, so many at most.
 
+use postrider_identity::Permission;
 use postrider_proto::v1;
 
 use crate::console::failure::PageFailure;
@@ -11,6 +12,7 @@ use crate::console::visit::{Visit, id_of};
 const MAX_CHOICES: i32 = 200;
 
 /// Ids, and names that may be empty.
+#[derive(Default)]
 pub struct SubscriptionChoices {
     names: Vec<(String, String)>,
 }
@@ -29,6 +31,14 @@ impl SubscriptionChoices {
             .into_iter()
             .map(|subscription| (id_of(&subscription.name).to_owned(), subscription.display_name));
         Ok(Self { names: names.collect() })
+    }
+
+    /// For a page that is of use without names: none, where they cannot be read.
+    pub async fn read_names(visit: &Visit, tenant: &str) -> Self {
+        match visit.may_in(Permission::ReadSubscriptions, tenant) {
+            true => Self::read(visit, tenant).await.unwrap_or_default(),
+            false => Self::default(),
+        }
     }
 
     /// As people call it; its id where there is no name.
