@@ -158,6 +158,12 @@ def kwik_troubleshoots_a_failure(installation, browser):
 
 def kwik_disables_enables_and_deletes_it(_installation, browser):
     browser.press("Disable", menu(browser, "Kwik ledger, second"))
+    expect(browser.heading() == "Disable this subscription?", "it is asked first", browser.text())
+    browser.press("Leave it as it is")
+    expect(browser.fact("Status").startswith("Live"), "it stays as it is", browser.text())
+    browser.press("Disable")
+    browser.press("Disable")
+    expect("Disabled. Events from now on" in browser.text(), "it is told", browser.text())
     browser.open(LIST)
     expect(browser.cells(browser.row("Kwik ledger, second"))["Status"] == "Disabled", "disabled")
     browser.press("Enable", menu(browser, "Kwik ledger, second"))
@@ -298,6 +304,12 @@ def secrets_are_rotated(_installation, browser):
     browser.press("To the subscription")
     rows = browser.driver.find_elements("xpath", "//section[h2[.='Signing keys']]//tbody/tr")
     expect(len(rows) == 2, "both keys are in force", [row.text for row in rows])
+    browser.press("Revoke", rows[0])
+    expect(browser.heading() == "Revoke this signing key?", "it is asked first", browser.text())
+    browser.press("Revoke")
+    expect("Revoked. It signs nothing any more." in browser.text(), "it is told", browser.text())
+    rows = browser.driver.find_elements("xpath", "//section[h2[.='Signing keys']]//tbody/tr")
+    expect(len(rows) == 1, "one key is left", [row.text for row in rows])
 
 
 def who_may_only_read_changes_nothing(installation, browser):

@@ -64,6 +64,7 @@ def further_pages(installation, browser):
         "edit": own + "/edit",
         "rotate": own + "/rotate",
         "delete": own + "/delete",
+        "disable": own + "/disable",
         "tail": "/tenants/acme/tail",
         "published": "/tenants/acme/events",
         "operations": "/tenants/acme/operations",

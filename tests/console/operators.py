@@ -151,7 +151,7 @@ def every_page(served):
     operation = served.call("POST", "/v1/tenants/acme/deliveries:replay",
                             {"startTime": "2026-01-01T00:00:00Z"})["name"]
     own = [f"/{hook}/{part}" for part in
-           ("edit", "test", "statistics", "rotate", "delete", "attempts")]
+           ("edit", "test", "statistics", "rotate", "delete", "disable", "attempts")]
     of_tenant = ["new-subscription", "subscriptions", "attempts", "events", "tail", "replay",
                  "operations", "reconcile"]
     return ["/overview", "/tenants", "/tenants/acme", "/fleet", "/audit", "/failing", "/nothing",

@@ -19,6 +19,33 @@ pub fn form(visit: &Visit, action: &str, body: Markup) -> Markup {
     }
 }
 
+/// What is asked before something is done that cannot be taken back.
+#[derive(Clone, Copy, Debug)]
+pub struct Confirmation<'a> {
+    /// Where it is posted to, and where one goes who does not.
+    pub action: &'a str,
+    pub back: &'a str,
+    /// Names and values of fields that are sent along.
+    pub hidden: &'a [(&'a str, &'a str)],
+    /// Words of the two buttons.
+    pub yes: &'a str,
+    pub no: &'a str,
+}
+
+/// The form that asks; `told` says what comes of it.
+pub fn confirmation(visit: &Visit, asked: Confirmation<'_>, told: Markup) -> Markup {
+    let Confirmation { action, back, hidden, yes, no } = asked;
+    let body = html! {
+        (told)
+        @for (name, value) in hidden { input type="hidden" name=(name) value=(value); }
+        div.buttons {
+            button.danger type="submit" { (yes) }
+            a.button href=(back) { (no) }
+        }
+    };
+    form(visit, action, body)
+}
+
 /// A button that does something at once. `name` and `value` are a field of the form.
 pub fn action(visit: &Visit, action: &str, (name, value): (&str, &str), words: &str) -> Markup {
     html! {

@@ -155,6 +155,46 @@ async fn a_subscription_is_edited_paused_rotated_and_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_taken_back_is_asked_first() {
+    let mut browser = Browser::at_home().await;
+    let own = browser.make("Ledger").await;
+    let page = browser.get(&format!("{own}/rotate")).await;
+    let (token, etag) = (page.form_token(), page.hidden("etag"));
+    let form = [("form_token", token.as_str()), ("etag", etag.as_str()), ("grace_period", "1h")];
+    let rotated = browser.post(&format!("{own}/rotate"), &form).await;
+    assert_eq!(rotated.status, StatusCode::OK, "{}", rotated.text);
+    let shown = browser.get(&own).await;
+    let begin = format!("href=\"{own}/revoke?key_id=");
+    let (_, key) = shown.text.split_once(&begin).unwrap();
+    let key = key.split('"').next().unwrap();
+    let revoke = (format!("{own}/revoke?key_id={key}"), "Revoke this signing key?", "Revoked.");
+    let disable = (format!("{own}/disable"), "Disable this subscription?", "Disabled.");
+    for (asking, title, told) in [revoke, disable] {
+        let target = asking.split('?').next().unwrap();
+        let action = format!("action=\"{target}\"");
+        let before = browser.get(&own).await;
+        assert!(before.text.contains(&format!("href=\"{asking}\"")), "{}", before.text);
+        assert!(!before.text.contains(&action), "not at once: {}", before.text);
+        let asked = browser.get(&asking).await;
+        assert_eq!(asked.status, StatusCode::OK, "{}", asked.text);
+        assert!(asked.text.contains(title) && asked.text.contains(&action), "{}", asked.text);
+        assert!(!browser.get(&own).await.text.contains(told), "asking changes nothing");
+        let etag = asked.hidden("etag");
+        let mut form = vec![("form_token", token.as_str()), ("key_id", key), ("etag", "another")];
+        let late = browser.post(target, &form).await;
+        assert!(late.status.is_client_error(), "what was shown has changed: {}", late.text);
+        form[2].1 = &etag;
+        let done = browser.post(target, &form).await;
+        assert_eq!(done.location(), own, "{}", done.text);
+        let after = browser.get(&own).await;
+        assert!(after.text.contains(told), "{}", after.text);
+        assert!(!after.text.contains(&format!("href=\"{asking}\"")), "{}", after.text);
+    }
+    let gone = browser.get(&format!("{own}/revoke?key_id={key}")).await;
+    assert_eq!(gone.status, StatusCode::NOT_FOUND, "{}", gone.text);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_page_of_a_tenant_is_there_and_escapes_what_others_wrote() {
     let mut browser = Browser::at_home().await;
     let own = browser.make(HOSTILE).await;
@@ -167,6 +207,7 @@ async fn every_page_of_a_tenant_is_there_and_escapes_what_others_wrote() {
         format!("{own}/statistics"),
         format!("{own}/rotate"),
         format!("{own}/delete"),
+        format!("{own}/disable"),
         format!("{own}/attempts?result=failure&http_status=500&test=false&since=2026-03-01T12:00"),
         format!("{tenant}/attempts"),
         format!("{tenant}/events?account=%3Cscript%3E"),

@@ -33,7 +33,9 @@ async fn who_may_only_read_is_shown_no_form() {
         ("/console/tenants/acme/replay".to_owned(), "deliveries.write"),
         (format!("{own}/edit"), "subscriptions.write"),
         (format!("{own}/delete"), "subscriptions.write"),
+        (format!("{own}/disable"), "subscriptions.setStatus"),
         (format!("{own}/rotate"), "signingKeys.write"),
+        (format!("{own}/revoke?key_id=x"), "signingKeys.write"),
         (format!("{own}/test"), "subscriptions.test"),
     ] {
         let refused = browser.get(&path).await;

@@ -43,6 +43,11 @@ pub fn entries(visit: &Visit, tenant: &str, subscription: &v1::Subscription) -> 
         let kind = MenuEntryKind::Action { etag: etag.clone() };
         MenuEntry { words, target: target(action), kind }
     };
+    let asked = |words, action: &str| MenuEntry {
+        words,
+        target: target(action),
+        kind: MenuEntryKind::Danger,
+    };
     let may = |permission| visit.may_in(permission, tenant);
     let is_live = subscription.delete_time.is_none();
     let mut entries = Vec::new();
@@ -70,15 +75,14 @@ pub fn entries(visit: &Visit, tenant: &str, subscription: &v1::Subscription) -> 
             entries.push(at_once("Pause", "pause"));
         }
         if status != SubscriptionStatus::Disabled {
-            entries.push(at_once("Disable", "disable"));
+            entries.push(asked("Disable", "disable"));
         }
     }
     if may(Permission::WriteSigningKeys) {
         entries.push(page("Rotate the secret", "rotate"));
     }
     if may(Permission::WriteSubscriptions) {
-        let kind = MenuEntryKind::Danger;
-        entries.push(MenuEntry { words: "Delete", target: target("delete"), kind });
+        entries.push(asked("Delete", "delete"));
     }
     entries
 }

@@ -8,7 +8,7 @@ use postrider_proto::v1;
 
 use super::actions;
 use crate::console::answers::{Answer, Flash, Page};
-use crate::console::components::forms;
+use crate::console::components::forms::{self, Confirmation};
 use crate::console::failure::PageFailure;
 use crate::console::pages::crumbs;
 use crate::console::visit::{Visit, path};
@@ -18,19 +18,21 @@ pub async fn ask(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, PageFa
     visit.require(Permission::WriteSubscriptions, tenant)?;
     let own =
         |action: &[&str]| path(&[&["tenants", tenant, "subscriptions", id][..], action].concat());
-    let form = html! {
+    let told = html! {
         p {
             "Deliveries of " strong { (actions::name_of(&found)) } " that wait are cancelled. Its \
              history stays readable until its retention ends. This cannot be undone."
         }
         p { code.url { (found.url) } }
-        input type="hidden" name="etag" value=(found.etag);
-        div.buttons {
-            button.danger type="submit" { "Delete" }
-            a.button href=(own(&[])) { "Keep it" }
-        }
     };
-    let body = forms::form(visit, &own(&["delete"]), form);
+    let asked = Confirmation {
+        action: &own(&["delete"]),
+        back: &own(&[]),
+        hidden: &[("etag", found.etag.as_str())],
+        yes: "Delete",
+        no: "Keep it",
+    };
+    let body = forms::confirmation(visit, asked, told);
     let page = Page::new("Delete this subscription?", body);
     Ok(crumbs::in_subscription(visit, page, tenant, &found).into())
 }

@@ -4,7 +4,7 @@
 //! names the tenant of its path, and so asks the API for nothing of another one.
 //!
 //! - `list`: all of them, with a search bar. `show`: one of them. `actions`: what can be done
-//!   with one, and changing its status. `delete`: asked for, and done.
+//!   with one, and changing its status. `delete`: asked for, and done. `disable`: asked for.
 //! - `edit`: creating and changing one, by `form_values` (what stands in the form),
 //!   `form_reading` (from there to the API's message) and `form_page`, with `event_choice`,
 //!   `form_signing`, `form_retry` and `form_advanced`.
@@ -14,6 +14,7 @@
 
 pub mod actions;
 mod delete;
+mod disable;
 mod edit;
 mod event_choice;
 mod form_advanced;
@@ -50,9 +51,11 @@ pub async fn route(
         (false, [id, "statistics"]) => stats::show(visit, tenant, id).await,
         (false, [id, "rotate"]) => secrets::show(visit, tenant, id).await,
         (true, [id, "rotate"]) => secrets::rotate(visit, tenant, id).await,
+        (false, [id, "revoke"]) => secrets::ask_to_revoke(visit, tenant, id).await,
         (true, [id, "revoke"]) => secrets::revoke(visit, tenant, id).await,
         (false, [id, "delete"]) => delete::ask(visit, tenant, id).await,
         (true, [id, "delete"]) => delete::delete(visit, tenant, id).await,
+        (false, [id, "disable"]) => disable::ask(visit, tenant, id).await,
         (true, [id, change @ ("enable" | "pause" | "disable")]) => {
             actions::change_status(visit, tenant, id, change).await
         }

@@ -10,13 +10,15 @@ use postrider_proto::v1::{self, SigningKeyKind};
 
 use super::actions;
 use crate::console::answers::{Answer, Flash, Page};
-use crate::console::components::forms::{self, TextField};
+use crate::console::components::forms::{self, Confirmation, TextField};
 use crate::console::components::{tables, times};
 use crate::console::failure::{FormErrors, PageFailure};
 use crate::console::pages::crumbs;
 use crate::console::values::typed_span;
 use crate::console::visit::{Visit, id_of, path};
 
+/// Of the page that asks, and of its form.
+const KEY_PARAMETER: &str = "key_id";
 const GRACE_FIELD: &str = "grace_period";
 const DEFAULT_GRACE: &str = "24h";
 const KINDS: [(&str, &str); 4] = [
@@ -61,7 +63,7 @@ pub fn made(visit: &Visit, tenant: &str, subscription: &v1::Subscription, title:
     crumbs::in_list(visit, page, tenant, ("Subscriptions", "subscriptions")).into()
 }
 
-/// The keys in force, each with a button to revoke it.
+/// The keys in force, each with a way to revoke it.
 pub fn keys(visit: &Visit, tenant: &str, subscription: &v1::Subscription) -> Markup {
     let id = id_of(&subscription.name);
     let target = path(&["tenants", tenant, "subscriptions", id, "revoke"]);
@@ -79,7 +81,9 @@ pub fn keys(visit: &Visit, tenant: &str, subscription: &v1::Subscription) -> Mar
             times::time(key.create_time, visit.now),
             times::time(key.expire_time, visit.now),
             html! {
-                @if may { (forms::action(visit, &target, ("key_id", &key.id), "Revoke")) }
+                @if may {
+                    a.button href={ (target) "?" (KEY_PARAMETER) "=" (key.id) } { "Revoke" }
+                }
             },
         ]
     };
@@ -179,10 +183,37 @@ pub async fn rotate(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, Pag
     }
 }
 
+/// Asks before a key is revoked, which ends it at once.
+pub async fn ask_to_revoke(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, PageFailure> {
+    let found = actions::find(visit, tenant, id).await?;
+    visit.require(Permission::WriteSigningKeys, tenant)?;
+    let key_id = visit.request.query(KEY_PARAMETER);
+    if !found.signing_keys.iter().any(|key| key.id == key_id) {
+        return Err(PageFailure::NotFound);
+    }
+    let told = html! {
+        p {
+            "The key " code { (key_id) } " of " strong { (actions::name_of(&found)) } " signs \
+             nothing from now on: receivers that know no other key refuse what comes. This cannot \
+             be undone."
+        }
+    };
+    let asked = Confirmation {
+        action: &path(&["tenants", tenant, "subscriptions", id, "revoke"]),
+        back: &path(&["tenants", tenant, "subscriptions", id]),
+        hidden: &[("etag", found.etag.as_str()), (KEY_PARAMETER, key_id)],
+        yes: "Revoke",
+        no: "Keep it",
+    };
+    let body = forms::confirmation(visit, asked, told);
+    let page = Page::new("Revoke this signing key?", body);
+    Ok(crumbs::in_subscription(visit, page, tenant, &found).into())
+}
+
 pub async fn revoke(visit: &Visit, tenant: &str, id: &str) -> Result<Answer, PageFailure> {
     let request = v1::RevokeSigningKeyRequest {
         name: format!("tenants/{tenant}/subscriptions/{id}"),
-        key_id: visit.request.form("key_id").to_owned(),
+        key_id: visit.request.form(KEY_PARAMETER).to_owned(),
         etag: visit.request.form("etag").to_owned(),
     };
     visit.calls.subscriptions().revoke_signing_key(request).await?;
