@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, ALLOW, HeaderName, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use postrider_identity::{AuditOrigin, ConsoleId};
 use tonic::body::Body;
 
@@ -23,7 +23,7 @@ use super::cookies::CookieKind;
 use super::failure::PageFailure;
 use super::limits::ConsoleLimit;
 use super::request::{BrowserRequest, MAX_FORM_BYTES, MAX_VISITOR_FORM_BYTES, UnreadRequest};
-use super::sessions::SignedIn;
+use super::sessions::{SessionUse, SignedIn};
 use super::sign_in;
 use super::static_files::FILES_FOLDER;
 use super::turns::TurnOwner;
@@ -93,7 +93,11 @@ async fn page(
     }
     let id = console.cookies.read(request.headers(), CookieKind::Session);
     let id = id.and_then(|text| console.sessions.id(text));
-    let signed_in = signed_in(console, id).await?;
+    let by = match is_live(request.headers()) {
+        true => SessionUse::ByPage,
+        false => SessionUse::ByPerson,
+    };
+    let signed_in = signed_in(console, id, by).await?;
     let owner = match &signed_in {
         Some(signed_in) => TurnOwner::of(&signed_in.identity),
         None => TurnOwner::Visitors,
@@ -163,9 +167,10 @@ async fn received(
 async fn signed_in(
     console: &Console,
     id: Option<ConsoleId>,
+    by: SessionUse,
 ) -> Result<Option<SignedIn>, PageFailure> {
     let Some(id) = id else { return Ok(None) };
-    match console.sessions.find(id).await {
+    match console.sessions.find(id, by).await {
         Ok(signed_in) => Ok(Some(signed_in)),
         Err(PageFailure::SignedOut) => Ok(None),
         Err(failure) => Err(failure),
@@ -226,7 +231,7 @@ fn counted(
 /// The answer to somebody who is not signed in.
 fn nobody(console: &Console, request: &BrowserRequest) -> Result<Response<Body>, PageFailure> {
     // The script would be led to the page of signing in, and take the words that are for people.
-    if is_live(request) {
+    if is_live(&request.headers) {
         return Err(PageFailure::SignedOut);
     }
     let had_session = console.cookies.read(&request.headers, CookieKind::Session).is_some();
@@ -234,8 +239,8 @@ fn nobody(console: &Console, request: &BrowserRequest) -> Result<Response<Body>,
 }
 
 /// Whether events are asked for, and no page (EventSource).
-fn is_live(request: &BrowserRequest) -> bool {
-    let accepted = request.headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
+fn is_live(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
     accepted.is_some_and(|accepted| accepted.contains("text/event-stream"))
 }
 

@@ -39,6 +39,15 @@ const MAX_CONCURRENT_BEGINNINGS: usize = 2;
 /// How long a page waits for its session, the wait for other reads included.
 const MAX_READ_TIME: Duration = Duration::from_secs(2);
 
+/// What asks for a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionUse {
+    /// Somebody who looks or does something.
+    ByPerson,
+    /// A page that goes on by itself: nobody need be there.
+    ByPage,
+}
+
 /// Who is signed in.
 #[derive(Debug)]
 pub struct SignedIn {
@@ -136,8 +145,9 @@ impl Sessions {
         }
     }
 
-    /// The session of an id that a browser sends, if it still counts.
-    pub async fn find(&self, id: ConsoleId) -> Result<SignedIn, PageFailure> {
+    /// The session of an id that a browser sends, if it still counts. What a page asks for by
+    /// itself does not keep it from ending unused.
+    pub async fn find(&self, id: ConsoleId, by: SessionUse) -> Result<SignedIn, PageFailure> {
         let hash = id.hash();
         let found = self.read(ConsoleEntryKind::Session, &hash).await?;
         let now = self.clock.now();
@@ -147,7 +157,8 @@ impl Sessions {
         let identity = self.authenticator.of_session(&Arc::new(session.identity)).await;
         let identity = identity.map_err(refused)?;
         let write_interval = USE_WRITE_INTERVAL.min(self.max_idle / USE_WRITES_PER_IDLE);
-        if now.since(session.last_use_time) >= write_interval {
+        let is_due = now.since(session.last_use_time) >= write_interval;
+        if is_due && by == SessionUse::ByPerson {
             // A page is shown all the same; the next one tries it again.
             let _ = self.store.note_console_use(&hash, now).await;
         }

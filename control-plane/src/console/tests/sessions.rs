@@ -7,6 +7,7 @@ use http::header::{ACCEPT, ALLOW};
 use postrider_domain::time::Timestamp;
 
 use super::*;
+use crate::console::sessions::SessionUse;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -62,7 +63,7 @@ impl SignedInBrowser {
     async fn is_signed_in_after(&self, span: Duration) -> bool {
         self.clock.advance(span);
         let id = self.console.sessions.id(&self.session).unwrap();
-        match self.console.sessions.find(id).await {
+        match self.console.sessions.find(id, SessionUse::ByPerson).await {
             Ok(_) => true,
             Err(PageFailure::SignedOut) => false,
             Err(failure) => panic!("{failure:?}"),
@@ -95,6 +96,21 @@ async fn a_session_that_is_not_used_ends() {
     assert!(location.starts_with("/console/sign-in?to="), "{location}");
     let removed = answer.headers()[SET_COOKIE].to_str().unwrap();
     assert!(removed.starts_with("postrider-session=;"), "{removed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_goes_on_by_itself_is_no_use_of_its_session() {
+    for (accept, is_use) in [("text/html", true), ("text/event-stream", false)] {
+        let browser = SignedInBrowser::new().await;
+        browser.clock.advance(20 * MINUTE);
+        let request = Request::get("/console/nothing")
+            .header(ACCEPT, accept)
+            .header(COOKIE, format!("postrider-session={}", browser.session));
+        let request = request.body(Body::empty()).unwrap();
+        let answer = crate::console::serve::serve(&browser.console, no_door(), request).await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{accept}: one is signed in");
+        assert_eq!(browser.is_signed_in_after(20 * MINUTE).await, is_use, "{accept}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
