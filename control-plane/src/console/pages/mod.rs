@@ -15,7 +15,9 @@
 //!    before. What is shown once, as a secret or a test's attempt, is an `Answer::Page`; an id or
 //!    an etag in the form keeps a reload from doing it again where that would matter.
 //! 3. An entry in the navigation (`layout::navigation`), if people come to it by that, for those
-//!    who hold the permission. What is not offered is judged by the API all the same.
+//!    who hold the permission. What is not offered is judged by the API all the same. A page
+//!    with a form for a change begins with `Visit::require`, and one whose change cannot be taken
+//!    back asks first (`forms::confirmation`). Pages elsewhere are marked by their crumbs.
 //! 4. Texts of others only in braces of the templates: `(text)`. Never `PreEscaped`, never
 //!    `style=`, no handler in an attribute: the content security policy forbids both. An
 //!    address that others chose is shown and not linked to.
