@@ -238,7 +238,7 @@ fn nobody(console: &Console, request: &BrowserRequest) -> Result<Response<Body>,
     Ok(to_sign_in(console, request, had_session.then_some(Flash::SessionEnded)))
 }
 
-/// Whether events are asked for, and no page (EventSource).
+/// Whether events are asked for, and no page (`EventSource`).
 fn is_live(headers: &HeaderMap) -> bool {
     let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
     accepted.is_some_and(|accepted| accepted.contains("text/event-stream"))
