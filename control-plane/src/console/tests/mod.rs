@@ -145,6 +145,23 @@ impl Browser {
         let address = format!("http://{}", self.plane.addresses.callers);
         Channel::from_shared(address).unwrap().connect().await.unwrap()
     }
+
+    /// A token of somebody who may only read, in one tenant.
+    async fn make_reader(&self, display_name: &str) -> v1::CreateTokenResponse {
+        let grant = v1::Grant {
+            role: v1::Role::Reader.into(),
+            tenants: vec!["tenants/acme".to_owned()],
+            installation: false,
+        };
+        let token = v1::Token {
+            grants: vec![grant],
+            display_name: display_name.to_owned(),
+            ..v1::Token::default()
+        };
+        let request = v1::CreateTokenRequest { token: Some(token), ttl: None };
+        let mut tokens = TokenServiceClient::new(self.channel().await);
+        tokens.create_token(by_administrator(request)).await.unwrap().into_inner()
+    }
 }
 
 /// A call as the administrator.
@@ -237,14 +254,7 @@ async fn a_session_ends_with_its_token() {
     let mut browser = Browser::start().await;
     browser.create_tenant("acme", "Acme").await;
     let mut tokens = TokenServiceClient::new(browser.channel().await);
-    let grant = v1::Grant {
-        role: v1::Role::Reader.into(),
-        tenants: vec!["tenants/acme".to_owned()],
-        installation: false,
-    };
-    let token = v1::Token { grants: vec![grant], ..v1::Token::default() };
-    let request = v1::CreateTokenRequest { token: Some(token), ttl: None };
-    let made = tokens.create_token(by_administrator(request)).await.unwrap().into_inner();
+    let made = browser.make_reader("").await;
     browser.sign_in(&made.secret).await;
     let first = browser.get("/console").await;
     assert_eq!(first.location(), "/console/tenants/acme/subscriptions");

@@ -270,16 +270,7 @@ async fn an_id_of_any_kind_leads_to_its_page() {
     ];
     let started = browser.post("/console/tenants/acme/replay", &form).await;
     let operation = started.location().split('?').next().unwrap().to_owned();
-    let grant = v1::Grant {
-        role: v1::Role::Reader.into(),
-        tenants: vec!["tenants/acme".to_owned()],
-        installation: false,
-    };
-    let token =
-        v1::Token { grants: vec![grant], display_name: HOSTILE.to_owned(), ..v1::Token::default() };
-    let request = v1::CreateTokenRequest { token: Some(token), ttl: None };
-    let mut tokens = TokenServiceClient::new(browser.channel().await);
-    let made = tokens.create_token(by_administrator(request)).await.unwrap().into_inner();
+    let made = browser.make_reader(HOSTILE).await;
     let name = made.token.unwrap().name;
     let token_page = format!("/console/{name}");
     for page in [own.as_str(), operation.as_str(), "/console/tenants/acme", token_page.as_str()] {
@@ -298,6 +289,7 @@ async fn an_id_of_any_kind_leads_to_its_page() {
         assert!(shown.text.contains(told), "{told}: {}", shown.text);
     }
     assert!(!shown.text.contains(made.secret.rsplit('_').next().unwrap()), "never its secret");
+    let mut tokens = TokenServiceClient::new(browser.channel().await);
     tokens.revoke_token(by_administrator(v1::RevokeTokenRequest { name })).await.unwrap();
     let shown = browser.get(&token_page).await;
     assert!(shown.text.contains("Revoked"), "{}", shown.text);

@@ -7,15 +7,7 @@ const LIST: &str = "/console/tenants/acme/subscriptions";
 impl Browser {
     /// Signs in as somebody who may only read, in one tenant.
     async fn sign_in_as_reader(&mut self) {
-        let grant = v1::Grant {
-            role: v1::Role::Reader.into(),
-            tenants: vec!["tenants/acme".to_owned()],
-            installation: false,
-        };
-        let token = v1::Token { grants: vec![grant], ..v1::Token::default() };
-        let request = v1::CreateTokenRequest { token: Some(token), ttl: None };
-        let mut tokens = TokenServiceClient::new(self.channel().await);
-        let made = tokens.create_token(by_administrator(request)).await.unwrap().into_inner();
+        let made = self.make_reader("").await;
         let signed_in = self.sign_in(&made.secret).await;
         assert_eq!(signed_in.status, StatusCode::SEE_OTHER, "{}", signed_in.text);
     }
